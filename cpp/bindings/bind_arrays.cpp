@@ -1,0 +1,25 @@
+#include "convert.hpp"
+#include "synaprune/prune.hpp"
+
+namespace synaprune::bindings {
+
+void bind_arrays(py::module_& m) {
+  m.def(
+      "all_finite",
+      [](const py::array& a) {
+        if (!py::isinstance<py::array_t<float>>(a) || !(a.flags() & py::array::c_style))
+          throw py::type_error("expected a C-ordered float32 array, got " + describe(a));
+        const auto* data = static_cast<const float*>(a.data());
+        return without_gil([&] { return all_finite(data, a.size()); });
+      },
+      py::arg("a"));
+  m.def(
+      "keep_all_but_lowest",
+      [](const py::array& scores, offset_t n, offset_t skip) {
+        const auto s = to_vector<float>("scores", scores);
+        return to_array(without_gil([&] { return keep_all_but_lowest(s, n, skip); }));
+      },
+      py::arg("scores"), py::arg("n"), py::arg("skip") = 0);
+}
+
+}  // namespace synaprune::bindings

@@ -1,0 +1,245 @@
+#include <memory>
+
+#include "convert.hpp"
+#include "synaprune/network.hpp"
+#include "synaprune/parallel.hpp"
+#include "synaprune/prune.hpp"
+
+namespace synaprune::bindings {
+
+namespace {
+
+// A network with its lock. Python code may call from several threads: readers share, a writer is
+// alone. The lock is only ever taken without the GIL, so the two cannot wait for each other.
+class Handle {
+ public:
+  explicit Handle(Network network) : network_(std::move(network)) {}
+
+  template <class F>
+  auto read(F&& f) const {
+    return without_gil([&] {
+      const ReadGuard guard(lock_);
+      return f(network_);
+    });
+  }
+
+  template <class F>
+  auto write(F&& f) {
+    return without_gil([&] {
+      const WriteGuard guard(lock_);
+      return f(network_);
+    });
+  }
+
+ private:
+  Network network_;
+  mutable ReadWriteLock lock_;
+};
+
+int expect_threads(int threads) {
+  if (threads < 1)
+    throw py::value_error("threads must be at least 1, got " + std::to_string(threads));
+  return threads;
+}
+
+index_t n_classes(const Handle& handle) {
+  const index_t n_out = handle.read([](const Network& n) { return n.n_outputs(); });
+  return n_out == 1 ? 2 : n_out;
+}
+
+Inputs inputs_for(const Handle& handle, const py::array& X) {
+  return expect_inputs(X, handle.read([](const Network& n) { return n.n_inputs(); }));
+}
+
+Layer to_layer(const py::tuple& t) {
+  if (t.size() != 6)
+    throw py::value_error("a layer is (n_in, indptr, indices, values, initial, bias)");
+  Layer layer;
+  layer.n_in = t[0].cast<index_t>();
+  layer.indptr = to_vector<offset_t>("indptr", t[1].cast<py::array>());
+  layer.indices = to_vector<index_t>("indices", t[2].cast<py::array>());
+  layer.values = to_vector<float>("values", t[3].cast<py::array>());
+  layer.initial = to_vector<float>("initial", t[4].cast<py::array>());
+  layer.bias = to_vector<float>("bias", t[5].cast<py::array>());
+  layer.n_out = static_cast<index_t>(layer.bias.size());
+  return layer;
+}
+
+py::tuple from_layer(const Layer& layer) {
+  return py::make_tuple(layer.n_in, to_array(layer.indptr), to_array(layer.indices),
+                        to_array(layer.values), to_array(layer.initial), to_array(layer.bias));
+}
+
+double train_epoch(Handle& handle, const py::array& X, const py::array& y, index_t batch_size,
+                   const Optimizer& optimizer, int threads) {
+  const Inputs inputs = inputs_for(handle, X);
+  const auto labels = expect_labels(y, inputs.n, n_classes(handle));
+  if (batch_size < 1)
+    throw py::value_error("batch_size must be at least 1, got " + std::to_string(batch_size));
+  const index_t* data = labels.data();
+  expect_threads(threads);
+  return handle.write([&](Network& n) {
+    return n.train_epoch(inputs, data, batch_size, optimizer, threads, signal_pending);
+  });
+}
+
+py::tuple evaluate(const Handle& handle, const py::array& X, const py::array& y, int threads) {
+  const Inputs inputs = inputs_for(handle, X);
+  const auto labels = expect_labels(y, inputs.n, n_classes(handle));
+  const index_t* data = labels.data();
+  expect_threads(threads);
+  const Evaluation e = handle.read(
+      [&](const Network& n) { return n.evaluate(inputs, data, threads, signal_pending); });
+  return py::make_tuple(e.loss, e.n_correct);
+}
+
+py::array_t<float> probabilities(const Handle& handle, const py::array& X, int threads) {
+  const Inputs inputs = inputs_for(handle, X);
+  const index_t n_out = handle.read([](const Network& n) { return n.n_outputs(); });
+  py::array_t<float> out({static_cast<py::ssize_t>(inputs.n), static_cast<py::ssize_t>(n_out)});
+  float* data = out.mutable_data();
+  expect_threads(threads);
+  handle.read([&](const Network& n) { n.probabilities(inputs, threads, signal_pending, data); });
+  return out;
+}
+
+py::array_t<index_t> classify(const Handle& handle, const py::array& X, int threads) {
+  const Inputs inputs = inputs_for(handle, X);
+  py::array_t<index_t> out(inputs.n);
+  index_t* data = out.mutable_data();
+  expect_threads(threads);
+  handle.read([&](const Network& n) { n.classify(inputs, threads, signal_pending, data); });
+  return out;
+}
+
+py::tuple gradients(const Handle& handle, const py::array& X, const py::array& y, int threads) {
+  const Inputs inputs = inputs_for(handle, X);
+  if (inputs.n > (1 << 24)) throw py::value_error("X is one batch here: at most 2^24 rows");
+  const auto labels = expect_labels(y, inputs.n, n_classes(handle));
+  const index_t* data = labels.data();
+  expect_threads(threads);
+  const Gradients g =
+      handle.read([&](const Network& n) { return n.gradients(inputs, data, threads); });
+  py::list values, bias;
+  for (const auto& v : g.values) values.append(to_array(v));
+  for (const auto& b : g.bias) bias.append(to_array(b));
+  return py::make_tuple(g.loss, values, bias);
+}
+
+Optimizer make_optimizer(const std::string& kind, float lr, float momentum, float beta1,
+                         float beta2, float epsilon, float weight_decay, float l1) {
+  Optimizer o;
+  if (kind != "sgd" && kind != "adam")
+    throw py::value_error("kind must be 'sgd' or 'adam', got '" + kind + "'");
+  o.kind = kind == "sgd" ? OptimizerKind::sgd : OptimizerKind::adam;
+  o.lr = lr;
+  o.momentum = momentum;
+  o.beta1 = beta1;
+  o.beta2 = beta2;
+  o.epsilon = epsilon;
+  o.weight_decay = weight_decay;
+  o.l1 = l1;
+  return o;
+}
+
+}  // namespace
+
+void bind_network(py::module_& m) {
+  py::class_<Optimizer>(m, "Optimizer")
+      .def(py::init(&make_optimizer), py::arg("kind"), py::arg("lr"), py::arg("momentum") = 0.0f,
+           py::arg("beta1") = 0.9f, py::arg("beta2") = 0.999f, py::arg("epsilon") = 1e-8f,
+           py::arg("weight_decay") = 0.0f, py::arg("l1") = 0.0f);
+
+  py::class_<Handle>(m, "Network")
+      .def(py::init([](const std::vector<index_t>& sizes, const std::string& activation,
+                       const std::string& loss, float init_scale, std::uint64_t seed) {
+             return std::make_unique<Handle>(
+                 Network(sizes, parse_activation(activation), parse_loss(loss), init_scale, seed));
+           }),
+           py::arg("sizes"), py::arg("activation"), py::arg("loss"), py::arg("init_scale"),
+           py::arg("seed"))
+      .def_static(
+          "from_layers",
+          [](const std::vector<py::tuple>& tuples, const std::string& activation,
+             const std::string& loss, std::uint64_t rng_state) {
+            std::vector<Layer> layers;
+            for (const py::tuple& t : tuples) layers.push_back(to_layer(t));
+            return std::make_unique<Handle>(Network(std::move(layers), parse_activation(activation),
+                                                    parse_loss(loss), rng_state));
+          },
+          py::arg("layers"), py::arg("activation"), py::arg("loss"), py::arg("rng_state"))
+      .def("copy",
+           [](const Handle& h) {
+             return h.read([](const Network& n) { return std::make_unique<Handle>(n); });
+           })
+      .def(
+          "assign",
+          [](Handle& h, const Handle& other) {
+            Network copy = other.read([](const Network& n) { return n; });
+            h.write([&](Network& n) { n = std::move(copy); });
+          },
+          py::arg("other"))
+      .def("layers",
+           [](const Handle& h) {
+             py::list tuples;
+             for (const Layer& layer : h.read([](const Network& n) { return n.layers(); }))
+               tuples.append(from_layer(layer));
+             return tuples;
+           })
+      .def_property(
+          "input_transform",
+          [](const Handle& h) {
+            const auto [shift, scale] = h.read(
+                [](const Network& n) { return std::pair(n.input_shift(), n.input_scale()); });
+            return py::make_tuple(to_array(shift), to_array(scale));
+          },
+          [](Handle& h, const std::pair<py::array, py::array>& transform) {
+            auto shift = to_vector<float>("shift", transform.first);
+            auto scale = to_vector<float>("scale", transform.second);
+            h.write([&](Network& n) { n.set_input_transform(std::move(shift), std::move(scale)); });
+          })
+      .def_property_readonly(
+          "rng_state",
+          [](const Handle& h) { return h.read([](const Network& n) { return n.rng().state; }); })
+      .def_property_readonly("structure",
+                             [](const Handle& h) {
+                               return py::tuple(py::cast(
+                                   h.read([](const Network& n) { return structure(n.layers()); })));
+                             })
+      .def_property_readonly(
+          "n_synapses",
+          [](const Handle& h) {
+            return h.read([](const Network& n) { return count_synapses(n.layers()); });
+          })
+      .def("train_epoch", &train_epoch, py::arg("X"), py::arg("y"), py::arg("batch_size"),
+           py::arg("optimizer"), py::arg("threads"))
+      .def("evaluate", &evaluate, py::arg("X"), py::arg("y"), py::arg("threads"))
+      .def("probabilities", &probabilities, py::arg("X"), py::arg("threads"))
+      .def("classify", &classify, py::arg("X"), py::arg("threads"))
+      .def("gradients", &gradients, py::arg("X"), py::arg("y"), py::arg("threads"))
+      .def(
+          "score",
+          [](Handle& h, const std::string& criterion) {
+            const Criterion c = parse_criterion(criterion);
+            return to_array(h.write([&](Network& n) { return n.score(c); }));
+          },
+          py::arg("criterion"))
+      .def(
+          "remove",
+          [](Handle& h, const py::array& keep) {
+            const auto mask = to_vector<std::uint8_t>("keep", keep);
+            return h.write([&](Network& n) { return n.remove(mask); });
+          },
+          py::arg("keep"))
+      .def(
+          "cut",
+          [](Handle& h, const std::string& criterion, offset_t n, offset_t skip) {
+            const Criterion c = parse_criterion(criterion);
+            return h.write([&](Network& network) {
+              return network.remove(keep_all_but_lowest(network.score(c), n, skip));
+            });
+          },
+          py::arg("criterion"), py::arg("n"), py::arg("skip") = 0);
+}
+
+}  // namespace synaprune::bindings

@@ -1,0 +1,94 @@
+// The one door between numpy and the core: checks of dtype, shape and layout, and the GIL.
+#pragma once
+
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include "synaprune/inputs.hpp"
+#include "synaprune/types.hpp"
+
+namespace synaprune::bindings {
+
+namespace py = pybind11;
+
+inline std::string describe(const py::array& a) {
+  std::string text = py::str(a.dtype()).cast<std::string>() + " array of shape (";
+  for (py::ssize_t i = 0; i < a.ndim(); ++i)
+    text += (i ? ", " : "") + std::to_string(a.shape(i)) + (a.ndim() == 1 ? "," : "");
+  return text + ")";
+}
+
+// A C-ordered array of exactly T with `ndim` axes, borrowed as it is.
+template <class T>
+py::array_t<T> expect(const char* name, const py::array& a, int ndim) {
+  if (!py::isinstance<py::array_t<T>>(a))
+    throw py::type_error(std::string(name) + " must be " +
+                         py::str(py::dtype::of<T>()).cast<std::string>() + ", got " + describe(a));
+  if (a.ndim() != ndim || !(a.flags() & py::array::c_style))
+    throw py::value_error(std::string(name) + " must be C-ordered with " + std::to_string(ndim) +
+                          " axes, got " + describe(a));
+  return py::reinterpret_borrow<py::array_t<T>>(a);
+}
+
+inline void expect_size(const char* name, const py::array& a, offset_t size) {
+  if (a.size() != size)
+    throw py::value_error(std::string(name) + " must have " + std::to_string(size) +
+                          " entries, got " + std::to_string(a.size()));
+}
+
+template <class T>
+std::vector<T> to_vector(const char* name, const py::array& a) {
+  const auto typed = expect<T>(name, a, 1);
+  return std::vector<T>(typed.data(), typed.data() + typed.size());
+}
+
+template <class T>
+py::array_t<T> to_array(const std::vector<T>& v) {
+  return py::array_t<T>(static_cast<py::ssize_t>(v.size()), v.data());
+}
+
+// Samples of n_features features: float32 or uint8, C-ordered, at least one.
+inline Inputs expect_inputs(const py::array& X, offset_t n_features) {
+  Inputs inputs;
+  inputs.is_uint8 = py::isinstance<py::array_t<std::uint8_t>>(X);
+  inputs.data = inputs.is_uint8 ? static_cast<const void*>(expect<std::uint8_t>("X", X, 2).data())
+                                : static_cast<const void*>(expect<float>("X", X, 2).data());
+  inputs.n = X.shape(0);
+  inputs.d = X.shape(1);
+  if (inputs.n < 1 || inputs.d != n_features)
+    throw py::value_error("X must have at least one row and " + std::to_string(n_features) +
+                          " columns, got " + describe(X));
+  return inputs;
+}
+
+// Class numbers, one a sample, in [0, n_classes).
+inline py::array_t<index_t> expect_labels(const py::array& y, offset_t n, index_t n_classes) {
+  const auto labels = expect<index_t>("y", y, 1);
+  expect_size("y", labels, n);
+  const index_t* data = labels.data();
+  for (offset_t i = 0; i < n; ++i)
+    if (data[i] < 0 || data[i] >= n_classes)
+      throw py::value_error("y must hold class numbers from 0 to " + std::to_string(n_classes - 1) +
+                            ", got " + std::to_string(data[i]));
+  return labels;
+}
+
+// Runs f without the GIL. If Python asked to stop meanwhile, its exception goes on from here.
+template <class F>
+auto without_gil(F&& f) {
+  try {
+    const py::gil_scoped_release released;
+    return f();
+  } catch (const Interrupted&) {
+    throw py::error_already_set();
+  }
+}
+
+// A pending signal, such as Ctrl-C. Python acts on signals in the main thread only.
+inline bool signal_pending() {
+  const py::gil_scoped_acquire acquired;
+  return PyErr_CheckSignals() != 0;
+}
+
+}  // namespace synaprune::bindings

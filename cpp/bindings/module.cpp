@@ -1,0 +1,18 @@
+// The Python module _core: one function a noun, each in its own bind_*.cpp.
+#include <pybind11/pybind11.h>
+
+namespace synaprune::bindings {
+void bind_arrays(pybind11::module_& m);
+void bind_build_info(pybind11::module_& m);
+void bind_kernels(pybind11::module_& m);
+void bind_network(pybind11::module_& m);
+}  // namespace synaprune::bindings
+
+PYBIND11_MODULE(_core, m) {
+  using namespace synaprune::bindings;
+  m.doc() = "The C++ core of synaprune. Private: use the names in `synaprune`.";
+  bind_arrays(m);
+  bind_build_info(m);
+  bind_kernels(m);
+  bind_network(m);
+}

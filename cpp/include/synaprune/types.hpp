@@ -1,0 +1,46 @@
+// The words that the whole core shares: index types, options, errors and the random generator.
+#pragma once
+
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace synaprune {
+
+using index_t = std::int32_t;   // a row, a column, a class
+using offset_t = std::int64_t;  // a position among synapses, or in a dense array
+
+enum class Activation { relu, sigmoid, tanh };
+// softmax: cross-entropy, one output a class.  sigmoid: cross-entropy, one output, two classes.
+// squared: half the squared error of sigmoid outputs against 0/1 targets, as in the original work.
+enum class Loss { softmax, sigmoid, squared };
+enum class Criterion { wsf, magnitude, random };
+
+Activation parse_activation(const std::string& name);
+Loss parse_loss(const std::string& name);
+Criterion parse_criterion(const std::string& name);
+
+// A call was told to stop between two batches (Ctrl-C).
+struct Interrupted : std::runtime_error {
+  Interrupted() : std::runtime_error("interrupted") {}
+};
+
+// SplitMix64 (Steele, Lea, Flood 2014): one word of state, so that saving and rolling back is
+// exact.
+struct Rng {
+  std::uint64_t state = 0;
+
+  std::uint64_t next() {
+    std::uint64_t z = (state += 0x9E3779B97F4A7C15ULL);
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ULL;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EBULL;
+    return z ^ (z >> 31);
+  }
+  // Uniform in [0, 1), a multiple of 2^-24, exact in float32.
+  float uniform() { return static_cast<float>(next() >> 40) * 0x1.0p-24f; }
+  // Uniform in [0, n) for n <= 2^32; the bias is below n / 2^32.
+  std::uint64_t below(std::uint64_t n) { return ((next() >> 32) * n) >> 32; }
+};
+
+}  // namespace synaprune

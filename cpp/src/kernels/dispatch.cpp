@@ -1,0 +1,71 @@
+// The only file that knows which instruction-set levels there are. CMake says which were compiled.
+#include <cstdlib>
+
+#include "synaprune/kernels.hpp"
+
+namespace synaprune {
+
+namespace baseline {
+extern const Kernels table;
+}
+#ifdef SYNAPRUNE_WITH_AVX2
+namespace avx2 {
+extern const Kernels table;
+}
+#endif
+#ifdef SYNAPRUNE_WITH_AVX512
+namespace avx512 {
+extern const Kernels table;
+}
+#endif
+
+namespace {
+
+std::vector<const Kernels*> runnable() {
+  std::vector<const Kernels*> levels{&baseline::table};
+#ifdef SYNAPRUNE_WITH_AVX2
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+    levels.push_back(&avx2::table);
+#endif
+#ifdef SYNAPRUNE_WITH_AVX512
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw"))
+    levels.push_back(&avx512::table);
+#endif
+  return levels;
+}
+
+const Kernels& choose() {
+  const char* forced = std::getenv("SYNAPRUNE_ISA");
+  if (forced == nullptr || *forced == '\0') return *runnable().back();
+  try {
+    return kernels_for(forced);
+  } catch (const std::invalid_argument& error) {
+    throw std::invalid_argument(std::string("SYNAPRUNE_ISA: ") + error.what());
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> available_isa() {
+  std::vector<std::string> names;
+  for (const Kernels* level : runnable()) names.emplace_back(level->isa);
+  return names;
+}
+
+const Kernels& kernels_for(const std::string& isa) {
+  std::string known;
+  for (const Kernels* level : runnable()) {
+    if (isa == level->isa) return *level;
+    known += (known.empty() ? "'" : ", '") + std::string(level->isa) + "'";
+  }
+  throw std::invalid_argument("isa must be one of " + known + " on this machine, got '" + isa +
+                              "'");
+}
+
+const Kernels& kernels() {
+  static const Kernels& chosen = choose();
+  return chosen;
+}
+
+}  // namespace synaprune

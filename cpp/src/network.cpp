@@ -1,0 +1,101 @@
+// What a network is: construction, checks, state, cuts. Passes over data stand in network_run.cpp.
+#include "synaprune/network.hpp"
+
+#include <cmath>
+#include <numeric>
+
+#include "synaprune/prune.hpp"
+
+namespace synaprune {
+
+namespace {
+
+Layer fully_connected(index_t n_in, index_t n_out, float init_scale, Rng& rng) {
+  if (n_in < 1 || n_out < 1)
+    throw std::invalid_argument("layer sizes must be at least 1, got " +
+                                std::to_string(n_in < 1 ? n_in : n_out));
+  Layer layer;
+  layer.n_in = n_in;
+  layer.n_out = n_out;
+  const offset_t nnz = static_cast<offset_t>(n_in) * n_out;
+  layer.indptr.resize(static_cast<std::size_t>(n_out) + 1);
+  layer.indices.resize(nnz);
+  layer.initial.resize(nnz);
+  const auto range =
+      static_cast<float>(init_scale * std::sqrt(6.0 / (static_cast<double>(n_in) + n_out)));
+  for (offset_t r = 0; r < n_out; ++r) {
+    layer.indptr[r + 1] = (r + 1) * n_in;
+    std::iota(layer.indices.begin() + r * n_in, layer.indices.begin() + (r + 1) * n_in, 0);
+  }
+  for (float& w : layer.initial) w = (2.0f * rng.uniform() - 1.0f) * range;
+  layer.values = layer.initial;
+  layer.bias.assign(n_out, 0.0f);
+  return layer;
+}
+
+void check_layer(const Layer& layer, std::size_t l, const std::vector<Layer>& layers) {
+  const std::string what = "layer " + std::to_string(l);
+  const auto check = [&](bool ok, const std::string& why) {
+    if (!ok) throw std::invalid_argument(what + ": " + why);
+  };
+  check(layer.n_in >= 1 && layer.n_out >= 1, "sizes must be at least 1");
+  check(l == 0 || layers[l - 1].n_out == layer.n_in,
+        "takes " + std::to_string(layer.n_in) + " inputs, which is not the layer below");
+  check_canonical(what, layer.n_out, layer.n_in, layer.indptr.data(),
+                  static_cast<offset_t>(layer.indptr.size()), layer.indices.data(), layer.nnz());
+  const auto nnz = layer.indices.size();
+  check(layer.values.size() == nnz && layer.initial.size() == nnz,
+        "values and initial must have one entry a synapse");
+  check(layer.bias.size() == static_cast<std::size_t>(layer.n_out),
+        "bias must have one entry a neuron");
+  for (const auto* array : {&layer.values, &layer.initial, &layer.bias})
+    check(all_finite(array->data(), static_cast<offset_t>(array->size())),
+          "weights and biases must be finite");
+}
+
+}  // namespace
+
+Network::Network(const std::vector<index_t>& sizes, Activation activation, Loss loss,
+                 float init_scale, std::uint64_t seed)
+    : activation_(activation), loss_(loss), rng_{seed} {
+  if (sizes.size() < 2)
+    throw std::invalid_argument("layers must name at least inputs and outputs, got " +
+                                std::to_string(sizes.size()) + " sizes");
+  for (std::size_t l = 0; l + 1 < sizes.size(); ++l)
+    layers_.push_back(fully_connected(sizes[l], sizes[l + 1], init_scale, rng_));
+  set_input_transform(std::vector<float>(n_inputs(), 0.0f), std::vector<float>(n_inputs(), 1.0f));
+  plan_ = make_plan(layers_);
+}
+
+Network::Network(std::vector<Layer> layers, Activation activation, Loss loss,
+                 std::uint64_t rng_state)
+    : layers_(std::move(layers)), activation_(activation), loss_(loss), rng_{rng_state} {
+  if (layers_.empty()) throw std::invalid_argument("a network needs at least one layer");
+  for (std::size_t l = 0; l < layers_.size(); ++l) check_layer(layers_[l], l, layers_);
+  set_input_transform(std::vector<float>(n_inputs(), 0.0f), std::vector<float>(n_inputs(), 1.0f));
+  plan_ = make_plan(layers_);
+}
+
+void Network::set_input_transform(std::vector<float> shift, std::vector<float> scale) {
+  const auto n = static_cast<std::size_t>(n_inputs());
+  if (shift.size() != n || scale.size() != n)
+    throw std::invalid_argument("input shift and scale must have " + std::to_string(n) +
+                                " entries, got " + std::to_string(shift.size()) + " and " +
+                                std::to_string(scale.size()));
+  if (!all_finite(shift.data(), n_inputs()) || !all_finite(scale.data(), n_inputs()))
+    throw std::invalid_argument("input shift and scale must be finite");
+  shift_ = std::move(shift);
+  scale_ = std::move(scale);
+}
+
+std::vector<float> Network::score(Criterion criterion) {
+  return synaprune::score(layers_, criterion, rng_);
+}
+
+offset_t Network::remove(const std::vector<std::uint8_t>& keep) {
+  const offset_t removed = remove_synapses(layers_, activation_, keep);
+  plan_ = make_plan(layers_);
+  return removed;
+}
+
+}  // namespace synaprune

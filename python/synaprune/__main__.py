@@ -1,0 +1,7 @@
+"""``python -m synaprune``: the console script."""
+
+import sys
+
+from synaprune.cli import main
+
+sys.exit(main())

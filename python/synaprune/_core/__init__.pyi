@@ -1,0 +1,91 @@
+# The C++ core (`mypy.stubtest synaprune._core` holds this against the module). Arrays must be
+# C-ordered and exactly of the dtype named: nothing is converted, another dtype is a TypeError.
+# A folder, so that the submodule `kernels` has a stub too; Python itself loads the library.
+from collections.abc import Sequence
+from typing import TypeAlias, TypedDict, type_check_only
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import kernels as kernels
+
+__version__: str
+
+# n_in, indptr [n_out + 1], indices [nnz], values [nnz], initial [nnz], bias [n_out]
+_Layer: TypeAlias = tuple[
+    int,
+    NDArray[np.int64],
+    NDArray[np.int32],
+    NDArray[np.float32],
+    NDArray[np.float32],
+    NDArray[np.float32],
+]
+_Inputs: TypeAlias = NDArray[np.float32] | NDArray[np.uint8]  # [n, n_inputs]
+
+@type_check_only
+class _BuildInfo(TypedDict):
+    version: str
+    openmp: bool
+    threads: int
+    isa: str
+    available_isa: list[str]
+    compiler: str
+
+@type_check_only
+class _Pybind11Type(type): ...
+
+def all_finite(a: NDArray[np.float32]) -> bool: ...
+def build_info() -> _BuildInfo: ...
+def default_threads() -> int: ...
+def keep_all_but_lowest(
+    scores: NDArray[np.float32], n: int, skip: int = 0
+) -> NDArray[np.uint8]: ...
+
+class Optimizer(metaclass=_Pybind11Type):
+    def __init__(
+        self,
+        kind: str,
+        lr: float,
+        momentum: float = 0.0,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-8,
+        weight_decay: float = 0.0,
+        l1: float = 0.0,
+    ) -> None: ...
+
+class Network(metaclass=_Pybind11Type):
+    input_transform: tuple[NDArray[np.float32], NDArray[np.float32]]  # shift, scale [n_inputs]
+    @property
+    def rng_state(self) -> int: ...
+    @property
+    def structure(self) -> tuple[int, ...]: ...
+    @property
+    def n_synapses(self) -> int: ...
+    def __init__(
+        self, sizes: Sequence[int], activation: str, loss: str, init_scale: float, seed: int
+    ) -> None: ...
+    @staticmethod
+    def from_layers(
+        layers: Sequence[_Layer], activation: str, loss: str, rng_state: int
+    ) -> Network: ...
+    def copy(self) -> Network: ...
+    def assign(self, other: Network) -> None: ...
+    def layers(self) -> list[_Layer]: ...
+    def train_epoch(
+        self,
+        X: _Inputs,
+        y: NDArray[np.int32],
+        batch_size: int,
+        optimizer: Optimizer,
+        threads: int,
+    ) -> float: ...
+    def evaluate(self, X: _Inputs, y: NDArray[np.int32], threads: int) -> tuple[float, int]: ...
+    def probabilities(self, X: _Inputs, threads: int) -> NDArray[np.float32]: ...
+    def classify(self, X: _Inputs, threads: int) -> NDArray[np.int32]: ...
+    def gradients(
+        self, X: _Inputs, y: NDArray[np.int32], threads: int
+    ) -> tuple[float, list[NDArray[np.float32]], list[NDArray[np.float32]]]: ...
+    def score(self, criterion: str) -> NDArray[np.float32]: ...
+    def remove(self, keep: NDArray[np.uint8]) -> int: ...
+    def cut(self, criterion: str, n: int, skip: int = 0) -> int: ...

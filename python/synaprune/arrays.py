@@ -1,0 +1,125 @@
+"""Checks and conversions of the arrays that users hand in. Nothing is ever written to."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synaprune import _core
+
+Inputs: TypeAlias = NDArray[np.float32] | NDArray[np.uint8]
+Labels: TypeAlias = NDArray[Any]
+
+
+def as_inputs(X: Any, n_inputs: int | None = None, name: str = "X") -> Inputs:
+    """Return samples as a C-ordered float32 or uint8 array, uncopied if they are one already.
+
+    Parameters
+    ----------
+    X : array_like, shape (n, n_inputs)
+        Numbers: float32 and uint8 are taken as they are; other floats, ints and bools become
+        float32.
+    n_inputs : int, optional
+        The number of columns to insist on.
+    name : str
+        What errors call the argument.
+
+    Returns
+    -------
+    ndarray of float32 or uint8, shape (n, n_inputs)
+
+    Raises
+    ------
+    TypeError
+        If X does not hold numbers.
+    ValueError
+        If X is empty, has another shape, or holds NaN or infinity.
+    """
+    if type(X).__module__.partition(".")[0] == "scipy":
+        raise TypeError(f"{name} must be a dense array, got {type(X).__name__}; use its .toarray()")
+    try:
+        raw = np.asarray(X)
+    except ValueError as error:
+        raise ValueError(f"{name} must be a rectangular array of numbers: {error}") from None
+    if raw.dtype.kind not in "fiub":
+        raise TypeError(f"{name} must hold floats, ints or bools, got dtype {raw.dtype}")
+    if raw.ndim != 2:
+        hint = "; a single sample is X.reshape(1, -1)" if raw.ndim == 1 else ""
+        raise ValueError(f"{name} must have shape (samples, inputs), got {raw.shape}{hint}")
+    if raw.shape[0] == 0 or raw.shape[1] == 0:
+        raise ValueError(f"{name} must hold at least one sample and one input, got {raw.shape}")
+    if n_inputs is not None and raw.shape[1] != n_inputs:
+        raise ValueError(f"{name} must have {n_inputs} columns, got {raw.shape[1]}")
+    if raw.dtype == np.uint8:
+        return np.ascontiguousarray(raw)
+    with np.errstate(over="ignore"):  # an overflow is infinite, and named below
+        converted: NDArray[np.float32] = np.ascontiguousarray(raw, dtype=np.float32)
+    if not _core.all_finite(converted):
+        row, column = np.argwhere(~np.isfinite(converted))[0]
+        raise ValueError(
+            f"{name} must be finite in float32, got {raw[row, column]} in row {row}, "
+            f"column {column}"
+        )
+    return converted
+
+
+def as_labels(y: Any, n: int, name: str = "y") -> Labels:
+    """Return labels as a one-dimensional array of ints, bools or strings.
+
+    Parameters
+    ----------
+    y : array_like, shape (n,)
+        Ints, bools or strings; an object array must hold strings alone.
+    n : int
+        The number of samples they belong to.
+    name : str
+        What errors call the argument.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+
+    Raises
+    ------
+    TypeError
+        If the labels are neither ints, bools nor strings.
+    ValueError
+        If the shape is another.
+    """
+    raw = np.asarray(y)
+    if raw.dtype.kind == "O" and all(isinstance(label, str) for label in raw.flat):
+        raw = raw.astype(np.str_)
+    if raw.dtype.kind not in "iubU":
+        raise TypeError(f"{name} must hold ints, bools or strings, got dtype {raw.dtype}")
+    if raw.ndim != 1:
+        hint = "; flatten it with y.ravel()" if raw.ndim == 2 and 1 in raw.shape else ""
+        raise ValueError(f"{name} must have shape (samples,), got {raw.shape}{hint}")
+    if len(raw) != n:
+        raise ValueError(f"{name} must have one label a sample, {n}, got {len(raw)}")
+    return raw
+
+
+def encode(y: Labels, classes: Labels, name: str = "y") -> NDArray[np.int32]:
+    """Return labels as class numbers: positions in the sorted array ``classes``.
+
+    Raises
+    ------
+    TypeError
+        If labels and classes are of different kinds, such as strings and ints.
+    ValueError
+        If a label is not among the classes.
+    """
+    if (y.dtype.kind == "U") != (classes.dtype.kind == "U"):
+        raise TypeError(
+            f"{name} holds {y.dtype} labels, but the network was fitted with {classes.dtype} labels"
+        )
+    codes = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
+    unknown = classes[codes] != y
+    if unknown.any():
+        raise ValueError(
+            f"{name} holds the label {y[unknown][0].item()!r}, which is not among the classes "
+            f"{classes.tolist()}"
+        )
+    return codes.astype(np.int32)

@@ -1,0 +1,52 @@
+"""The console script ``synaprune``: results on stdout, progress and errors on stderr."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from synaprune import __version__
+from synaprune.cli import predict_command, prune_command
+
+INTERRUPTED = 130  # what a shell reports for a program that SIGINT ended
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"synaprune: error: {message} (see '{self.prog} --help')\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the console script; returns the exit status.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        The arguments, ``sys.argv[1:]`` if left out.
+    """
+    parser = _Parser(
+        prog="synaprune",
+        description="Find the smallest neural network that keeps your accuracy.",
+    )
+    parser.add_argument("--version", action="version", version=f"synaprune {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    prune_command.add_parser(commands)
+    predict_command.add_parser(commands)
+    try:
+        args = parser.parse_args(argv)
+        status: int = args.run(args)
+        sys.stdout.flush()
+        return status
+    except KeyboardInterrupt as interrupt:
+        print(f"synaprune: {str(interrupt) or 'interrupted'}", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of our output has gone, which is no fault
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (ArithmeticError, ImportError, MemoryError, OSError, TypeError, ValueError) as error:
+        message = " ".join(str(error).split()) or type(error).__name__
+        print(f"synaprune: error: {message}", file=sys.stderr)
+        return 2

@@ -1,0 +1,173 @@
+"""``synaprune prune``: from a dataset to its smallest network."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from synaprune import __version__, datasets
+from synaprune.cli.job import Options, Result, run_job
+from synaprune.cli.presets import Preset, preset_for
+from synaprune.criteria import CRITERIA
+from synaprune.io import write_atomically
+from synaprune.network import ACTIVATIONS, LOSSES
+from synaprune.pruning import STRATEGIES, PruningInterrupted
+
+# flags that override the preset's field of the same name
+_OVERRIDES = tuple(
+    field.name for field in dataclasses.fields(Preset) if field.name not in ("stop_at",)
+)
+
+
+def _sizes(text: str) -> tuple[int, ...]:
+    sizes = tuple(int(part) for part in text.split(","))
+    if min(sizes) < 1:
+        raise argparse.ArgumentTypeError(f"hidden sizes must be at least 1, got {text}")
+    return sizes
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {text}")
+    return number
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to the console's parser."""
+    p = commands.add_parser(
+        "prune",
+        help="train a network on a dataset and prune it",
+        description="Train a network on DATASET, then prune it as far as the accuracy allows. "
+        "Options left out come from the dataset's preset.",
+    )
+    p.set_defaults(run=run)
+    p.add_argument(
+        "dataset", nargs="?", default="digits", metavar="DATASET",
+        help="xor, digits (default), mnist, or a CSV or NPZ file",
+    )  # fmt: skip
+    p.add_argument("--target", metavar="COLUMN", help="label column of a CSV (array of an NPZ)")
+    p.add_argument("--data-dir", metavar="DIR", help="folder that holds MNIST's files")
+    goal = p.add_mutually_exclusive_group()
+    goal.add_argument("--synapses", type=_positive, metavar="N", help="prune to N synapses")
+    goal.add_argument("--min-accuracy", type=float, metavar="A", help="validation accuracy to keep")
+    goal.add_argument(
+        "--max-drop", type=float, metavar="D",
+        help="validation accuracy that may be lost, as a fraction (default 0.005)",
+    )  # fmt: skip
+    p.add_argument("--strategy", choices=STRATEGIES, default="auto")
+    p.add_argument("--criterion", choices=tuple(CRITERIA), default="wsf")
+    p.add_argument("--hidden", type=_sizes, metavar="N[,N…]", help="hidden neurons of each layer")
+    p.add_argument("--activation", choices=ACTIVATIONS)
+    p.add_argument("--loss", choices=LOSSES)
+    p.add_argument("--init-scale", type=float, metavar="S", help="share of Glorot's range")
+    p.add_argument("--optimizer", choices=("sgd", "adam"))
+    p.add_argument("--lr", type=float, metavar="R", help="learning rate")
+    p.add_argument("--batch-size", type=_positive, metavar="N")
+    p.add_argument(
+        "--epochs", type=_positive, metavar="N", help="of the full network, and of gradual pruning"
+    )
+    p.add_argument("--retrain-epochs", type=_positive, metavar="N", help="at most, after a cut")
+    p.add_argument("--patience", type=_positive, metavar="N", help="epochs without improvement")
+    p.add_argument(
+        "--attempts", type=_positive, metavar="N",
+        help="single synapses to try before the ladder ends",
+    )  # fmt: skip
+    p.add_argument("--runs", type=_positive, default=1, metavar="N", help="seeds S, S+1, …")
+    p.add_argument("--seed", type=int, default=0, metavar="S")
+    p.add_argument("--threads", type=_positive, metavar="N", help="default: as OpenMP offers")
+    p.add_argument("--out", metavar="MODEL.npz", help="save the network and its path")
+    p.add_argument("--json", metavar="FILE", help="write all figures")
+    p.add_argument("--quiet", action="store_true", help="print nothing but errors")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the command; returns the exit status."""
+    from synaprune.extras import require
+
+    require("rich", "cli")
+    from synaprune.cli import display
+
+    _check_outputs(args)
+    data = datasets.load(args.dataset, target=args.target, data_dir=args.data_dir)
+    options = _options(args, data.name)
+    begin = time.perf_counter()
+    records = []
+    result = None
+    with display.ProgressBar(quiet=args.quiet, runs=args.runs) as bar:
+        for seed in range(args.seed, args.seed + args.runs):
+            bar.next_run()
+            try:
+                result = run_job(data, options, seed=seed, threads=args.threads, callback=bar)
+            except PruningInterrupted as interrupt:
+                _save_interrupted(interrupt, args.out)
+                raise
+            records.append(result.record())
+    seconds = time.perf_counter() - begin
+    assert result is not None  # runs is at least 1
+    if args.out:
+        result.path.save(args.out)
+    if args.json:
+        record = records[0] if args.runs == 1 else _summary(args.seed, records, seconds)
+        write_atomically(args.json, (json.dumps(record, indent=1) + "\n").encode())
+    if not args.quiet:
+        _show(display, result, records, seconds)
+    return 0
+
+
+def _show(display: Any, result: Result, records: list[dict[str, Any]], seconds: float) -> None:
+    if len(records) == 1:
+        display.show_result(result)
+    else:
+        display.show_runs(records, seconds)
+
+
+def _check_outputs(args: argparse.Namespace) -> None:
+    """Refuse what would only fail after all the work is done."""
+    if args.out and args.runs > 1:
+        raise ValueError("--out goes with one run; repeat the one you want with its own --seed")
+    for flag, file in (("--out", args.out), ("--json", args.json)):
+        if file is not None and not Path(file).absolute().parent.is_dir():
+            raise FileNotFoundError(f"{flag}: the folder of {file} does not exist")
+        if file is not None and Path(file).is_dir():
+            raise IsADirectoryError(f"{flag}: {file} is a folder")
+    if args.seed < 0:
+        raise ValueError(f"--seed must be at least 0, got {args.seed}")
+
+
+def _options(args: argparse.Namespace, dataset: str) -> Options:
+    flags = {name: getattr(args, name) for name in _OVERRIDES}
+    preset = dataclasses.replace(
+        preset_for(dataset), **{name: value for name, value in flags.items() if value is not None}
+    )
+    goals = {
+        "n_synapses": args.synapses,
+        "min_accuracy": args.min_accuracy,
+        "max_drop": args.max_drop,
+    }
+    target = {name: value for name, value in goals.items() if value is not None}
+    return Options(preset, args.criterion, args.strategy, target or {"max_drop": 0.005})
+
+
+def _save_interrupted(interrupt: PruningInterrupted, out: str | None) -> None:
+    if out and len(interrupt.path):
+        interrupt.path.verdict = "interrupted"
+        interrupt.path.save(out)
+        interrupt.args = (f"{interrupt.args[0]}; the last one is saved in {out}",)
+
+
+def _summary(seed: int, runs: list[dict[str, Any]], seconds: float) -> dict[str, Any]:
+    return {
+        "dataset": runs[0]["dataset"],
+        "seed": seed,
+        "options": runs[0]["options"],
+        "seconds": round(seconds, 3),
+        "version": __version__,
+        "runs": runs,
+        "structures": dict(Counter(r["final"]["structure"] for r in runs).most_common()),
+    }

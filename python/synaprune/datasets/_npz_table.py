@@ -1,0 +1,91 @@
+"""NPZ tables: arrays `X` (n, d), the labels (n,) and, if there, `input_names` (d,)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._csv_table import check_finite, check_names, listing
+from ._files import reading
+
+
+def read_npz(
+    path: Path, label: str | None
+) -> tuple[NDArray[Any], tuple[str, ...] | None, NDArray[Any] | None]:
+    """Read a table of numbers.
+
+    Parameters
+    ----------
+    path : Path
+        An archive of `numpy.savez`; pickled objects are refused.
+    label : str or None
+        Name of the array of labels, or None to read no labels.
+
+    Returns
+    -------
+    X : ndarray of uint8 or float32, shape (n, d)
+    names : tuple of str, or None
+        Of the d input columns, where the file has them.
+    y : ndarray of int64 or str, shape (n,), or None
+    """
+    arrays = _arrays(path, ["X"] if label is None else ["X", label])
+    names = _names(arrays["input_names"], path) if "input_names" in arrays else None
+    X = _inputs(arrays["X"], names, path)
+    if names is not None and len(names) != X.shape[1]:
+        raise ValueError(f"{path}: {len(names)} input_names for {X.shape[1]} columns of X")
+    return X, names, None if label is None else _labels(arrays[label], label, len(X), path)
+
+
+def numbered(n: int) -> tuple[str, ...]:
+    """Return ``x1 … xn``, for columns without names."""
+    return tuple(f"x{number}" for number in range(1, n + 1))
+
+
+def _arrays(path: Path, needed: list[str]) -> dict[str, NDArray[Any]]:
+    with reading(path), path.open("rb") as file:
+        try:
+            archive = np.load(file, allow_pickle=False)
+            present = list(archive.files)
+            arrays = {name: archive[name] for name in (*needed, "input_names") if name in present}
+        except Exception as error:  # numpy, zipfile and zlib have a dozen ways to say "damaged"
+            raise ValueError(f"{path}: not a readable NPZ archive ({error})") from None
+    missing = [name for name in needed if name not in arrays]
+    if missing:
+        raise ValueError(f"{path}: no array {listing(missing)}; it has {listing(present)}")
+    return arrays
+
+
+def _names(names: NDArray[Any], path: Path) -> tuple[str, ...]:
+    if names.ndim != 1 or names.dtype.kind != "U":
+        raise ValueError(
+            f"{path}: input_names: expected one row of strings, got {names.dtype} {names.shape}"
+        )
+    check_names(names.tolist(), path)
+    return tuple(names.tolist())
+
+
+def _inputs(X: NDArray[Any], names: tuple[str, ...] | None, path: Path) -> NDArray[Any]:
+    if X.ndim != 2 or X.dtype.kind not in "fiub" or 0 in X.shape:
+        raise ValueError(
+            f"{path}: X: expected numbers of shape (n, d), n and d at least 1, "
+            f"got {X.dtype} {X.shape}"
+        )
+    if X.dtype == np.uint8:
+        return np.ascontiguousarray(X)
+    with np.errstate(over="ignore"):  # becomes inf, and then an error
+        X = X.astype(np.float32, order="C")
+    check_finite(X, names or numbered(X.shape[1]), lambda row: f"{path}, row {row} of X")
+    return X
+
+
+def _labels(y: NDArray[Any], name: str, n: int, path: Path) -> NDArray[Any]:
+    if y.shape != (n,):
+        raise ValueError(f"{path}: {name}: expected shape ({n},), as X has {n} rows, got {y.shape}")
+    if y.dtype.kind == "U":
+        return y.astype(np.str_)
+    if y.dtype.kind not in "iub" or (y.astype(np.int64) != y).any():
+        raise ValueError(f"{path}: {name}: expected int64 or string labels, got {y.dtype}")
+    return y.astype(np.int64)

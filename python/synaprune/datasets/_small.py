@@ -1,0 +1,58 @@
+"""The data sets that need no file."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from synaprune.extras import require
+from ._splits import split_60_20_20
+from ._types import Dataset, Split
+
+
+def pixel_names(rows: int, columns: int) -> tuple[str, ...]:
+    """Return ``pixel_row_column`` for an image that is read row by row."""
+    return tuple(f"pixel_{r}_{c}" for r in range(rows) for c in range(columns))
+
+
+def xor() -> Dataset:
+    """Exclusive or: four rows, which are train, validation and test at once.
+
+    Returns
+    -------
+    Dataset
+        `X` float32 (4, 2) of 0 and 1, `y` int64 (4,).
+
+    Examples
+    --------
+    >>> from synaprune import datasets
+    >>> datasets.xor().train.X.tolist()
+    [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]
+    """
+    X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32)
+    rows = Split(X, np.array([0, 1, 1, 0], np.int64))
+    return Dataset("xor", rows, rows, rows, ("x1", "x2"), "auto")
+
+
+def digits() -> Dataset:
+    """Handwritten digits of 8 by 8 pixels: the 1797 images that scikit-learn brings along.
+
+    Returns
+    -------
+    Dataset
+        `X` float32 (n, 64), from 0 to 1; `y` int64 (n,); split 60/20/20, stratified.
+
+    Raises
+    ------
+    ImportError
+        If scikit-learn is not installed.
+
+    Examples
+    --------
+    >>> from synaprune import datasets
+    >>> datasets.digits()
+    Dataset('digits': 64 inputs, 10 classes; 1079 train, 359 validation, 359 test rows)
+    """
+    pixels, labels = require("sklearn.datasets", "sklearn").load_digits(return_X_y=True)
+    X = pixels.astype(np.float32) / np.float32(16)
+    splits = split_60_20_20(X, labels.astype(np.int64), "digits")
+    return Dataset("digits", *splits, pixel_names(8, 8), "auto", (8, 8))

@@ -1,0 +1,124 @@
+"""Model files: plain state in, plain state out, in one ``.npz`` without pickle.
+
+A file is a zip of ``.npy`` members and one ``header.json``. It holds nothing of time, machine,
+threads or paths, so that equal runs give equal bytes. It is written beside its target and then
+renamed, so that a full disk or a killed process leaves the old file whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import secrets
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+FORMAT = 1
+_HEADER = "header.json"
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the zip format's zero
+
+
+class ModelFileError(ValueError):
+    """A file that is not a whole, unaltered synaprune model."""
+
+
+def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
+    """Write a file whole or not at all: beside the target first, then renamed over it."""
+    target = Path(path)
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"the folder of {target} does not exist")
+    if target.is_dir():
+        raise IsADirectoryError(f"{target} is a folder")
+    beside = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    try:
+        with beside.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(target)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def write_model(
+    path: str | os.PathLike[str], header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
+) -> None:
+    """Write a header of JSON values and named arrays as a model file.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder does not exist.
+    OSError
+        If the file cannot be written; an older file of that name is then unchanged.
+    """
+    members = {f"{name}.npy": _npy(array) for name, array in arrays.items()}
+    full = {"format": FORMAT, **header}
+    full["sha256"] = _digest(full, members)
+    members[_HEADER] = _json(full)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in sorted(members):
+            archive.writestr(zipfile.ZipInfo(name, _EPOCH), members[name], zipfile.ZIP_DEFLATED)
+    write_atomically(path, buffer.getvalue())
+
+
+def read_model(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """Read back what `write_model` wrote.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ModelFileError
+        If the file is no synaprune model, is truncated or altered, or is of a newer format.
+    """
+    content = Path(path).read_bytes()
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            members = {name: archive.read(name) for name in archive.namelist()}
+        header = json.loads(members.pop(_HEADER))
+        known = header["format"] <= FORMAT
+        whole = not known or header.pop("sha256") == _digest(header, members)
+        arrays = {
+            name.removesuffix(".npy"): np.lib.format.read_array(io.BytesIO(data))
+            for name, data in members.items()
+            if known and whole
+        }
+    except Exception as error:  # zipfile, zlib, json and numpy raise a dozen types on broken files
+        raise ModelFileError(
+            f"{path} is not a synaprune model file, or is truncated or altered "
+            f"({type(error).__name__}: {error})"
+        ) from error
+    if not known:
+        raise ModelFileError(
+            f"{path} has model format {header['format']}, this version reads up to {FORMAT}"
+        )
+    if not whole:
+        raise ModelFileError(f"{path} is altered: its checksum does not match its content")
+    return header, arrays
+
+
+def _npy(array: NDArray[Any]) -> bytes:
+    buffer = io.BytesIO()
+    np.lib.format.write_array(buffer, np.ascontiguousarray(array), allow_pickle=False)
+    return buffer.getvalue()
+
+
+def _json(header: Mapping[str, Any]) -> bytes:
+    return json.dumps(header, sort_keys=True, ensure_ascii=False).encode()
+
+
+def _digest(header: Mapping[str, Any], members: Mapping[str, bytes]) -> str:
+    digest = hashlib.sha256(_json(header))
+    for name in sorted(members):
+        digest.update(name.encode() + b"\0" + members[name])
+    return digest.hexdigest()

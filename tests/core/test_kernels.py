@@ -1,0 +1,401 @@
+"""The bare kernels at every ISA level, against the naive reference; exp, tanh, sigmoid."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from core.dense_model import EPS, C
+from synaprune import _core
+
+K = _core.kernels
+LEVELS = _core.build_info()["available_isa"]
+BATCHES = [16, 32, 48, 64, 80, 128, 144]
+MATRICES = {  # name: (n_out, n_in, density)
+    "sparse": (13, 37, 0.3),
+    "full": (9, 21, 1.0),
+    "no synapse": (5, 7, 0.0),
+    "one row": (1, 50, 0.5),
+    "one column": (50, 1, 0.5),
+    "one synapse": (1, 1, 1.0),
+    "long rows": (3, 700, 0.9),
+}
+
+
+class Matrix:
+    """W in CSR and dense form, with bias [n_out], X [n_in, n] and D [n_out, n] to go with it."""
+
+    def __init__(self, n_out, n_in, density, n, integers=False):
+        rng = np.random.default_rng([n_out, n_in, n])
+
+        def draw(*shape):
+            return (rng.integers(-8, 9, shape) if integers else rng.normal(size=shape)).astype("f4")
+
+        mask = rng.random((n_out, n_in)) < density
+        if n_out > 2 and density < 1.0:
+            mask[[0, n_out // 2, -1]] = False  # empty rows: first, inside, last
+        self.n_in = n_in
+        self.rows, self.indices = np.nonzero(mask)
+        self.indices = self.indices.astype(np.int32)
+        self.indptr = np.concatenate([[0], mask.sum(1).cumsum()]).astype(np.int64)
+        self.values = draw(len(self.indices))
+        self.bias, self.X, self.D = draw(n_out), draw(n_in, n), draw(n_out, n)
+        self.dense = np.zeros((n_out, n_in))
+        self.dense[mask] = self.values
+
+    def absolute(self):
+        """The same with |.| of every number: the reference then gives the sums of |terms|."""
+        twin = object.__new__(Matrix)
+        twin.__dict__.update(self.__dict__)
+        for name in ("values", "bias", "X", "D"):
+            setattr(twin, name, abs(getattr(self, name)))
+        return twin
+
+    def spmm(self, isa):
+        return K.spmm(isa, self.indptr, self.indices, self.values, self.bias, self.X)
+
+    def grad_weights(self, isa):
+        return np.concatenate(K.grad_weights(isa, self.indptr, self.indices, self.D, self.X))
+
+    def grad_inputs(self, isa):
+        return K.grad_inputs(isa, self.n_in, self.indptr, self.indices, self.values, self.D)
+
+    def dense_spmm(self):
+        return self.dense @ self.X.astype(float) + self.bias[:, None]
+
+    def dense_grad_weights(self):
+        D = self.D.astype(float)
+        return np.concatenate([(D @ self.X.astype(float).T)[self.rows, self.indices], D.sum(1)])
+
+    def dense_grad_inputs(self):
+        return self.dense.T @ self.D.astype(float)
+
+
+kernels = pytest.mark.parametrize("kernel", ["spmm", "grad_weights", "grad_inputs"])
+levels = pytest.mark.parametrize("isa", LEVELS)
+batches = pytest.mark.parametrize("n", BATCHES)
+matrices = pytest.mark.parametrize("shape", MATRICES.values(), ids=MATRICES)
+
+
+@kernels
+@matrices
+@pytest.mark.parametrize("n", [1, 7, *BATCHES])
+def test_reference_is_the_dense_product(kernel, shape, n):
+    case = Matrix(*shape, n)
+    result = getattr(case, kernel)("reference")
+    assert result.dtype == np.float64
+    magnitude = getattr(case.absolute(), f"dense_{kernel}")()
+    # numpy may sum in another order, so a double's eps for each of up to 700 terms
+    allowed = 700 * np.finfo(float).eps * abs(magnitude)
+    assert (abs(result - getattr(case, f"dense_{kernel}")()) <= allowed).all()
+
+
+@kernels
+@levels
+@batches
+@matrices
+def test_level_is_the_reference_to_rounding(kernel, isa, n, shape):
+    case = Matrix(*shape, n)
+    result = getattr(case, kernel)(isa)
+    expected = getattr(case, kernel)("reference")
+    terms = getattr(case.absolute(), kernel)("reference")
+    assert result.dtype == np.float32
+    assert result.shape == expected.shape
+    assert (abs(result - expected) <= C * EPS * terms).all()
+
+
+@kernels
+@levels
+@batches
+@matrices
+def test_small_integers_are_exact(kernel, isa, n, shape):
+    case = Matrix(*shape, n, integers=True)
+    np.testing.assert_array_equal(getattr(case, kernel)(isa), getattr(case, f"dense_{kernel}")())
+
+
+@pytest.mark.skipif(not {"avx2", "avx512"} <= set(LEVELS), reason="needs AVX2 and AVX-512")
+@kernels
+@batches
+@matrices
+def test_avx2_and_avx512_give_equal_bits(kernel, n, shape):
+    case = Matrix(*shape, n)
+    assert getattr(case, kernel)("avx2").tobytes() == getattr(case, kernel)("avx512").tobytes()
+
+
+@levels
+@pytest.mark.parametrize("shape", [(0, 5, 16), (4, 0, 16), (4, 5, 0)], ids=str)
+def test_empty_sides(isa, shape):
+    n_out, n_in, n = shape
+    case = Matrix(n_out, n_in, 0.5, n)
+    np.testing.assert_array_equal(case.spmm(isa), case.dense_spmm().astype(np.float32))
+    np.testing.assert_array_equal(case.grad_inputs(isa), np.zeros((n_in, n), np.float32))
+    assert len(case.grad_weights(isa)) == len(case.indices) + n_out
+
+
+def test_lanes_is_the_padding_that_the_levels_ask_for():
+    assert K.lanes == 16
+
+
+# --- the levels ---------------------------------------------------------------------------------
+
+
+def isa_of_a_process(forced):
+    code = "from synaprune import _core; print(_core.build_info()['isa'])"
+    path = os.pathsep.join(filter(None, sys.path))
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"PYTHONPATH": path, "SYNAPRUNE_ISA": forced},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+@levels
+def test_environment_forces_a_level(isa):
+    assert isa_of_a_process(isa).stdout.strip() == isa
+
+
+def test_environment_with_an_unknown_level_raises():
+    result = isa_of_a_process("mmx")
+    assert result.returncode == 1
+    assert "ValueError: SYNAPRUNE_ISA: isa must be one of 'baseline'" in result.stderr
+
+
+def test_empty_environment_takes_the_strongest_level():
+    assert isa_of_a_process("").stdout.strip() == LEVELS[-1]
+
+
+# --- 64-bit offsets -----------------------------------------------------------------------------
+
+ROWS, LD = 2**20 + 1, 2048  # the last row begins past 2^31; never touched but there
+
+
+@pytest.fixture(scope="module")
+def tall():
+    try:
+        array = np.zeros((ROWS, LD), np.float32)  # 8.6 GB, of which one page is ever backed
+    except MemoryError:
+        pytest.skip("no room for 8.6 GB of virtual memory")
+    array[-1] = np.arange(LD) % 100 + 1
+    return array
+
+
+@pytest.mark.parametrize("isa", ["reference", *LEVELS])
+def test_offsets_past_int32_in_spmm(tall, isa):
+    indptr, indices = np.array([0, 1]), np.array([ROWS - 1], np.int32)
+    bias = np.array([5.0], np.float32)
+    Y = K.spmm(isa, indptr, indices, np.array([3.0], np.float32), bias, tall)
+    np.testing.assert_array_equal(Y, 3.0 * tall[-1:] + 5.0)
+
+
+@pytest.mark.parametrize("isa", ["reference", *LEVELS])
+def test_offsets_past_int32_in_grad_weights(tall, isa):
+    indptr, indices = np.array([0, 1]), np.array([ROWS - 1], np.int32)
+    dvalues, dbias = K.grad_weights(isa, indptr, indices, np.full((1, LD), 2.0, "f4"), tall)
+    assert dvalues.tolist() == [2.0 * tall[-1].sum(dtype=float)]
+    assert dbias.tolist() == [2.0 * LD]
+
+
+@pytest.mark.parametrize("isa", ["reference", *LEVELS])
+def test_offsets_past_int32_in_grad_inputs(tall, isa):
+    indptr, indices = np.zeros(ROWS + 1, np.int64), np.zeros(1, np.int32)
+    indptr[-1] = 1
+    dX = K.grad_inputs(isa, 1, indptr, indices, np.array([3.0], np.float32), tall)
+    np.testing.assert_array_equal(dX, 3.0 * tall[-1:])
+
+
+# --- arguments ----------------------------------------------------------------------------------
+
+GOOD = {
+    "isa": "baseline",
+    "n_in": 4,
+    "indptr": np.array([0, 2, 3], np.int64),
+    "indices": np.array([0, 3, 1], np.int32),
+    "values": np.ones(3, np.float32),
+    "bias": np.ones(2, np.float32),
+    "X": np.ones((4, 16), np.float32),
+    "D": np.ones((2, 16), np.float32),
+}
+ARGUMENTS = {
+    "spmm": ("isa", "indptr", "indices", "values", "bias", "X"),
+    "grad_weights": ("isa", "indptr", "indices", "D", "X"),
+    "grad_inputs": ("isa", "n_in", "indptr", "indices", "values", "D"),
+}
+
+
+def call(kernel, **changed):
+    arguments = GOOD | changed
+    return getattr(K, kernel)(**{name: arguments[name] for name in ARGUMENTS[kernel]})
+
+
+@kernels
+def test_good_arguments_pass(kernel):
+    call(kernel)
+
+
+each_array = pytest.mark.parametrize(
+    ("kernel", "name"),
+    [(k, n) for k, names in ARGUMENTS.items() for n in names if isinstance(GOOD[n], np.ndarray)],
+)
+
+
+@each_array
+@pytest.mark.parametrize("dtype", [np.float64, np.float16, np.uint8, ">f4", ">i4", ">i8", object])
+def test_wrong_dtype_is_a_type_error(kernel, name, dtype):
+    wanted = GOOD[name].dtype
+    message = f"{name} must be {wanted}, got .* array of shape"
+    with pytest.raises(TypeError, match=message):
+        call(kernel, **{name: GOOD[name].astype(dtype)})
+
+
+@each_array
+def test_what_is_no_array_is_a_type_error(kernel, name):
+    with pytest.raises(TypeError, match="incompatible function arguments"):
+        call(kernel, **{name: GOOD[name].tolist()})
+
+
+@each_array
+def test_wrong_number_of_axes_is_a_value_error(kernel, name):
+    message = f"{name} must be C-ordered with {GOOD[name].ndim} axes, got"
+    with pytest.raises(ValueError, match=message):
+        call(kernel, **{name: GOOD[name][None]})
+    with pytest.raises(ValueError, match=message):
+        call(kernel, **{name: np.array(1, GOOD[name].dtype)})
+
+
+@each_array
+def test_strided_array_is_a_value_error(kernel, name):
+    strided = np.repeat(GOOD[name], 2, axis=0)[::2]
+    np.testing.assert_array_equal(strided, GOOD[name])
+    with pytest.raises(ValueError, match=f"{name} must be C-ordered"):
+        call(kernel, **{name: strided})
+
+
+@pytest.mark.parametrize(("kernel", "name"), [("spmm", "X"), ("grad_weights", "D")])
+def test_fortran_order_is_a_value_error(kernel, name):
+    with pytest.raises(ValueError, match=f"{name} must be C-ordered"):
+        call(kernel, **{name: np.asfortranarray(GOOD[name])})
+
+
+@pytest.mark.parametrize(
+    ("kernel", "name", "shape"),
+    [
+        ("spmm", "values", 2),
+        ("spmm", "values", 4),
+        ("spmm", "bias", 1),
+        ("spmm", "bias", 3),
+        ("grad_inputs", "values", 2),
+        ("grad_inputs", "values", 4),
+        ("grad_inputs", "D", (1, 16)),
+        ("grad_inputs", "D", (3, 16)),
+        ("grad_weights", "D", (2, 32)),
+        ("grad_weights", "D", (3, 16)),
+        ("grad_weights", "D", (16, 2)),
+    ],
+)
+def test_wrong_shape_is_a_value_error(kernel, name, shape):
+    with pytest.raises(ValueError, match=f"{name} must have"):
+        call(kernel, **{name: np.ones(shape, np.float32)})
+
+
+@kernels
+@pytest.mark.parametrize(
+    ("indptr", "indices", "why"),
+    [
+        ([1, 2, 3], [0, 3, 1], "indptr must start at 0, got 1"),
+        ([-1, 2, 3], [0, 3, 1], "indptr must start at 0, got -1"),
+        ([0, 2, 2], [0, 3, 1], "indptr must end at the number of synapses 3, got 2"),
+        ([0, 2, 4], [0, 3, 1], "indptr must end at the number of synapses 3, got 4"),
+        ([0, 2, 1, 3], [0, 3, 1], "indptr falls or leaves the array at row 1"),
+        ([0, -1, 3], [0, 3, 1], "indptr falls or leaves the array at row 0"),
+        ([0, 4, 3], [0, 3, 1], "indptr falls or leaves the array at row 0"),
+        ([0, 2**62, 3], [0, 3, 1], "indptr falls or leaves the array at row 0"),
+        ([0, 2, 3], [0, 4, 1], r"column 4 in row 0 is not in \[0, 4\)"),
+        ([0, 2, 3], [-1, 3, 1], r"column -1 in row 0 is not in \[0, 4\)"),
+        ([0, 2, 3], [0, 3, 2**31 - 1], "column 2147483647 in row 1"),
+        ([0, 2, 3], [3, 0, 1], "columns of row 0 are not ascending and unique"),
+        ([0, 1, 3], [0, 2, 2], "columns of row 1 are not ascending and unique"),
+        ([], [], "indptr"),
+    ],
+)
+@pytest.mark.parametrize("isa", ["baseline", "reference"])
+def test_not_canonical_csr_is_a_value_error(kernel, isa, indptr, indices, why):
+    csr = {"indptr": np.array(indptr, np.int64), "indices": np.array(indices, np.int32)}
+    with pytest.raises(ValueError, match=f"W is not canonical CSR: {why}"):
+        call(kernel, isa=isa, **csr)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "names"), [("spmm", "X"), ("grad_weights", "XD"), ("grad_inputs", "D")]
+)
+@pytest.mark.parametrize("n", [1, 15, 17, 24])
+@levels
+def test_columns_that_are_not_padded_are_a_value_error(kernel, names, n, isa):
+    unpadded = {name: np.ones((len(GOOD[name]), n), np.float32) for name in names}
+    with pytest.raises(ValueError, match=f"{names[0]} must have a multiple of 16 columns, got {n}"):
+        call(kernel, isa=isa, **unpadded)
+    call(kernel, isa="reference", **unpadded)
+
+
+@kernels
+def test_unknown_level_is_a_value_error(kernel):
+    with pytest.raises(ValueError, match=r"isa must be one of 'baseline'.*, got 'sse9'"):
+        call(kernel, isa="sse9")
+
+
+def test_negative_n_in_is_a_value_error():
+    with pytest.raises(ValueError, match="-1"):
+        call("grad_inputs", n_in=-1)
+
+
+# --- exp, tanh, sigmoid -------------------------------------------------------------------------
+
+TINY = np.geomspace(1e-45, 1.0, 20001)
+FUNCTIONS = {  # name: (exact, arguments, ulp allowed)
+    "exp": (np.exp, np.concatenate([np.linspace(-87.0, 88.0, 400001), TINY, -TINY]), 2.0),
+    "tanh": (np.tanh, np.concatenate([np.linspace(-20.0, 20.0, 400001), TINY, -TINY]), 3.0),
+    "sigmoid": (
+        lambda x: 1.0 / (1.0 + np.exp(-x)),
+        np.concatenate([np.linspace(-87.0, 40.0, 400001), TINY, -TINY]),
+        3.0,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_function_is_within_its_ulps(name):
+    exact, x, ulps = FUNCTIONS[name]
+    x = x.astype(np.float32)
+    expected = exact(x.astype(float))
+    got = getattr(K, name)(x)
+    ulp = np.spacing(abs(expected).astype(np.float32)).astype(float)
+    off = abs(got - expected) / ulp
+    assert off.max() <= ulps, f"{off.max()} ulp at {x[off.argmax()]}"
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_function_of_nan_is_nan(name):
+    assert np.isnan(getattr(K, name)(np.array([np.nan], np.float32))).all()
+
+
+def test_functions_at_zero_and_at_the_extremes():
+    x = np.array([0.0, -0.0, 1e30, -1e30, np.inf, -np.inf], np.float32)
+    assert K.exp(x)[:2].tolist() == [1.0, 1.0]
+    ends = K.exp(np.array([88.0, -87.0], np.float32)).tolist()
+    assert K.exp(x)[2:].tolist() == ends * 2  # arguments are clamped, so finite and above zero
+    assert K.tanh(x).tolist() == [0.0, 0.0, 1.0, -1.0, 1.0, -1.0]
+    assert np.signbit(K.tanh(x)).tolist() == [False, True] * 3
+    low = K.sigmoid(np.array([-88.0], np.float32))[0]
+    assert 0.0 < low < 1e-38
+    assert K.sigmoid(x).tolist() == [0.5, 0.5, 1.0, low, 1.0, low]
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_function_wants_one_axis_of_float32(name):
+    with pytest.raises(TypeError, match="x must be float32, got float64"):
+        getattr(K, name)(np.zeros(3))
+    with pytest.raises(ValueError, match="x must be C-ordered with 1 axes"):
+        getattr(K, name)(np.zeros((3, 1), np.float32))
+    assert getattr(K, name)(np.zeros(0, np.float32)).shape == (0,)
