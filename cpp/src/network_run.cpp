@@ -33,7 +33,7 @@ class Batch {
     }
     const auto n_inputs = static_cast<offset_t>(plan.inputs.size());
     inputs_.resize(n_inputs * ld);
-    input_parts_ = n_inputs * ld >= (1 << 17) ? threads : 1;
+    input_parts_ = n_inputs * ld >= (1 << 20) ? threads : 1;
   }
 
   // Gathers samples and computes every layer; returns the outputs' inputs [n_outputs, ld()].
@@ -149,7 +149,7 @@ void for_tiles(const Network& network, const Plan& plan, const Inputs& X, int th
   const offset_t n_tiles = (X.n + tile_size - 1) / tile_size;
   const offset_t work = count_synapses(network.layers()) * X.n;
   const auto workers =
-      static_cast<int>(work < (1 << 20) ? 1 : std::min<offset_t>(threads, n_tiles));
+      static_cast<int>(work < (1 << 22) ? 1 : std::min<offset_t>(threads, n_tiles));
   const auto capacity = static_cast<index_t>(std::min<offset_t>(tile_size, X.n));
   std::vector<Batch> batches;
   batches.reserve(workers);

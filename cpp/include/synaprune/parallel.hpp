@@ -63,7 +63,7 @@ void parallel_for(int threads, int n_tasks, F&& f) {
 // n_rows. One block where the whole is not worth sharing.
 inline std::vector<index_t> split_rows(int parts, const std::vector<offset_t>& indptr,
                                        offset_t work_per_synapse) {
-  constexpr offset_t worth_sharing = 1 << 18;  // multiply-adds, some tens of microseconds
+  constexpr offset_t worth_sharing = 1 << 22;  // multiply-adds, some hundred microseconds
   const auto n_rows = static_cast<index_t>(indptr.size() - 1);
   const offset_t nnz = indptr.back();
   std::vector<index_t> borders{0};

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synaprune.extras import require
+
 from ._files import reading
 from ._idx import parse_idx, read_content
 from ._small import pixel_names

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from synaprune.extras import require
+
 from ._splits import split_60_20_20
 from ._types import Dataset, Split
 

@@ -1,0 +1,57 @@
+"""`Weights`: one layer of a network as arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+CSR = ("indptr", "indices", "values", "initial", "bias")  # the arrays of a layer, in order
+
+
+@dataclass(frozen=True)
+class Weights:
+    """One layer in canonical CSR form, rows the layer's neurons, columns those below.
+
+    Attributes
+    ----------
+    n_in : int
+        Neurons below, living or not.
+    indptr : ndarray of int64, shape (n_out + 1,)
+    indices : ndarray of int32, shape (nnz,)
+        Columns, ascending and unique in each row.
+    values, initial : ndarray of float32, shape (nnz,)
+        Weights now and at initialisation.
+    bias : ndarray of float32, shape (n_out,)
+    """
+
+    n_in: int
+    indptr: NDArray[np.int64]
+    indices: NDArray[np.int32]
+    values: NDArray[np.float32]
+    initial: NDArray[np.float32]
+    bias: NDArray[np.float32]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(n_out, n_in)."""
+        return len(self.bias), self.n_in
+
+    def to_dense(self) -> NDArray[np.float32]:
+        """Return the weights as an array of shape (n_out, n_in), zero where no synapse is."""
+        dense = np.zeros(self.shape, np.float32)
+        dense[np.repeat(np.arange(len(self.bias)), np.diff(self.indptr)), self.indices] = (
+            self.values
+        )
+        return dense
+
+    def to_core(self) -> tuple[Any, ...]:
+        """Return the tuple that the core takes, each array in the core's dtype and layout."""
+        return (
+            int(self.n_in),
+            np.ascontiguousarray(self.indptr, np.int64),
+            np.ascontiguousarray(self.indices, np.int32),
+            *(np.ascontiguousarray(a, np.float32) for a in (self.values, self.initial, self.bias)),
+        )
