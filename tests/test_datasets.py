@@ -3,12 +3,10 @@ import gzip
 import hashlib
 import http.server
 import logging
-import os
 import pickle
 import struct
 import sys
 import threading
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -29,21 +27,6 @@ MNIST_REPR = (
 def _no_environment(monkeypatch):
     for name in ("SYNAPRUNE_DATA_DIR", "SYNAPRUNE_MNIST_URL"):
         monkeypatch.delenv(name, raising=False)
-
-
-DATA_DIR = os.environ.get("SYNAPRUNE_DATA_DIR")  # before the fixture hides it
-
-
-@pytest.fixture(scope="session")
-def mnist_dir():
-    shared = Path(__file__).resolve().parents[2] / "shared" / "data"
-    for folder in filter(None, (DATA_DIR, shared)):
-        if Path(folder, "mnist", "train-images-idx3-ubyte.gz").is_file():
-            return Path(folder, "mnist")
-    reason = "no MNIST: set SYNAPRUNE_DATA_DIR to a folder with mnist/*.gz"
-    if os.environ.get("CI") == "true":
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 @pytest.fixture(scope="module")

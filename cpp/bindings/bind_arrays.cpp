@@ -7,10 +7,10 @@ void bind_arrays(py::module_& m) {
   m.def(
       "all_finite",
       [](const py::array& a) {
-        if (!py::isinstance<py::array_t<float>>(a) || !(a.flags() & py::array::c_style))
-          throw py::type_error("expected a C-ordered float32 array, got " + describe(a));
-        const auto* data = static_cast<const float*>(a.data());
-        return without_gil([&] { return all_finite(data, a.size()); });
+        const auto checked = expect<float>("a", a, static_cast<int>(a.ndim()));
+        const float* data = checked.data();
+        const offset_t n = checked.size();
+        return without_gil([&] { return all_finite(data, n); });
       },
       py::arg("a"));
   m.def(

@@ -20,6 +20,7 @@ struct Matrix {
       : indptr(expect<offset_t>("indptr", indptr_, 1)),
         indices(expect<index_t>("indices", indices_, 1)),
         n_out(static_cast<index_t>(indptr.size() - 1)) {
+    if (n_out < 0) throw py::value_error("W is not canonical CSR: indptr is empty");
     check_canonical("W", n_out, static_cast<index_t>(n_in), indptr.data(), indptr.size(),
                     indices.data(), indices.size());
   }
@@ -60,7 +61,8 @@ py::tuple grad_weights(const std::string& isa, const py::array& indptr, const py
   const auto x = expect<float>("X", X, 2);
   const auto d = expect<float>("D", D, 2);
   const Matrix W(indptr, indices, x.shape(0));
-  expect_size("D", d, W.n_out * x.shape(1));
+  if (d.shape(0) != W.n_out || d.shape(1) != x.shape(1))
+    throw py::value_error("D must have a row per output and the columns of X, got " + describe(d));
   const bool naive = isa == "reference";
   const index_t n = columns_of("X", x, !naive);
   if (naive) {
@@ -83,7 +85,8 @@ py::array grad_inputs(const std::string& isa, index_t n_in, const py::array& ind
   expect_size("values", v, W.indices.size());
   const bool naive = isa == "reference";
   const index_t n = columns_of("D", d, !naive);
-  expect_size("D", d, static_cast<offset_t>(W.n_out) * n);
+  if (d.shape(0) != W.n_out)
+    throw py::value_error("D must have a row per output, got " + describe(d));
   if (naive) {
     py::array_t<double> dX({static_cast<py::ssize_t>(n_in), static_cast<py::ssize_t>(n)});
     reference::grad_inputs(W.n_out, n_in, n, W.indptr.data(), W.indices.data(), v.data(), d.data(),

@@ -55,7 +55,12 @@ Layer to_layer(const py::tuple& t) {
   if (t.size() != 6)
     throw py::value_error("a layer is (n_in, indptr, indices, values, initial, bias)");
   Layer layer;
-  layer.n_in = t[0].cast<index_t>();
+  try {
+    layer.n_in = t[0].cast<index_t>();
+  } catch (const py::cast_error&) {
+    throw py::type_error("n_in of a layer must be an int, got " +
+                         py::repr(t[0]).cast<std::string>());
+  }
   layer.indptr = to_vector<offset_t>("indptr", t[1].cast<py::array>());
   layer.indices = to_vector<index_t>("indices", t[2].cast<py::array>());
   layer.values = to_vector<float>("values", t[3].cast<py::array>());

@@ -25,9 +25,10 @@ py::array_t<T> expect(const char* name, const py::array& a, int ndim) {
   if (!py::isinstance<py::array_t<T>>(a))
     throw py::type_error(std::string(name) + " must be " +
                          py::str(py::dtype::of<T>()).cast<std::string>() + ", got " + describe(a));
-  if (a.ndim() != ndim || !(a.flags() & py::array::c_style))
-    throw py::value_error(std::string(name) + " must be C-ordered with " + std::to_string(ndim) +
-                          " axes, got " + describe(a));
+  constexpr int wanted = py::array::c_style | py::detail::npy_api::NPY_ARRAY_ALIGNED_;
+  if (a.ndim() != ndim || (a.flags() & wanted) != wanted)
+    throw py::value_error(std::string(name) + " must be aligned and C-ordered with " +
+                          std::to_string(ndim) + " axes, got " + describe(a));
   return py::reinterpret_borrow<py::array_t<T>>(a);
 }
 

@@ -53,6 +53,13 @@ void check_layer(const Layer& layer, std::size_t l, const std::vector<Layer>& la
           "weights and biases must be finite");
 }
 
+void check_loss(Loss loss, index_t n_out) {
+  if (loss == Loss::softmax && n_out < 2)
+    throw std::invalid_argument("loss 'softmax' needs at least two outputs, got 1");
+  if (loss == Loss::sigmoid && n_out != 1)
+    throw std::invalid_argument("loss 'sigmoid' needs one output, got " + std::to_string(n_out));
+}
+
 }  // namespace
 
 Network::Network(const std::vector<index_t>& sizes, Activation activation, Loss loss,
@@ -61,6 +68,10 @@ Network::Network(const std::vector<index_t>& sizes, Activation activation, Loss 
   if (sizes.size() < 2)
     throw std::invalid_argument("layers must name at least inputs and outputs, got " +
                                 std::to_string(sizes.size()) + " sizes");
+  check_loss(loss, sizes.back());
+  if (!(init_scale > 0.0f) || !std::isfinite(init_scale))
+    throw std::invalid_argument("init_scale must be positive and finite, got " +
+                                std::to_string(init_scale));
   for (std::size_t l = 0; l + 1 < sizes.size(); ++l)
     layers_.push_back(fully_connected(sizes[l], sizes[l + 1], init_scale, rng_));
   set_input_transform(std::vector<float>(n_inputs(), 0.0f), std::vector<float>(n_inputs(), 1.0f));
@@ -72,6 +83,7 @@ Network::Network(std::vector<Layer> layers, Activation activation, Loss loss,
     : layers_(std::move(layers)), activation_(activation), loss_(loss), rng_{rng_state} {
   if (layers_.empty()) throw std::invalid_argument("a network needs at least one layer");
   for (std::size_t l = 0; l < layers_.size(); ++l) check_layer(layers_[l], l, layers_);
+  check_loss(loss, n_outputs());
   set_input_transform(std::vector<float>(n_inputs(), 0.0f), std::vector<float>(n_inputs(), 1.0f));
   plan_ = make_plan(layers_);
 }

@@ -145,9 +145,12 @@ class StopCheck {
 template <class F>
 void for_tiles(const Network& network, const Plan& plan, const Inputs& X, int threads,
                const ShouldStop& should_stop, F&& f) {
-  constexpr offset_t tiles_a_turn = 64;
   const offset_t n_tiles = (X.n + tile_size - 1) / tile_size;
-  const offset_t work = count_synapses(network.layers()) * X.n;
+  const offset_t n_synapses = count_synapses(network.layers());
+  const offset_t work = n_synapses * X.n;
+  // A turn, after which a signal is noticed, takes some milliseconds.
+  const offset_t tiles_a_turn =
+      std::clamp<offset_t>((1 << 26) / (n_synapses * tile_size + 1), 1, 64);
   const auto workers =
       static_cast<int>(work < (1 << 22) ? 1 : std::min<offset_t>(threads, n_tiles));
   const auto capacity = static_cast<index_t>(std::min<offset_t>(tile_size, X.n));
@@ -187,7 +190,8 @@ bool finite(const Layer& layer) {
 double Network::train_epoch(const Inputs& X, const index_t* labels, index_t batch_size,
                             const Optimizer& optimizer, int threads,
                             const ShouldStop& should_stop) {
-  if (prepare_state(optimizer, layers_)) step_ = 0;
+  if (prepare_state(optimizer, state_kind_, layers_)) step_ = 0;
+  state_kind_ = optimizer.kind;
   const std::vector<offset_t> order = shuffled(X.n, rng_);
   batch_size = static_cast<index_t>(std::min<offset_t>(batch_size, X.n));
   Batch batch(*this, plan_, batch_size, true, threads);

@@ -47,9 +47,13 @@ void adam(const Optimizer& o, float decay, float l1, std::int64_t step, std::siz
 
 }  // namespace
 
-bool prepare_state(const Optimizer& optimizer, std::vector<Layer>& layers) {
+bool prepare_state(const Optimizer& optimizer, OptimizerKind kind_before,
+                   std::vector<Layer>& layers) {
   bool anew = false;
   for (Layer& layer : layers) {
+    if (optimizer.kind != kind_before)
+      for (auto* state : {&layer.moment1, &layer.moment2, &layer.bias_moment1, &layer.bias_moment2})
+        state->clear();
     anew |= fit(optimizer.needs_moment1(), layer.values.size(), layer.moment1);
     anew |= fit(optimizer.needs_moment2(), layer.values.size(), layer.moment2);
     anew |= fit(optimizer.needs_moment1(), layer.bias.size(), layer.bias_moment1);

@@ -53,9 +53,9 @@ def as_inputs(X: Any, n_inputs: int | None = None, name: str = "X") -> Inputs:
     if n_inputs is not None and raw.shape[1] != n_inputs:
         raise ValueError(f"{name} must have {n_inputs} columns, got {raw.shape[1]}")
     if raw.dtype == np.uint8:
-        return np.ascontiguousarray(raw)
+        return np.require(raw, requirements=["C", "ALIGNED"])
     with np.errstate(over="ignore"):  # an overflow is infinite, and named below
-        converted: NDArray[np.float32] = np.ascontiguousarray(raw, dtype=np.float32)
+        converted: NDArray[np.float32] = np.require(raw, np.float32, ["C", "ALIGNED"])
     if not _core.all_finite(converted):
         row, column = np.argwhere(~np.isfinite(converted))[0]
         raise ValueError(

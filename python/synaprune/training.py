@@ -45,7 +45,7 @@ def check_float(
 
 def check_threads(threads: int | None) -> int:
     """Return the number of threads to use; None means what OpenMP offers (OMP_NUM_THREADS)."""
-    return _core.default_threads() if threads is None else check_int("threads", threads, 1, 4096)
+    return _core.default_threads() if threads is None else check_int("threads", threads, 1, 1024)
 
 
 @dataclass(frozen=True)

@@ -258,7 +258,7 @@ def test_what_is_no_array_is_a_type_error(kernel, name):
 
 @each_array
 def test_wrong_number_of_axes_is_a_value_error(kernel, name):
-    message = f"{name} must be C-ordered with {GOOD[name].ndim} axes, got"
+    message = f"{name} must be aligned and C-ordered with {GOOD[name].ndim} axes, got"
     with pytest.raises(ValueError, match=message):
         call(kernel, **{name: GOOD[name][None]})
     with pytest.raises(ValueError, match=message):
@@ -269,13 +269,13 @@ def test_wrong_number_of_axes_is_a_value_error(kernel, name):
 def test_strided_array_is_a_value_error(kernel, name):
     strided = np.repeat(GOOD[name], 2, axis=0)[::2]
     np.testing.assert_array_equal(strided, GOOD[name])
-    with pytest.raises(ValueError, match=f"{name} must be C-ordered"):
+    with pytest.raises(ValueError, match=f"{name} must be aligned and C-ordered"):
         call(kernel, **{name: strided})
 
 
 @pytest.mark.parametrize(("kernel", "name"), [("spmm", "X"), ("grad_weights", "D")])
 def test_fortran_order_is_a_value_error(kernel, name):
-    with pytest.raises(ValueError, match=f"{name} must be C-ordered"):
+    with pytest.raises(ValueError, match=f"{name} must be aligned and C-ordered"):
         call(kernel, **{name: np.asfortranarray(GOOD[name])})
 
 
@@ -396,6 +396,6 @@ def test_functions_at_zero_and_at_the_extremes():
 def test_function_wants_one_axis_of_float32(name):
     with pytest.raises(TypeError, match="x must be float32, got float64"):
         getattr(K, name)(np.zeros(3))
-    with pytest.raises(ValueError, match="x must be C-ordered with 1 axes"):
+    with pytest.raises(ValueError, match="x must be aligned and C-ordered with 1 axes"):
         getattr(K, name)(np.zeros((3, 1), np.float32))
     assert getattr(K, name)(np.zeros(0, np.float32)).shape == (0,)

@@ -506,22 +506,20 @@ def test_passes_give_equal_bits_for_any_threads():
         assert passes(threads) == one
 
 
-@pytest.mark.parametrize("threads", [100_000, 2**31 - 1])
-def test_more_threads_than_the_system_has_do_not_crash(threads):
+def test_more_threads_than_the_system_has_do_not_crash():
     """A process of its own: libgomp kills the one that asks for too many."""
     code = """
-import sys
 import numpy as np
 from synaprune import _core
 net = _core.Network([300, 200, 10], "relu", "softmax", 1.0, 0)
 X, y = np.ones((4096, 300), np.float32), np.zeros(4096, np.int32)
-threads = int(sys.argv[1])
+threads = 100_000
 net.train_epoch(X, y, 4096, _core.Optimizer("sgd", 0.1), threads)
 net.gradients(X, y, threads)
 print("loss", net.evaluate(X, y, threads)[0])
 """
     result = subprocess.run(
-        [sys.executable, "-c", code, str(threads)],
+        [sys.executable, "-c", code],
         env=environment(),
         capture_output=True,
         text=True,
@@ -782,8 +780,8 @@ def test_wrong_samples_are_refused(method, X, error, message):
     [
         (Y3[:5].copy(), ValueError, "y must have 6 entries, got 5"),
         (np.zeros(7, np.int32), ValueError, "y must have 6 entries, got 7"),
-        (Y3[:, None], ValueError, "y must be C-ordered with 1 axes"),
-        (np.repeat(Y3, 2)[::2], ValueError, "y must be C-ordered with 1 axes"),
+        (Y3[:, None], ValueError, "y must be aligned and C-ordered with 1 axes"),
+        (np.repeat(Y3, 2)[::2], ValueError, "y must be aligned and C-ordered with 1 axes"),
         (Y3 + np.int32(1), ValueError, "class numbers from 0 to 1, got 2"),
         (Y3 - np.int32(1), ValueError, "class numbers from 0 to 1, got -1"),
         (Y3.astype(np.int64), TypeError, "y must be int32, got int64"),
@@ -886,7 +884,7 @@ FIELDS = ("n_in", "indptr", "indices", "values", "initial", "bias")
         ("bias", np.array([1, -np.inf], "f4"), ValueError, "must be finite"),
         ("bias", np.zeros(0, "f4"), ValueError, "layer 0: sizes must be at least 1"),
         ("bias", np.zeros(3, "f4"), ValueError, "indptr must have 4 entries, got 3"),
-        ("bias", np.zeros((2, 1), "f4"), ValueError, "bias must be C-ordered with 1 axes"),
+        ("bias", np.zeros((2, 1), "f4"), ValueError, "bias must be aligned and C-ordered with 1 axes"),
     ],
 )
 def test_wrong_layers_are_refused(field, value, error, message):
@@ -913,7 +911,7 @@ def test_layers_that_do_not_fit_together_are_refused():
         ((np.zeros(3, "f4"), np.array([1, 1, np.inf], "f4")), ValueError, "must be finite"),
         ((np.zeros(3), np.ones(3, "f4")), TypeError, "shift must be float32, got float64"),
         ((np.zeros(3, "f4"), np.ones(3)), TypeError, "scale must be float32, got float64"),
-        ((np.zeros((3, 1), "f4"), np.ones(3, "f4")), ValueError, "shift must be C-ordered"),
+        ((np.zeros((3, 1), "f4"), np.ones(3, "f4")), ValueError, "shift must be aligned and C-ordered"),
         ((np.zeros(3, "f4"),), TypeError, "incompatible function arguments"),
     ],
 )
@@ -952,7 +950,7 @@ def test_all_finite_finds_one_bad_number_anywhere(n, bad):
 def test_all_finite_takes_any_axes_of_float32():
     assert _core.all_finite(np.zeros(0, np.float32))
     assert not _core.all_finite(np.full((2, 3), np.nan, np.float32))
-    with pytest.raises(TypeError, match="expected a C-ordered float32 array, got float64"):
+    with pytest.raises(TypeError, match="a must be float32, got float64"):
         _core.all_finite(np.zeros(3))
     with pytest.raises(TypeError, match="expected a C-ordered float32 array"):
         _core.all_finite(np.zeros((4, 4), np.float32).T[1:])

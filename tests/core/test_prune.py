@@ -169,7 +169,7 @@ def test_choice_of_an_impossible_count_is_refused(n, skip):
 def test_choice_wants_one_axis_of_float32():
     with pytest.raises(TypeError, match="scores must be float32, got float64"):
         _core.keep_all_but_lowest(np.ones(3), 1)
-    with pytest.raises(ValueError, match="scores must be C-ordered with 1 axes"):
+    with pytest.raises(ValueError, match="scores must be aligned and C-ordered with 1 axes"):
         _core.keep_all_but_lowest(np.ones((3, 1), np.float32), 1)
 
 
@@ -213,8 +213,8 @@ def test_cut_beyond_what_is_there_is_refused_and_changes_nothing():
     [
         (np.ones(17, np.uint8), ValueError, "keep must have one entry a synapse, 18, got 17"),
         (np.ones(19, np.uint8), ValueError, "keep must have one entry a synapse, 18, got 19"),
-        (np.ones((18, 1), np.uint8), ValueError, "keep must be C-ordered with 1 axes"),
-        (np.ones(36, np.uint8)[::2], ValueError, "keep must be C-ordered with 1 axes"),
+        (np.ones((18, 1), np.uint8), ValueError, "keep must be aligned and C-ordered with 1 axes"),
+        (np.ones(36, np.uint8)[::2], ValueError, "keep must be aligned and C-ordered with 1 axes"),
         (np.ones(18, bool), TypeError, "keep must be uint8, got bool"),
         (np.ones(18, np.int64), TypeError, "keep must be uint8, got int64"),
     ],

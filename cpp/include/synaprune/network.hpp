@@ -69,7 +69,8 @@ class Network {
   Activation activation_;
   Loss loss_;
   Rng rng_;
-  std::int64_t step_ = 0;  // updates since the optimiser state began
+  std::int64_t step_ = 0;                          // updates since the optimiser state began
+  OptimizerKind state_kind_ = OptimizerKind::sgd;  // whose state the layers hold
   std::vector<float> shift_, scale_;
   Plan plan_;  // derived from layers_ whenever the structure changes
 };

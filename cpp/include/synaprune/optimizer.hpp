@@ -22,8 +22,10 @@ struct Optimizer {
 };
 
 // Makes the state arrays fit the optimiser: those it needs and lacks start at zero, those it does
-// not need are freed. Returns true if any began anew.
-bool prepare_state(const Optimizer& optimizer, std::vector<Layer>& layers);
+// not need are freed; state of another kind of optimiser is forgotten first. Returns true if any
+// began anew.
+bool prepare_state(const Optimizer& optimizer, OptimizerKind kind_before,
+                   std::vector<Layer>& layers);
 
 // One step of one layer. step counts from 1 (Adam's bias correction; Kingma & Ba 2015).
 //   in  dvalues[nnz], dbias[n_out]   gradients of the mean loss

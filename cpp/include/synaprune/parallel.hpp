@@ -4,6 +4,7 @@
 // because each piece is computed the same way whoever computes it.
 #pragma once
 
+#include <algorithm>
 #include <exception>
 #include <mutex>
 #include <shared_mutex>
@@ -24,6 +25,8 @@ inline constexpr bool has_openmp = false;
 inline int default_threads() { return 1; }
 #endif
 
+inline constexpr int max_threads = 1024;  // asking for more than a system has ends the process
+
 // Readers (predict) may share a network, a writer (train, cut) has it alone.
 using ReadWriteLock = std::shared_mutex;
 using ReadGuard = std::shared_lock<ReadWriteLock>;
@@ -37,7 +40,8 @@ void parallel_for(int threads, int n_tasks, F&& f) {
   if (threads > 1 && n_tasks > 1) {
     std::exception_ptr error;
     std::mutex error_lock;
-#pragma omp parallel for num_threads(threads) schedule(dynamic)
+    const int team = std::min({threads, n_tasks, max_threads});
+#pragma omp parallel for num_threads(team) schedule(dynamic)
     for (int i = 0; i < n_tasks; ++i) {
       try {
         bool failed;
@@ -55,7 +59,7 @@ void parallel_for(int threads, int n_tasks, F&& f) {
     return;
   }
 #endif
-  (void)threads;
+  static_cast<void>(threads);
   for (int i = 0; i < n_tasks; ++i) f(i);
 }
 

@@ -7,7 +7,7 @@
 
 namespace synaprune {
 
-// Within 2 ulp of the exact value; arguments are clamped to [-87, 88].
+// Within 3 ulp of the exact value; exp clamps its argument to [-87, 88].
 float exp_f(float x);
 float tanh_f(float x);
 float sigmoid_f(float x);

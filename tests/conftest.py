@@ -1,0 +1,27 @@
+"""How properties are searched, and where the MNIST files are."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+CI = os.environ.get("CI") == "true"
+
+settings.register_profile("ci", deadline=None, derandomize=True, max_examples=25)
+settings.register_profile("dev", deadline=None)
+settings.load_profile("ci" if CI else "dev")
+
+
+@pytest.fixture(scope="session")
+def mnist_dir():
+    """The folder that holds MNIST's four IDX files, gzipped."""
+    shared = Path(__file__).resolve().parents[2] / "shared" / "data"
+    for folder in filter(None, (os.environ.get("SYNAPRUNE_DATA_DIR"), shared)):
+        for place in (Path(folder, "mnist").resolve(), Path(folder).resolve()):
+            if (place / "train-images-idx3-ubyte.gz").is_file():
+                return place
+    reason = "no MNIST: set SYNAPRUNE_DATA_DIR to a folder with mnist/*.gz"
+    if CI:
+        pytest.fail(reason)
+    pytest.skip(reason)

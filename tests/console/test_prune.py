@@ -1,0 +1,336 @@
+"""``synaprune prune`` as a user runs it: the table, the JSON, files, flags, MNIST."""
+
+import collections
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import synaprune as sn
+from console.process import (
+    FLOWERS,
+    QUICK,
+    SYNAPRUNE,
+    environment,
+    flowers,
+    read_json,
+    run,
+    succeed,
+)
+
+# --- the promised keys --------------------------------------------------------------------------
+
+RECORD = {
+    "dataset", "seed", "options", "start", "final", "epochs", "seconds", "version", "path",
+    "verdict",
+}  # fmt: skip
+NETWORK = {"structure", "n_synapses", "n_inputs", "accuracy"}
+STEP = {
+    "step", "n_synapses", "n_inputs", "n_removed", "structure", "criterion", "epochs",
+    "accuracy_before", "accuracy", "p_value",
+}  # fmt: skip
+RUNS = {"dataset", "seed", "options", "seconds", "version", "runs", "structures"}
+FRACTIONS = ("accuracy_before", "accuracy", "p_value")
+
+
+def check_record(record):
+    """Hold that one run's record has exactly the promised keys, and agrees with itself."""
+    assert set(record) == RECORD
+    assert record["version"] == sn.__version__
+    assert record["seconds"] > 0
+    assert isinstance(record["verdict"], str)
+    for end in ("start", "final"):
+        assert set(record[end]) == NETWORK
+        assert set(record[end]["accuracy"]) == {"train", "validation", "test"}
+        assert all(0 <= share <= 1 for share in record[end]["accuracy"].values())
+        assert record[end]["structure"].split("-")[0] == str(record[end]["n_inputs"])
+    path = record["path"]
+    for number, step in enumerate(path):
+        assert set(step) == STEP
+        assert step["step"] == number
+        assert all(0 <= step[name] <= 1 for name in FRACTIONS)
+        above = path[number - 1]["n_synapses"] if number else step["n_synapses"]
+        assert step["n_removed"] == above - step["n_synapses"] >= 0
+    last = {"accuracy": path[-1]["accuracy"], **{k: path[-1][k] for k in NETWORK - {"accuracy"}}}
+    final = {**record["final"], "accuracy": record["final"]["accuracy"]["validation"]}
+    assert last == final
+    assert path[0]["n_synapses"] == record["start"]["n_synapses"]
+    assert path[0]["structure"] == record["start"]["structure"]
+    assert record["epochs"] >= sum(step["epochs"] for step in path)
+
+
+def without_seconds(record):
+    return {name: value for name, value in record.items() if name != "seconds"}
+
+
+# --- what a person sees -------------------------------------------------------------------------
+
+
+def test_without_arguments_the_digits_are_pruned():
+    out = succeed("prune")
+    assert out.startswith("digits, seed 0")
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in out.splitlines()]
+    table = {row[0]: row[1:] for row in rows if len(row) == 3}
+    before, after = map(int, table["synapses"])
+    assert table["structure"][0] == "64-20-10"
+    assert before == 1480
+    assert table["inputs used"] == [s.split("-")[0] for s in table["structure"]]
+    for split in ("train", "validation", "test"):
+        shares = table[f"accuracy, {split}"]
+        assert all(re.fullmatch(r"\d+\.\d\d%", share) for share in shares)
+        assert float(shares[1][:-1]) > 85
+    redundant = f"{1 - after / before:.1%} of the synapses were redundant: {before} → {after}."
+    assert redundant in out.splitlines()
+    assert "Ended because no cut survives: " in out
+    assert re.search(r"^\d+ epochs in [\d.]+ m?s\.$", out, re.MULTILINE)
+
+
+def test_several_runs_are_counted_by_structure(tmp_path):
+    args = ("prune", flowers(tmp_path), "--target", "kind", *QUICK, "--runs", 2)
+    out = succeed(*args)
+    assert out.startswith("flowers.csv, 2 runs, seeds 0 to 1")
+    assert re.search(r"^accuracy, test: \d+\.\d\d% ± \d+\.\d\d%$", out, re.MULTILINE)
+
+
+def test_quiet_prints_nothing(tmp_path):
+    json = tmp_path / "run.json"
+    assert succeed("prune", "xor", "--quiet", "--json", json) == ""
+    assert read_json(json)["dataset"] == "xor"
+
+
+def test_quiet_prints_no_warning_as_python_does(tmp_path):
+    # WSF under Adam warns; on the console that is a line of ours, or none under --quiet.
+    args = ("prune", flowers(tmp_path), "--target", "kind", *QUICK, "--optimizer", "adam")
+    done = run(*args, "--lr", 0.01, "--quiet")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "UserWarning" not in done.stderr
+    assert ".py" not in done.stderr
+
+
+def test_help_names_every_flag():
+    out = succeed("prune", "--help")
+    for flag in FLAGS:
+        assert f"{flag} " in out
+    assert "predict" in succeed("--help")
+
+
+def test_installed_script():
+    script = shutil.which("synaprune", path=str(Path(sys.executable).parent))
+    if script is None:
+        pytest.skip("no synaprune script beside this Python")
+    assert succeed("--version", command=[script]) == f"synaprune {sn.__version__}\n"
+    assert "2-100-1" in succeed("prune", "xor", command=[script])
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "utf-8"])
+def test_stdout_of_any_encoding(encoding):
+    # As when a Windows user writes `synaprune prune > log.txt`.
+    done = subprocess.run(
+        [*SYNAPRUNE, "prune", "xor"],
+        env=environment(PYTHONIOENCODING=encoding),
+        capture_output=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"were redundant: 300 " in done.stdout
+
+
+# --- JSON ---------------------------------------------------------------------------------------
+
+
+def test_xor_ends_as_json_with_the_promised_keys(tmp_path):
+    json = tmp_path / "xor.json"
+    succeed("prune", "xor", "--seed", 3, "--json", json)
+    record = read_json(json)
+    check_record(record)
+    assert (record["dataset"], record["seed"]) == ("xor", 3)
+    assert record["start"]["structure"] == "2-100-1"
+    assert record["start"]["n_synapses"] == 300
+    assert set(record["final"]["accuracy"].values()) == {1.0}
+    assert record["final"]["n_synapses"] < 20
+    assert record["options"]["hidden"] == [100]
+    assert record["options"]["max_drop"] == 0.005
+    assert not {"threads", "json", "out", "quiet"} & set(record["options"])
+
+
+def test_each_of_several_runs_repeats_alone(tmp_path):
+    source = flowers(tmp_path)
+    args = ("prune", source, "--target", "kind", *QUICK, "--quiet", "--json")
+    succeed(*args, tmp_path / "runs.json", "--runs", 3, "--seed", 7)
+    together = read_json(tmp_path / "runs.json")
+    assert set(together) == RUNS
+    assert together["seed"] == 7
+    assert [record["seed"] for record in together["runs"]] == [7, 8, 9]
+    ends = collections.Counter(record["final"]["structure"] for record in together["runs"])
+    assert together["structures"] == ends
+    for record in together["runs"]:
+        check_record(record)
+        succeed(*args, tmp_path / "alone.json", "--seed", record["seed"])
+        assert without_seconds(read_json(tmp_path / "alone.json")) == without_seconds(record)
+    distinct = {
+        str(record["start"]["accuracy"]) + str(record["path"]) for record in together["runs"]
+    }
+    assert len(distinct) == 3
+
+
+# --- flags --------------------------------------------------------------------------------------
+
+# Each flag with a value that is not its default, and what the JSON's options then say.
+FLAGS = {
+    "--hidden": ("6,5", ("hidden", [6, 5])),
+    "--activation": ("tanh", ("activation", "tanh")),
+    "--loss": ("squared", ("loss", "squared")),
+    "--init-scale": (0.5, ("init_scale", 0.5)),
+    "--optimizer": ("adam", ("optimizer", "adam")),
+    "--lr": (0.02, ("lr", 0.02)),
+    "--batch-size": (5, ("batch_size", 5)),
+    "--epochs": (7, ("epochs", 7)),
+    "--retrain-epochs": (2, ("retrain_epochs", 2)),
+    "--patience": (1, ("patience", 1)),
+    "--attempts": (1, ("attempts", 1)),
+    "--criterion": ("magnitude", ("criterion", "magnitude")),
+    "--strategy": ("ladder", ("strategy", "ladder")),
+    "--synapses": (20, ("n_synapses", 20)),
+    "--min-accuracy": (0.3, ("min_accuracy", 0.3)),
+    "--max-drop": (0.1, ("max_drop", 0.1)),
+}
+
+
+@pytest.mark.parametrize("flag", FLAGS)
+def test_flag_overrides_the_preset(tmp_path, flag):
+    value, (name, expected) = FLAGS[flag]
+    others = ("--criterion", "random") if flag == "--optimizer" else ()  # wsf would warn
+    args = ("prune", flowers(tmp_path), "--target", "kind", *QUICK, *others)
+    succeed(*args, flag, value, "--json", tmp_path / "run.json", "--quiet")
+    record = read_json(tmp_path / "run.json")
+    check_record(record)
+    assert record["options"][name] == expected
+    if flag == "--hidden":
+        outputs = record["start"]["structure"].split("-")[3:]
+        assert record["start"]["structure"].split("-") == ["2", "6", "5", *outputs]
+    if flag == "--synapses":
+        assert record["final"]["n_synapses"] <= 20
+    if flag == "--criterion":
+        assert {step["criterion"] for step in record["path"]} == {"magnitude"}
+
+
+def test_gradual_by_name():
+    args = ("prune", "xor", "--strategy", "gradual", "--synapses", 40, "--epochs", 50)
+    assert "target 40" in succeed(*args)
+
+
+def test_drop_is_kept_on_validation(tmp_path):
+    succeed("prune", "digits", "--max-drop", 0.02, "--seed", 1, "--json", tmp_path / "run.json")
+    record = read_json(tmp_path / "run.json")
+    check_record(record)
+    full = record["start"]["accuracy"]["validation"]
+    for step in record["path"]:
+        assert step["accuracy"] >= full - 0.02 - 1e-9
+    assert full > 0.9
+    assert record["final"]["n_synapses"] < record["start"]["n_synapses"] / 3
+
+
+def test_least_accuracy_is_kept_on_validation(tmp_path):
+    args = ("prune", "digits", "--min-accuracy", 0.9, "--json", tmp_path / "run.json")
+    succeed(*args, "--epochs", 20, "--attempts", 2)
+    record = read_json(tmp_path / "run.json")
+    assert min(step["accuracy"] for step in record["path"]) >= 0.9
+    assert record["final"]["n_synapses"] < record["start"]["n_synapses"]
+
+
+# --- files --------------------------------------------------------------------------------------
+
+
+def table(folder):
+    rows = [line.split(",") for line in FLOWERS.splitlines()[1:]]
+    X = np.array([row[:2] for row in rows], np.float32)
+    path = folder / "flowers.npz"
+    np.savez(path, X=X, kind=np.array([row[2] for row in rows]), input_names=["width", "length"])
+    return path
+
+
+def test_npz_gives_what_the_csv_gives(tmp_path):
+    records = []
+    for source in (flowers(tmp_path), table(tmp_path)):
+        args = ("prune", source, "--target", "kind", *QUICK, "--out", tmp_path / "model.npz")
+        succeed(*args, "--json", tmp_path / "run.json")
+        records.append(read_json(tmp_path / "run.json"))
+        net = sn.SparseMLP.load(tmp_path / "model.npz")
+        assert tuple(net.input_names) == ("width", "length")
+        assert net.classes.tolist() == ["rose", "tulip"]
+    assert [record.pop("dataset") for record in records] == ["flowers.csv", "flowers.npz"]
+    assert without_seconds(records[0]) == without_seconds(records[1])
+
+
+def test_saved_path_is_the_one_of_the_json(tmp_path):
+    model, json = tmp_path / "model.npz", tmp_path / "run.json"
+    args = ("prune", flowers(tmp_path), "--target", "kind", *QUICK, "--out", model, "--json", json)
+    succeed(*args)
+    path, record = sn.PruningPath.load(model), read_json(json)
+    assert [step.record() for step in path] == record["path"]
+    assert path.verdict == record["verdict"]
+    assert path.options == {"dataset": record["dataset"], **record["options"]}
+    assert sorted(tmp_path.iterdir()) == sorted([model, json, tmp_path / "flowers.csv"])
+
+
+def test_model_of_one_path_loads_elsewhere_bit_for_bit(tmp_path):
+    # Nothing of the folder, the file names or the time may stand in the model.
+    models = []
+    for name in ("a", "some other folder"):
+        (tmp_path / name).mkdir()
+        source = flowers(tmp_path / name)
+        model = tmp_path / name / f"{name}.npz"
+        succeed("prune", source, "--target", "kind", *QUICK, "--out", model)
+        models.append(model.read_bytes())
+    assert models[0] == models[1]
+
+
+def models_by_threads(tmp_path, *args):
+    models = {}
+    for threads in (1, 2, 7):
+        model = tmp_path / f"{threads}.npz"
+        succeed("prune", *args, "--threads", threads, "--quiet", "--out", model)
+        models[threads] = model.read_bytes()
+    environment_only = tmp_path / "environment.npz"
+    succeed("prune", *args, "--quiet", "--out", environment_only, env={"OMP_NUM_THREADS": "2"})
+    models["OMP_NUM_THREADS"] = environment_only.read_bytes()
+    return models
+
+
+@pytest.mark.parametrize("batch_size", [16, 1024])
+def test_threads_do_not_change_a_byte(tmp_path, batch_size):
+    args = ("digits", "--epochs", 6, "--retrain-epochs", 3, "--attempts", 2, "--hidden", 100)
+    models = models_by_threads(tmp_path, *args, "--batch-size", batch_size)
+    assert len(set(models.values())) == 1
+
+
+# --- MNIST --------------------------------------------------------------------------------------
+
+
+def test_threads_do_not_change_a_byte_on_mnist(tmp_path, mnist_dir):
+    args = ("mnist", "--data-dir", mnist_dir, "--epochs", 3, "--synapses", 4000)
+    models = models_by_threads(tmp_path, *args, "--hidden", 100, "--batch-size", 64)
+    assert len(set(models.values())) == 1
+
+
+def test_mnist(tmp_path, mnist_dir):
+    args = ("prune", "mnist", "--data-dir", mnist_dir, "--epochs", 4, "--hidden", 20)
+    out = succeed(*args, "--synapses", 3000, "--json", tmp_path / "run.json")
+    assert "784-20-10" in out
+    record = read_json(tmp_path / "run.json")
+    check_record(record)
+    start, final = record["start"], record["final"]
+    assert (start["structure"], start["n_synapses"], start["n_inputs"]) == ("784-20-10", 15880, 784)
+    assert final["n_synapses"] <= 3000
+    assert min(final["accuracy"].values()) > 0.9
+    assert record["epochs"] == 8
+    assert re.search(rf"reached {final['n_synapses']} synapses", record["verdict"])
+
+
+def test_data_folder_of_the_environment(tmp_path, mnist_dir):
+    args = ("prune", "mnist", "--epochs", 2, "--hidden", 5, "--synapses", 500, "--quiet")
+    succeed(*args, "--json", tmp_path / "run.json", env={"SYNAPRUNE_DATA_DIR": str(mnist_dir)})
+    assert read_json(tmp_path / "run.json")["start"]["structure"] == "784-5-10"
