@@ -40,17 +40,16 @@ def run(*args, command=SYNAPRUNE, cwd=None, env=None, timeout=120):
 def succeed(*args, **options):
     """Run, and hold that it ends well and says nothing on stderr; returns stdout."""
     done = run(*args, **options)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (0, ""), done
     return done.stdout
 
 
 def assert_error(done, *parts, status=2):
     """Hold that a run ended with one line on stderr that holds each part, and nothing else."""
-    assert done.stdout == ""
-    assert re.fullmatch(r"synaprune: \S.*\n", done.stderr), done.stderr
-    assert done.returncode == status
+    assert (done.returncode, done.stdout) == (status, ""), done
+    assert re.fullmatch(r"synaprune: \S.*\n", done.stderr), done
     for part in parts:
-        assert str(part) in done.stderr
+        assert str(part) in done.stderr, done
 
 
 def read_json(path):
