@@ -76,7 +76,7 @@ def show_result(result: Result) -> None:
     before, after = result.full, result.path.smallest
     columns = [measure(net, result.data) for net in (before, after)]
     times = [predict_seconds(net, result.data.test.X) for net in (before, after)]
-    table = Table(title=f"{result.data.name}, seed {result.seed}", title_justify="left")
+    table = Table()
     table.add_column("")
     for name in ("before", "after"):
         table.add_column(name, justify="right")
@@ -92,6 +92,7 @@ def show_result(result: Result) -> None:
     row("bytes", [str(net.n_bytes) for net in (before, after)])
     row(f"predict {len(result.data.test)} rows", [_duration(t) for t in times])
     console = _stdout()
+    console.print(f"{result.data.name}, seed {result.seed}")
     console.print(table)
     n, kept = before.n_synapses, after.n_synapses
     console.print(f"{1 - kept / n:.1%} of the synapses were redundant: {n} → {kept}.")
@@ -103,10 +104,7 @@ def show_runs(results: list[dict[str, Any]], seconds: float) -> None:
     """Print how often each structure came out of several runs, and the means."""
     first = results[0]
     last_seed = first["seed"] + len(results) - 1
-    table = Table(
-        title=f"{first['dataset']}, {len(results)} runs, seeds {first['seed']} to {last_seed}",
-        title_justify="left",
-    )
+    table = Table()
     for name in ("structure", "synapses", "runs"):
         table.add_column(name, justify="right")
     ends = Counter((r["final"]["structure"], r["final"]["n_synapses"]) for r in results)
@@ -116,6 +114,8 @@ def show_runs(results: list[dict[str, Any]], seconds: float) -> None:
     if len(ends) > len(shown):
         table.add_row("others", "", str(len(results) - sum(count for _, count in shown)))
     console = _stdout()
+    seeds = f"seeds {first['seed']} to {last_seed}"
+    console.print(f"{first['dataset']}, {len(results)} runs, {seeds}")
     console.print(table)
     for split in ("validation", "test"):
         values = [r["final"]["accuracy"][split] for r in results]

@@ -1,0 +1,157 @@
+"""Ctrl-C: exit status 130, one line on stderr, and what was accepted is saved."""
+
+import contextlib
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import synaprune as sn
+from console.process import environment, flowers
+
+pty = pytest.importorskip("pty", reason="no terminals on this system")
+
+# Says "ready" when all is imported and the run is about to begin.
+READY = """
+import sys
+from synaprune.cli import display, main
+print("ready", flush=True)
+sys.exit(main())
+"""
+# A ladder that is long only towards its end, where it tries every synapse that is left.
+LONG_LADDER = ("--retrain-epochs", 300, "--patience", 300, "--attempts", 1000)
+ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+@contextlib.contextmanager
+def started(args, stderr):
+    command = [sys.executable, "-c", READY, *map(str, args)]
+    process = subprocess.Popen(
+        command, env=environment(TERM="xterm"), stdout=subprocess.PIPE, stderr=stderr
+    )
+    try:
+        assert process.stdout.readline() == b"ready\n"
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def interrupt(args, seconds=1.0):
+    """Send SIGINT after so many seconds of work; returns status, stdout and stderr."""
+    with started(args, subprocess.PIPE) as process:
+        time.sleep(seconds)
+        assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=20)
+        return process.returncode, out.decode(), err.decode()
+
+
+def interrupt_when(pattern, args):
+    """Send SIGINT when the bar on a terminal shows `pattern`; returns status, stdout, stderr."""
+    ours, theirs = pty.openpty()
+    shown = ""
+    sent = False
+    try:
+        with started(args, theirs) as process:
+            os.close(theirs)
+            end = time.monotonic() + 60
+            while time.monotonic() < end:
+                if not select.select([ours], [], [], 0.1)[0]:
+                    continue
+                try:
+                    new = os.read(ours, 65536)
+                except OSError:  # how Linux says that the other side is closed
+                    break
+                if not new:
+                    break
+                shown += new.decode()
+                if not sent and re.search(pattern, ESCAPES.sub("", shown)):
+                    process.send_signal(signal.SIGINT)
+                    sent = True
+            assert sent, shown[-500:]
+            out, _ = process.communicate(timeout=20)
+            return process.returncode, out.decode(), shown
+    finally:
+        os.close(ours)
+
+
+def left_on_screen(shown):
+    """The lines that are no bar (which ends in its elapsed time) and not empty."""
+    lines = (line.strip() for line in re.split(r"[\r\n]+", ESCAPES.sub("", shown)))
+    return [line for line in lines if line and not re.search(r"\d:\d\d:\d\d$", line)]
+
+
+def test_many_runs():
+    status, out, err = interrupt(["prune", "xor", "--runs", "10000"])
+    assert (status, out) == (130, "")
+    assert re.fullmatch(r"synaprune: .*interrupted.*\n", err)
+
+
+def test_training_of_the_full_network(tmp_path):
+    # Nothing is accepted yet, so there is nothing to save, and an older file stays.
+    out = tmp_path / "model.npz"
+    out.write_bytes(b"older")
+    source = flowers(tmp_path)
+    args = ["prune", source, "--target", "kind", "--epochs", 10**9, "--out", out]
+    assert interrupt(args) == (130, "", "synaprune: interrupted\n")
+    assert out.read_bytes() == b"older"
+    assert sorted(tmp_path.iterdir()) == [source, out]
+
+
+def test_ladder_saves_what_was_accepted(tmp_path):
+    pytest.importorskip("sklearn")
+    model = tmp_path / "model.npz"
+    args = ["prune", "digits", *LONG_LADDER, "--max-drop", 0.02, "--out", model]
+    # One cut takes 75 % of 1480 at most, so what has less than 370 comes after one.
+    status, out, shown = interrupt_when(r"retraining.* (\d\d|[12]\d\d) synapses", args)
+    assert (status, out) == (130, "")
+    [line] = left_on_screen(shown)
+    accepted = re.fullmatch(
+        rf"synaprune: .* interrupted after (\d+) accepted networks; .* saved in {model}", line
+    )
+    path = sn.PruningPath.load(model)
+    assert path.verdict == "interrupted"
+    assert len(path) == int(accepted[1]) > 1
+    data = sn.datasets.digits()
+    net = sn.SparseMLP.load(model)
+    assert net.n_synapses == path.steps[-1].n_synapses < path.steps[0].n_synapses
+    assert net.score(*data.validation) == path.steps[-1].accuracy
+    assert path.steps[-1].accuracy >= path.steps[0].accuracy - 0.02 - 1e-9
+    assert list(tmp_path.iterdir()) == [model]
+
+
+def test_gradual_pruning_saves_what_was_accepted(tmp_path):
+    model = tmp_path / "model.npz"
+    source = flowers(tmp_path)
+    args = ["prune", source, "--target", "kind", "--synapses", 10, "--hidden", 300]
+    args += ["--batch-size", 1, "--epochs", 3000, "--out", model]
+    status, out, shown = interrupt_when(r"epoch \d+ · [\d.]+% · [1-8]\d\d synapses", args)
+    assert (status, out) == (130, "")
+    [line] = left_on_screen(shown)
+    assert line.endswith(f"saved in {model}")
+    path = sn.PruningPath.load(model)
+    assert len(path) > 1
+    assert path.smallest.n_synapses < 900
+
+
+def test_bar_is_drawn_on_a_terminal_and_cleared():
+    # The bar goes to stderr, and nothing of it to stdout.
+    status, out, shown = interrupt_when(r"run \d+/10000", ["prune", "xor", "--runs", "10000"])
+    assert (status, out) == (130, "")
+    assert len(left_on_screen(shown)) == 1
+    assert shown.rstrip().endswith(left_on_screen(shown)[0])
+
+
+def test_prediction(tmp_path):
+    # Reading a FIFO that nobody writes to takes for ever.
+    net = sn.SparseMLP((2, 2), seed=0)
+    data = sn.datasets.xor()
+    net.fit(*data.train, epochs=1).save(tmp_path / "model.npz")
+    os.mkfifo(tmp_path / "rows.csv")
+    args = ["predict", tmp_path / "model.npz", tmp_path / "rows.csv"]
+    assert interrupt(args, 0.3) == (130, "", "synaprune: interrupted\n")
