@@ -190,14 +190,15 @@ double loss_and_gradient(Loss loss, index_t n_out, index_t batch, index_t ld, co
 
 void classify(index_t n_out, index_t batch, index_t ld, const float* Z, index_t* out) {
   for (index_t s = 0; s < batch; ++s) {
-    if (n_out == 1) {
-      out[s] = Z[s] > 0.0f;
-      continue;
-    }
     index_t best = 0;
-    for (index_t r = 1; r < n_out; ++r)
-      if (Z[static_cast<offset_t>(r) * ld + s] > Z[static_cast<offset_t>(best) * ld + s]) best = r;
-    out[s] = best;
+    float finite = 0.0f;  // stays 0 unless an output is infinite or NaN
+    for (index_t r = 0; r < n_out; ++r) {
+      const float z = Z[static_cast<offset_t>(r) * ld + s];
+      finite += z * 0.0f;
+      if (z > Z[static_cast<offset_t>(best) * ld + s]) best = r;
+    }
+    if (n_out == 1) best = Z[s] > 0.0f;
+    out[s] = finite == 0.0f ? best : -1;
   }
 }
 

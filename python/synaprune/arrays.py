@@ -88,7 +88,10 @@ def as_labels(y: Any, n: int, name: str = "y") -> Labels:
     ValueError
         If the shape is another.
     """
-    raw = np.asarray(y)
+    try:
+        raw = np.asarray(y)
+    except ValueError as error:
+        raise ValueError(f"{name} must be one label a sample: {error}") from None
     if raw.dtype.kind == "O" and all(isinstance(label, str) for label in raw.flat):
         raw = raw.astype(np.str_)
     if raw.dtype.kind not in "iubU":

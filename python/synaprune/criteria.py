@@ -18,19 +18,28 @@ CRITERIA = {
 }
 
 
-def check_criterion(criterion: str, optimizer: Optimizer | None = None) -> str:
-    """Return the criterion's name; raise if unknown, warn if the optimiser spoils it.
+SMALL_START = 0.1  # of Glorot's range; below it, decay pulls idle synapses back to w(0)
+
+
+def check_criterion(
+    criterion: str, optimizer: Optimizer | None = None, init_scale: float = 1.0
+) -> str:
+    """Return the criterion's name; raise if unknown, warn if the training spoils it.
+
+    Adam moves all synapses about as far. Weight decay and L1 move idle synapses by |w(0)|, towards
+    zero, which buries WSF unless the start was small.
 
     Raises
     ------
     ValueError
         If the name is unknown.
     """
-    if criterion not in CRITERIA:
+    if not isinstance(criterion, str) or criterion not in CRITERIA:
         raise ValueError(f"criterion must be one of {', '.join(CRITERIA)}, got {criterion!r}")
     if criterion == "wsf" and optimizer is not None:
         spoilers = [] if isinstance(optimizer, SGD) else ["an adaptive optimiser"]
-        spoilers += [name for name in ("weight_decay", "l1") if getattr(optimizer, name) != 0.0]
+        if init_scale > SMALL_START:
+            spoilers += [name for name in ("weight_decay", "l1") if getattr(optimizer, name) != 0.0]
         if spoilers:
             warnings.warn(
                 f"with {' and '.join(spoilers)} synapses move for other reasons than the data, "

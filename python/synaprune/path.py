@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from synaprune import _core, io
 from synaprune.network import SparseMLP, Weights
+from synaprune.training import check_float, check_int
 
 _RECORD = (
     "step", "n_synapses", "n_inputs", "n_removed", "structure", "criterion", "epochs",
@@ -117,7 +118,20 @@ class PruningPath:
         self.data_sha256: str | None = None
 
     def add(self, net: SparseMLP, **record: Any) -> PathStep:
-        """Append the network as the next step; ``record`` gives what it cannot tell itself."""
+        """Append the network as the next step.
+
+        Parameters
+        ----------
+        net : SparseMLP
+            Its synapses must be among those of the start.
+        **record
+            The figures of `PathStep` that the network cannot tell itself: criterion, epochs,
+            accuracy_before, accuracy, p_value.
+
+        Returns
+        -------
+        PathStep
+        """
         living: list[NDArray[np.int64]] = []
         offset = 0
         now = net.weights
@@ -217,14 +231,22 @@ class PruningPath:
         wanted = {"n_synapses": n_synapses, "n_inputs": n_inputs, "min_accuracy": min_accuracy}
         given = {name: value for name, value in wanted.items() if value is not None}
 
+        for name, value in given.items():
+            if name == "min_accuracy":
+                check_float(name, value, 0.0, 1.0)
+            else:
+                check_int(name, value, 0)
+        if not self.steps:
+            raise ValueError("the path has no step to select from")
+
         def misses(step: PathStep) -> float:
             """By how much, relatively, a step misses what is wanted."""
             miss = 0.0
             for name, value in given.items():
                 if name == "min_accuracy":
-                    miss += max(0.0, value - step.accuracy)
+                    miss += max(0.0, value - 1e-9 - step.accuracy)
                 else:
-                    miss += max(0.0, getattr(step, name) / max(value, 1) - 1.0)
+                    miss += max(0.0, (getattr(step, name) - value) / max(value, 1))
             return miss
 
         fitting = [s for s in self.steps if misses(s) == 0.0]
@@ -331,7 +353,11 @@ class PruningPath:
             loaded = cls(SparseMLP.from_state(header["start"], start))
             for name in ("epochs", "verdict", "options", "data_sha256"):
                 setattr(loaded, name, header[name])
-            ends = np.cumsum([s["n_synapses"] for s in header["path"]])[:-1]
+            counts = [s["n_synapses"] for s in header["path"]]
+            lengths = {len(arrays["path/living"]), len(arrays["path/values"]), sum(counts)}
+            if not counts or len(lengths) != 1:
+                raise ValueError("its steps do not fit its arrays")
+            ends = np.cumsum(counts)[:-1]
             parts = zip(
                 header["path"],
                 np.split(arrays["path/living"], ends),
@@ -343,7 +369,9 @@ class PruningPath:
                 PathStep(**record, living=living, values=values, biases=biases)
                 for record, living, values, biases in parts
             ]
-            _ = loaded.smallest
+            for step in loaded:
+                if loaded.network(step.step).n_synapses != step.n_synapses:
+                    raise ValueError(f"step {step.step} does not hold {step.n_synapses} synapses")
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise io.ModelFileError(f"{path} does not describe a path: {error}") from error
         return loaded

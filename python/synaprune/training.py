@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+import numbers
 import operator
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import SupportsIndex, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +20,9 @@ Schedule: TypeAlias = Callable[[float], float]
 
 def check_int(name: str, value: object, low: int, high: int = 2**31 - 64) -> int:
     """Return ``value`` as an int within [low, high], or raise naming the argument."""
-    try:
-        number = operator.index(value)  # type: ignore[arg-type]
-    except TypeError:
-        raise TypeError(f"{name} must be an int, got {type(value).__name__}") from None
+    if isinstance(value, bool) or not isinstance(value, SupportsIndex):
+        raise TypeError(f"{name} must be an int, got {type(value).__name__}")
+    number = operator.index(value)
     if not low <= number <= high:
         raise ValueError(f"{name} must be from {low} to {high}, got {number}")
     return number
@@ -32,15 +32,20 @@ def check_float(
     name: str, value: object, low: float, high: float = math.inf, *, open_low: bool = False
 ) -> float:
     """Return ``value`` as a finite float within [low, high], or raise naming the argument."""
-    try:
-        number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        raise TypeError(f"{name} must be a number, got {value!r}") from None
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} must be a number, got {value!r}")
+    number = float(value)
     inside = low < number <= high if open_low else low <= number <= high
     if not (inside and math.isfinite(number)):
         bracket = "(" if open_low else "["
         raise ValueError(f"{name} must be finite and in {bracket}{low}, {high}], got {number}")
     return number
+
+
+def check_callable(name: str, value: object) -> None:
+    """Raise naming the argument unless it is None or can be called."""
+    if value is not None and not callable(value):
+        raise TypeError(f"{name} must be a callable, got {value!r}")
 
 
 def check_threads(threads: int | None) -> int:
@@ -86,7 +91,13 @@ class SGD:
         check_float("l1", self.l1, 0.0)
 
     def to_core(self, lr: float) -> _core.Optimizer:
-        """Return the core's optimiser with the learning rate of one epoch."""
+        """Return the core's optimiser with the learning rate of one epoch.
+
+        Parameters
+        ----------
+        lr : float
+            The rate to use instead of ``self.lr``.
+        """
         return _core.Optimizer(
             "sgd", lr, momentum=self.momentum, weight_decay=self.weight_decay, l1=self.l1
         )
@@ -134,7 +145,13 @@ class Adam:
         check_float("l1", self.l1, 0.0)
 
     def to_core(self, lr: float) -> _core.Optimizer:
-        """Return the core's optimiser with the learning rate of one epoch."""
+        """Return the core's optimiser with the learning rate of one epoch.
+
+        Parameters
+        ----------
+        lr : float
+            The rate to use instead of ``self.lr``.
+        """
         return _core.Optimizer(
             "adam",
             lr,

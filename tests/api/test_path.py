@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 import synaprune as sn
+from synaprune.io import read_model, write_model
 
 KEYS = {
     "step", "n_synapses", "n_inputs", "n_removed", "structure", "criterion", "epochs",
@@ -218,10 +219,10 @@ def test_select_of_equally_small_steps_gives_the_more_accurate(trained, data):
 
 
 @pytest.mark.parametrize("name", ["n_synapses", "n_inputs", "min_accuracy"])
-@pytest.mark.parametrize("value", ["5", math.nan, [5], True], ids=repr)
-def test_select_refuses_what_is_no_number(name, value, runs):
-    with pytest.raises((TypeError, ValueError), match=rf"^{name} must be "):
-        runs("ladder")[0].select(**{name: value})
+def test_select_refuses_what_is_no_number(name, runs):
+    for value in (math.nan, "5", [5], True):
+        with pytest.raises((TypeError, ValueError), match=rf"^{name} must be "):
+            runs("ladder")[0].select(**{name: value})
 
 
 def test_select_takes_zero_at_its_word(data, trained):
@@ -306,25 +307,44 @@ def test_names_and_labels_come_back_with_every_step(trained3, tmp_path):
             assert p.network(i).score(X, labels) == p.steps[i].accuracy
 
 
-def test_a_whole_file_that_describes_no_path_is_refused(runs, tmp_path):
-    from synaprune.io import read_model, write_model
+BENT_HEADERS = {
+    "no steps": lambda h: {"path": []},
+    "a count too high": lambda h: {"path": [{**h["path"][0], "n_synapses": 10**6}, *h["path"][1:]]},
+    "an odd key": lambda h: {"path": [{**h["path"][0], "odd": 1}, *h["path"][1:]]},
+    "a step too few": lambda h: {"path": h["path"][:-1]},
+    "steps a number": lambda h: {"path": 5},
+    "steps null": lambda h: {"path": None},
+    "no start": lambda h: {"start": None},
+}
+BENT_ARRAYS = {
+    "living": [lambda a: a[:-1], lambda a: a + 10**6, lambda a: a - 10**6, lambda a: a[::-1]],
+    "values": [lambda a: a[:-1], lambda a: a * np.float32(np.nan)],
+    "biases": [lambda a: a[:-1], lambda a: a * np.float32(np.nan), lambda a: a[:0]],
+}
 
-    runs("gradual")[0].save(tmp_path / "a.npz")
-    header, arrays = read_model(tmp_path / "a.npz")
-    steps = header["path"]
-    bent = [
-        ({"path": []}, {}),
-        ({"path": [{**steps[0], "n_synapses": 10**6}, *steps[1:]]}, {}),
-        ({"path": [{**steps[0], "odd": 1}, *steps[1:]]}, {}),
-        ({"path": steps[:-1]}, {}),
-        ({"path": 5}, {}),
-        ({"start": None}, {}),
-        ({}, {"path/living": arrays["path/living"][:-1]}),
-        ({}, {"path/living": arrays["path/living"] + 10**6}),
-        ({}, {"path/values": arrays["path/values"] * np.float32(np.nan)}),
-        ({}, {"path/biases": arrays["path/biases"][:-1]}),
-    ]
-    for new_header, new_arrays in bent:
-        write_model(tmp_path / "bent.npz", {**header, **new_header}, {**arrays, **new_arrays})
-        with pytest.raises(sn.ModelFileError, match=r"bent\.npz"):
-            sn.PruningPath.load(tmp_path / "bent.npz")
+
+@pytest.fixture
+def refuses(runs, tmp_path):
+    """Make a path file anew with parts replaced, its checksum right, and see it refused."""
+    file = tmp_path / "bent.npz"
+    runs("gradual")[0].save(file)
+    header, arrays = read_model(file)
+
+    def check(change_header=lambda header: {}, **change_arrays):
+        changed = {f"path/{n}": change(arrays[f"path/{n}"]) for n, change in change_arrays.items()}
+        write_model(file, {**header, **change_header(header)}, {**arrays, **changed})
+        with pytest.raises(sn.ModelFileError, match=r"bent\.npz does not describe a path"):
+            sn.PruningPath.load(file)
+
+    return check
+
+
+@pytest.mark.parametrize("fault", BENT_HEADERS)
+def test_a_whole_file_with_a_wrong_header_is_refused(fault, refuses):
+    refuses(BENT_HEADERS[fault])
+
+
+@pytest.mark.parametrize("name", BENT_ARRAYS)
+def test_a_whole_file_with_wrong_arrays_is_refused(name, refuses):
+    for change in BENT_ARRAYS[name]:
+        refuses(**{name: change})

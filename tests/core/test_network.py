@@ -884,7 +884,12 @@ FIELDS = ("n_in", "indptr", "indices", "values", "initial", "bias")
         ("bias", np.array([1, -np.inf], "f4"), ValueError, "must be finite"),
         ("bias", np.zeros(0, "f4"), ValueError, "layer 0: sizes must be at least 1"),
         ("bias", np.zeros(3, "f4"), ValueError, "indptr must have 4 entries, got 3"),
-        ("bias", np.zeros((2, 1), "f4"), ValueError, "bias must be aligned and C-ordered with 1 axes"),
+        (
+            "bias",
+            np.zeros((2, 1), "f4"),
+            ValueError,
+            "bias must be aligned and C-ordered with 1 axes",
+        ),
     ],
 )
 def test_wrong_layers_are_refused(field, value, error, message):
@@ -911,7 +916,11 @@ def test_layers_that_do_not_fit_together_are_refused():
         ((np.zeros(3, "f4"), np.array([1, 1, np.inf], "f4")), ValueError, "must be finite"),
         ((np.zeros(3), np.ones(3, "f4")), TypeError, "shift must be float32, got float64"),
         ((np.zeros(3, "f4"), np.ones(3)), TypeError, "scale must be float32, got float64"),
-        ((np.zeros((3, 1), "f4"), np.ones(3, "f4")), ValueError, "shift must be aligned and C-ordered"),
+        (
+            (np.zeros((3, 1), "f4"), np.ones(3, "f4")),
+            ValueError,
+            "shift must be aligned and C-ordered",
+        ),
         ((np.zeros(3, "f4"),), TypeError, "incompatible function arguments"),
     ],
 )

@@ -32,7 +32,8 @@ double loss_and_gradient(Loss loss, index_t n_out, index_t batch, index_t ld, co
 double loss_only(Loss loss, index_t n_out, index_t batch, index_t ld, const index_t* labels,
                  const float* Z);
 
-// out[s] = class with the largest output (the first of equals); with one output, Z > 0.
+// out[s] = class with the largest output (the first of equals); with one output, Z > 0; -1 if an
+// output is infinite or NaN.
 void classify(index_t n_out, index_t batch, index_t ld, const float* Z, index_t* out);
 
 }  // namespace synaprune

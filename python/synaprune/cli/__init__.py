@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import warnings
 from collections.abc import Sequence
+from io import TextIOWrapper
 from typing import NoReturn
 
 from synaprune import __version__
@@ -35,9 +37,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     prune_command.add_parser(commands)
     predict_command.add_parser(commands)
+    for stream in (sys.stdout, sys.stderr):  # an odd encoding must not end a finished run
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         args = parser.parse_args(argv)
-        status: int = args.run(args)
+        quiet = getattr(args, "quiet", False)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("default")
+            status: int = args.run(args)
+        for text in () if quiet else dict.fromkeys(str(w.message) for w in caught):
+            print(f"synaprune: warning: {text}", file=sys.stderr)
         sys.stdout.flush()
         return status
     except KeyboardInterrupt as interrupt:

@@ -15,7 +15,7 @@ from synaprune.cli.presets import Preset
 from synaprune.datasets import Dataset
 from synaprune.network import SparseMLP
 from synaprune.path import PruningPath
-from synaprune.pruning import prune
+from synaprune.pruning import check_target, prune
 from synaprune.training import SGD, Adam, Callback, Progress, constant_then_cosine
 
 
@@ -114,8 +114,9 @@ def run_job(
         seed=seed,
     )
     net.input_names = data.input_names
+    check_target(net, strategy=options.strategy, **options.target)  # type: ignore[arg-type]
     fresh = net.copy()
-    optimizer = SGD(lr=preset.lr) if preset.optimizer == "sgd" else Adam(lr=preset.lr)
+    optimizer = (SGD if preset.optimizer == "sgd" else Adam)(lr=preset.lr, l1=preset.l1)
     epochs = 0
 
     def watch(progress: Progress) -> bool:

@@ -22,6 +22,7 @@ class Preset:
     init_scale: float = 0.05
     optimizer: str = "sgd"
     lr: float = 0.1
+    l1: float = 0.0
     batch_size: int = 64
     epochs: int = 60
     retrain_epochs: int = 20
@@ -44,7 +45,7 @@ PRESETS = {
         stop_at=1.0,
     ),
     "digits": Preset(lr=0.1, batch_size=16, epochs=100),
-    "mnist": Preset(),
+    "mnist": Preset(l1=1e-4),
 }
 TABLE = Preset(lr=0.05, batch_size=16, epochs=100)
 

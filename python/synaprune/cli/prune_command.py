@@ -68,6 +68,7 @@ def add_parser(commands: Any) -> None:
     p.add_argument("--init-scale", type=float, metavar="S", help="share of Glorot's range")
     p.add_argument("--optimizer", choices=("sgd", "adam"))
     p.add_argument("--lr", type=float, metavar="R", help="learning rate")
+    p.add_argument("--l1", type=float, metavar="R", help="L1 penalty on the weights")
     p.add_argument("--batch-size", type=_positive, metavar="N")
     p.add_argument(
         "--epochs", type=_positive, metavar="N", help="of the full network, and of gradual pruning"
@@ -136,6 +137,8 @@ def _check_outputs(args: argparse.Namespace) -> None:
             raise FileNotFoundError(f"{flag}: the folder of {file} does not exist")
         if file is not None and Path(file).is_dir():
             raise IsADirectoryError(f"{flag}: {file} is a folder")
+    if args.out and args.json and Path(args.out).absolute() == Path(args.json).absolute():
+        raise ValueError(f"--out and --json name the same file, {args.out}")
     if args.seed < 0:
         raise ValueError(f"--seed must be at least 0, got {args.seed}")
 

@@ -15,8 +15,9 @@ from synaprune.network._checks import (
     ACTIVATIONS,
     INPUT_SCALINGS,
     brief,
-    check_classes,
+    check_pair,
     one_of,
+    read_classes,
     resolve_loss,
 )
 from synaprune.network._weights import CSR, Weights
@@ -50,10 +51,11 @@ class SparseNetwork:
         self.input_scaling = (
             one_of("input_scaling", input_scaling, INPUT_SCALINGS)
             if isinstance(input_scaling, str)
-            else input_scaling
+            else check_pair(input_scaling, self.layers[0])
         )
         self.input_names: tuple[str, ...] | None = None
-        self.reset(seed)
+        self.seed = check_int("seed", seed, 0, 2**64 - 1)
+        self.reset()
 
     def reset(self, seed: int | None = None) -> Self:
         """Begin anew: fully connected, fresh initial weights, no classes; returns self.
@@ -63,7 +65,8 @@ class SparseNetwork:
         seed : int, optional
             The seed to draw from; the old one if left out, which gives the same weights again.
         """
-        self.seed: int = self.seed if seed is None else check_int("seed", seed, 0, 2**64 - 1)
+        if seed is not None:
+            self.seed = check_int("seed", seed, 0, 2**64 - 1)
         self.core = _core.Network(
             list(self.layers), self.activation, self.loss, self.init_scale, self.seed
         )
@@ -174,19 +177,31 @@ class SparseNetwork:
             "seed": self.seed,
             "rng_state": self.core.rng_state,
             "classes": None if self._classes is None else self._classes.tolist(),
+            "labels": None if self._classes is None else self._classes.dtype.str,
             "input_names": None if self.input_names is None else list(self.input_names),
         }
         return header, arrays
 
     @classmethod
     def from_state(cls, header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Self:
-        """Rebuild a network from what `state` returned."""
+        """Rebuild a network from what `state` returned.
+
+        Parameters
+        ----------
+        header : dict
+            JSON values.
+        arrays : dict of ndarray
+
+        Returns
+        -------
+        SparseMLP
+        """
         net = cls.__new__(cls)
         net.layers = tuple(check_int("each size in layers", n, 1) for n in header["layers"])
         net.activation = one_of("activation", header["activation"], ACTIVATIONS)
         net.loss = resolve_loss(header["loss"], net.layers[-1])
         net.init_scale = header["init_scale"]
-        net.seed = header["seed"]
+        net.seed = check_int("seed", header["seed"], 0, 2**64 - 1)
         net.core = _core.Network.from_layers(
             [
                 Weights(n_in, *(arrays[f"layer{i}_{name}"] for name in CSR)).to_core()
@@ -199,9 +214,13 @@ class SparseNetwork:
         transform = (arrays["input_shift"], arrays["input_scale"])
         net._set_transform(*transform)
         scaling = header["input_scaling"]
-        net.input_scaling = transform if scaling == "given" else scaling
+        net.input_scaling = (
+            transform if scaling == "given" else one_of("input_scaling", scaling, INPUT_SCALINGS)
+        )
         labels = header["classes"]
-        net._classes = None if labels is None else check_classes(np.array(labels), net.layers[-1])
+        net._classes = (
+            None if labels is None else read_classes(labels, header["labels"], net.layers[-1])
+        )
         names = header["input_names"]
         net.input_names = None if names is None else tuple(names)
         return net
@@ -255,7 +274,7 @@ class SparseNetwork:
                 header["network"],
                 {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)},
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, IndexError, TypeError, ValueError) as error:
             raise io.ModelFileError(f"{path} does not describe a network: {error}") from error
 
     def _set_transform(self, shift: ArrayLike, scale: ArrayLike) -> None:

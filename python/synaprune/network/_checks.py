@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from synaprune.arrays import Inputs, Labels
+
+Transform: TypeAlias = NDArray[np.float32]
 
 ACTIVATIONS = ("relu", "sigmoid", "tanh")
 LOSSES = ("auto", "softmax", "sigmoid", "squared")
@@ -31,6 +34,23 @@ def resolve_loss(loss: str, outputs: int) -> str:
     return loss
 
 
+def check_pair(scaling: object, n: int) -> tuple[Transform, Transform]:
+    """Return a given (shift, scale) as two float32 arrays of shape (n,), copied; or raise."""
+    if not isinstance(scaling, tuple | list) or len(scaling) != 2:
+        raise TypeError(f"input_scaling must be a name or a pair (shift, scale), got {scaling!r}")
+    full = []
+    for name, given in zip(("shift", "scale"), scaling, strict=True):
+        try:
+            with np.errstate(over="ignore"):  # infinity is refused by the core, by name
+                full.append(np.broadcast_to(np.asarray(given, np.float32), (n,)).copy())
+        except (TypeError, ValueError):
+            raise ValueError(
+                f"input_scaling must have a {name} of one number or {n}, "
+                f"got shape {np.shape(given)}: {given!r}"
+            ) from None
+    return full[0], full[1]
+
+
 def transform_for(inputs: Inputs, scaling: str) -> tuple[ArrayLike, ArrayLike]:
     """(shift, scale) of a named input scaling, from the first training data."""
     if scaling == "auto" and inputs.dtype == np.uint8:
@@ -40,12 +60,26 @@ def transform_for(inputs: Inputs, scaling: str) -> tuple[ArrayLike, ArrayLike]:
     mean = inputs.mean(axis=0, dtype=np.float64)
     spread = inputs.std(axis=0, dtype=np.float64)
     constant = spread <= 1e-7 * np.abs(mean)  # to float32's rounding
-    return mean, 1.0 / np.where(constant, 1.0, spread)
+    with np.errstate(over="ignore"):
+        scale = (1.0 / np.where(constant, 1.0, spread)).astype(np.float32)
+    if not np.isfinite(scale).all():
+        raise ValueError("X has an input whose spread is too small for input_scaling='standard'")
+    return mean, scale
 
 
 def brief(classes: Labels) -> str:
     shown = classes.tolist()
     return str(shown) if len(shown) <= 10 else f"{str(shown[:10])[:-1]}, … {len(shown)} in all]"
+
+
+def read_classes(labels: list[object], dtype: str, outputs: int) -> Labels:
+    """Return the labels of a saved network, if they are what one can hold."""
+    classes = np.array(labels, dtype)
+    if classes.dtype.kind not in "iubU" or classes.tolist() != labels:
+        raise ValueError(f"labels must be ints, bools or strings, got {labels}")
+    if check_classes(np.unique(classes), outputs).tolist() != labels:
+        raise ValueError(f"labels must be sorted, got {labels}")
+    return classes
 
 
 def check_classes(classes: Labels, outputs: int) -> Labels:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -16,11 +19,15 @@ from synaprune.training import (
     Optimizer,
     Progress,
     Schedule,
+    TrainingDiverged,
+    check_callable,
     check_int,
     check_optimizer,
     check_threads,
     run_epochs,
 )
+
+_OVERFLOW = "X holds values so large that the network's outputs overflow"
 
 
 class SparseMLP(SparseNetwork):
@@ -115,10 +122,12 @@ class SparseMLP(SparseNetwork):
         batch_size = check_int("batch_size", batch_size, 1)
         optimizer = check_optimizer(optimizer)
         n_threads = check_threads(threads)
-        before = (self.core.copy(), self._classes)
-        inputs, codes = self.prepare(X, y)
-        checked = None if validation is None else self.check_data(*validation, "validation")
-        try:
+        check_callable("schedule", schedule)
+        check_callable("callback", callback)
+        with self._restored_on(TrainingDiverged):
+            with self._restored_on(TypeError, ValueError):
+                inputs, codes = self.prepare(X, y)
+                checked = None if validation is None else self.check_validation(validation)
             for epoch, loss in run_epochs(
                 self.core, inputs, codes, epochs=epochs, batch_size=batch_size,
                 optimizer=optimizer, threads=n_threads, schedule=schedule,
@@ -130,10 +139,6 @@ class SparseMLP(SparseNetwork):
                     accuracy = self.core.evaluate(*checked, n_threads)[1] / len(checked[1])
                 if callback(Progress("train", epoch, epochs, loss, accuracy, self.n_synapses)):
                     break
-        except ArithmeticError:
-            self.core.assign(before[0])
-            self._classes = before[1]
-            raise
         return self
 
     def partial_fit(
@@ -165,8 +170,11 @@ class SparseMLP(SparseNetwork):
         TypeError, ValueError, TrainingDiverged
             As `fit`; also if classes differ from those of an earlier call.
         """
-        self.prepare(X, y, classes)
-        return self.fit(X, y, epochs=1, batch_size=batch_size, optimizer=optimizer, threads=threads)
+        with self._restored_on(TypeError, ValueError, TrainingDiverged):
+            self.prepare(X, y, classes)
+            return self.fit(
+                X, y, epochs=1, batch_size=batch_size, optimizer=optimizer, threads=threads
+            )
 
     # ---- prediction
 
@@ -188,7 +196,10 @@ class SparseMLP(SparseNetwork):
             If X does not fit, or the network was never fitted.
         """
         inputs, n_threads = as_inputs(X, self.layers[0]), check_threads(threads)
-        labels: Labels = self.classes[self.core.classify(inputs, n_threads)]
+        codes = self.core.classify(inputs, n_threads)
+        if codes.min() < 0:
+            raise ValueError(_OVERFLOW)
+        labels: Labels = self.classes[codes]
         return labels
 
     def predict_proba(self, X: Any, *, threads: int | None = None) -> NDArray[np.float32]:
@@ -214,7 +225,7 @@ class SparseMLP(SparseNetwork):
         inputs, n_threads = as_inputs(X, self.layers[0]), check_threads(threads)
         p = self.core.probabilities(inputs, n_threads)
         if not _core.all_finite(p):
-            raise ValueError("X holds values so large that the network's outputs overflow")
+            raise ValueError(_OVERFLOW)
         if self.layers[-1] == 1:
             return np.hstack([1.0 - p, p])
         if self.loss == "squared":
@@ -241,7 +252,10 @@ class SparseMLP(SparseNetwork):
             If X or y do not fit, or the network was never fitted.
         """
         inputs, codes = self.check_data(X, y)
-        return self.core.evaluate(inputs, codes, check_threads(threads))[1] / len(codes)
+        loss, n_correct = self.core.evaluate(inputs, codes, check_threads(threads))
+        if not math.isfinite(loss):
+            raise ValueError(_OVERFLOW)
+        return n_correct / len(codes)
 
     # ---- data as the core takes them
 
@@ -269,12 +283,15 @@ class SparseMLP(SparseNetwork):
         labels = as_labels(y, len(inputs))
         if classes is None and self._classes is not None:
             return inputs, encode(labels, self._classes)
+        if classes is not None and np.ndim(classes) == 0:
+            raise TypeError(f"classes must be a sequence of labels, got {classes!r}")
         all_labels = labels if classes is None else as_labels(classes, len(classes), "classes")
         known = check_classes(np.unique(all_labels), self.layers[-1])
         codes = encode(labels, known)
         if self._classes is None:
             if isinstance(self.input_scaling, str):
                 self._set_transform(*transform_for(inputs, self.input_scaling))
+            known.flags.writeable = False
             self._classes = known
         elif not np.array_equal(known, self._classes):
             raise ValueError(
@@ -284,7 +301,40 @@ class SparseMLP(SparseNetwork):
         return inputs, codes
 
     def check_data(self, X: Any, y: Any, name: str = "") -> tuple[Inputs, NDArray[np.int32]]:
-        """Return samples and class numbers of further data; raises as `fit` does."""
+        """Return samples and class numbers of further data; raises as `fit` does.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, n_inputs)
+        y : array_like, shape (n,)
+        name : str
+            What errors call the data, such as "validation".
+        """
         X_name, y_name = (f"{name} X", f"{name} y") if name else ("X", "y")
         inputs = as_inputs(X, self.layers[0], X_name)
         return inputs, encode(as_labels(y, len(inputs), y_name), self.classes, y_name)
+
+    def check_validation(self, validation: Any) -> tuple[Inputs, NDArray[np.int32]]:
+        """Return samples and class numbers of a validation split; raises as `fit` does.
+
+        Parameters
+        ----------
+        validation : (X, y)
+        """
+        if isinstance(validation, np.ndarray | str) or not hasattr(validation, "__iter__"):
+            raise TypeError(f"validation must be a pair (X, y), got {type(validation).__name__}")
+        parts = tuple(validation)
+        if len(parts) != 2:
+            raise ValueError(f"validation must be a pair (X, y), got {len(parts)} parts")
+        return self.check_data(*parts, "validation")
+
+    @contextmanager
+    def _restored_on(self, *errors: type[Exception]) -> Iterator[None]:
+        """Put everything back as it was if one of the errors passes."""
+        core, classes = self.core.copy(), self._classes
+        try:
+            yield
+        except errors:
+            self.core.assign(core)
+            self._classes = classes
+            raise

@@ -1,0 +1,171 @@
+"""`prune`: the door to all strategies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from synaprune.criteria import check_criterion
+from synaprune.network import SparseMLP
+from synaprune.path import PruningPath
+from synaprune.pruning._gradual import gradual
+from synaprune.pruning._ladder import ladder
+from synaprune.pruning._run import PruningInterrupted, Run, Stop
+from synaprune.training import (
+    Callback,
+    Optimizer,
+    check_callable,
+    check_float,
+    check_int,
+    check_optimizer,
+    check_threads,
+)
+
+STRATEGIES = ("auto", "ladder", "gradual")
+
+
+def prune(
+    net: SparseMLP,
+    X: Any,
+    y: Any,
+    *,
+    validation: tuple[Any, Any],
+    n_synapses: int | None = None,
+    min_accuracy: float | None = None,
+    max_drop: float | None = None,
+    strategy: str = "auto",
+    criterion: str = "wsf",
+    epochs: int = 60,
+    retrain_epochs: int = 20,
+    patience: int = 5,
+    attempts: int = 10,
+    batch_size: int = 64,
+    optimizer: Optimizer | None = None,
+    threads: int | None = None,
+    callback: Callback | None = None,
+) -> PruningPath:
+    """Take out synapses, weakest first, as long as the contract holds.
+
+    Parameters
+    ----------
+    net : SparseMLP
+        Copied, never changed. For "ladder" a trained network; for "gradual" trained or fresh.
+    X : array_like, shape (n, n_inputs)
+    y : array_like, shape (n,)
+        Training data.
+    validation : (X, y)
+        Judges every cut. Keep the test split out of it.
+    n_synapses : int, optional
+        Target count, which runs "gradual". At most one of the three targets may be given.
+    min_accuracy, max_drop : float, optional
+        Accuracy contract, which runs "ladder": a fraction to keep, or the largest loss against the
+        accuracy of ``net`` as given. With no target at all, ``max_drop=0.005``.
+    strategy : {"auto", "ladder", "gradual"}
+        "ladder": cut a share of the synapses, 75, 60, 50, 45 … 5, 4, 3, 2, 1 %; retrain; repeat a
+        share that succeeds, take the next after a failure, which is undone exactly; at last cut one
+        synapse at a time (Bulín & Šmídl, 2017). "gradual": train `epochs` epochs, cutting after
+        each between 5 % and 70 % of them, so that the count falls exponentially to the target.
+    criterion : {"wsf", "magnitude", "random"}
+        What ranks synapses; see `score`.
+    epochs : int
+        Length of a "gradual" run, at least 2.
+    retrain_epochs, patience : int
+        "ladder": epochs that a cut may take to recover, and epochs without improvement of accuracy
+        or training loss after which it has failed.
+    attempts : int
+        "ladder": of how many synapses, weakest first, removing one alone is tried before the run
+        ends. The original method stops at the weakest; 1 does so.
+    batch_size, optimizer, threads, callback
+        As in `SparseMLP.fit`. A callback that returns True ends the run with what was accepted.
+
+    Returns
+    -------
+    PruningPath
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument does not fit.
+    TrainingDiverged
+        If "gradual" diverges ("ladder" takes it for a failed cut).
+    PruningInterrupted
+        On Ctrl-C; its ``path`` holds what was accepted.
+
+    Warns
+    -----
+    UserWarning
+        If "wsf" is used with Adam, or with weight decay or L1 after a start (``init_scale``) above
+        0.1, since synapses then move for other reasons than the data.
+
+    Examples
+    --------
+    >>> from synaprune import SparseMLP, prune, datasets
+    >>> data = datasets.xor()
+    >>> net = SparseMLP((2, 8, 1), seed=0).fit(*data.train, epochs=5)
+    >>> path = prune(net, *data.train, validation=data.validation, n_synapses=6, epochs=20)
+    >>> path.smallest.n_synapses <= 6
+    True
+    """
+    if not isinstance(net, SparseMLP):
+        raise TypeError(f"net must be a SparseMLP, got {type(net).__name__}")
+    check_target(
+        net,
+        n_synapses=n_synapses,
+        min_accuracy=min_accuracy,
+        max_drop=max_drop,
+        strategy=strategy,
+    )
+    optimizer = check_optimizer(optimizer)
+    check_callable("callback", callback)
+    epochs = check_int("epochs", epochs, 2)
+    retrain_epochs = check_int("retrain_epochs", retrain_epochs, 1)
+    patience = check_int("patience", patience, 1)
+    attempts = check_int("attempts", attempts, 1)
+    run = Run(
+        net, X, y, validation,
+        criterion=check_criterion(criterion, optimizer, net.init_scale),
+        batch_size=check_int("batch_size", batch_size, 1),
+        optimizer=optimizer,
+        threads=check_threads(threads),
+        callback=callback,
+    )  # fmt: skip
+    try:
+        if n_synapses is not None:
+            gradual(run, n_synapses, epochs)
+        elif min_accuracy is not None:
+            kept = min_accuracy
+            ladder(run, lambda _: kept, retrain_epochs, patience, attempts)
+        else:
+            drop = 0.005 if max_drop is None else max_drop
+            ladder(run, lambda full: full - drop, retrain_epochs, patience, attempts)
+    except Stop:
+        run.path.verdict = "ended by the callback"
+    except KeyboardInterrupt:
+        raise PruningInterrupted(run.path) from None
+    return run.path
+
+
+def check_target(
+    net: SparseMLP,
+    *,
+    n_synapses: int | None = None,
+    min_accuracy: float | None = None,
+    max_drop: float | None = None,
+    strategy: str = "auto",
+) -> None:
+    """Raise a TypeError or ValueError unless `prune` can take these targets for this network."""
+    targets = {"n_synapses": n_synapses, "min_accuracy": min_accuracy, "max_drop": max_drop}
+    given = [name for name, value in targets.items() if value is not None]
+    if len(given) > 1:
+        raise ValueError(f"at most one target may be given, got {' and '.join(given)}")
+    if strategy not in STRATEGIES:
+        raise ValueError(f"strategy must be one of {', '.join(STRATEGIES)}, got {strategy!r}")
+    if strategy != "auto" and (strategy == "gradual") != (n_synapses is not None):
+        raise ValueError(
+            "strategy 'gradual' goes with n_synapses, 'ladder' with min_accuracy or max_drop; "
+            f"got {strategy!r} with {given[0] if given else 'no target'}"
+        )
+    if n_synapses is not None:
+        check_int("n_synapses", n_synapses, len(net.layers) - 1, net.n_synapses)
+    for name in ("min_accuracy", "max_drop"):
+        if targets[name] is not None:
+            check_float(name, targets[name], 0.0, 1.0)

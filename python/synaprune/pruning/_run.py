@@ -1,0 +1,129 @@
+"""The one mechanism of every strategy: cut, train, judge; then accept or roll back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synaprune.network import SparseMLP
+from synaprune.path import PruningPath
+from synaprune.training import Callback, Optimizer, Progress, Schedule, run_epochs
+
+
+class PruningInterrupted(KeyboardInterrupt):
+    """Ctrl-C during `prune`; ``path`` holds what was accepted until then (maybe nothing)."""
+
+    def __init__(self, path: PruningPath) -> None:
+        super().__init__(f"pruning was interrupted after {len(path)} accepted networks")
+        self.path = path
+
+    def __reduce__(self) -> tuple[type[PruningInterrupted], tuple[PruningPath]]:
+        return (type(self), (self.path,))
+
+
+class Stop(Exception):  # noqa: N818 - no error: a callback asked to end here
+    """A callback returned True."""
+
+
+class Run:
+    """A copy of the network on its way down, the data that judge it, and its path so far."""
+
+    def __init__(
+        self,
+        net: SparseMLP,
+        X: Any,
+        y: Any,
+        validation: tuple[Any, Any],
+        *,
+        criterion: str,
+        batch_size: int,
+        optimizer: Optimizer,
+        threads: int,
+        callback: Callback | None,
+    ) -> None:
+        self.net = net.copy()
+        self.X, self.y = self.net.prepare(X, y)
+        self.X_val, self.y_val = self.net.check_validation(validation)
+        self.criterion = criterion
+        self.batch_size = batch_size
+        self.optimizer = optimizer
+        self.threads = threads
+        self.callback = callback
+        self.path = PruningPath(self.net)
+        self.planned: int | None = None
+        self.loss = math.nan
+        self._reference: NDArray[np.bool_] | None = None
+
+    def correct(self) -> NDArray[np.bool_]:
+        """Which validation samples the network gets right, shape (n,)."""
+        right: NDArray[np.bool_] = self.net.core.classify(self.X_val, self.threads) == self.y_val
+        return right
+
+    def accuracy(self) -> float:
+        return self.net.core.evaluate(self.X_val, self.y_val, self.threads)[1] / len(self.y_val)
+
+    def tell(self, stage: str, accuracy: float | None) -> None:
+        if self.callback is None:
+            return
+        n = self.net.n_synapses
+        if self.callback(Progress(stage, self.path.epochs, self.planned, self.loss, accuracy, n)):
+            raise Stop
+
+    def train(self, epochs: int, stage: str, schedule: Schedule | None = None) -> Iterator[int]:
+        """Generate the epoch number after each epoch of training."""
+        for epoch, loss in run_epochs(
+            self.net.core, self.X, self.y, epochs=epochs, batch_size=self.batch_size,
+            optimizer=self.optimizer, threads=self.threads, schedule=schedule,
+        ):  # fmt: skip
+            self.path.epochs += 1
+            self.loss = loss
+            yield epoch
+
+    def cut(self, n: int, spared: int = 0) -> None:
+        self.net.core.cut(self.criterion, n, spared)
+
+    def accept(self, *, epochs: int, accuracy_before: float) -> None:
+        correct = self.correct()
+        if self._reference is None:
+            self._reference = correct
+        accuracy = float(np.count_nonzero(correct)) / len(correct)
+        self.path.add(
+            self.net,
+            criterion=self.criterion,
+            epochs=epochs,
+            accuracy_before=accuracy_before,
+            accuracy=accuracy,
+            p_value=mcnemar(self._reference, correct),
+        )
+        self.tell("accepted", accuracy)
+
+
+def mcnemar(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:
+    """McNemar's exact two-sided test (McNemar, 1947) on paired right-or-wrong outcomes.
+
+    Parameters
+    ----------
+    a, b : ndarray of bool, shape (n,)
+        Which samples each classifier gets right.
+
+    Returns
+    -------
+    float
+        Twice the binomial tail of the disagreements at probability 1/2, at most 1.
+
+    Examples
+    --------
+    >>> mcnemar(np.array([True] * 6), np.array([False] * 6))
+    0.03125
+    """
+    only_a, only_b = int(np.count_nonzero(a & ~b)), int(np.count_nonzero(b & ~a))
+    n, fewer = only_a + only_b, min(only_a, only_b)
+    tail, ways = 0, 1  # whole numbers: the sum of the binomial coefficients is exact
+    for k in range(fewer + 1):
+        tail += ways
+        ways = ways * (n - k) // (k + 1)
+    return float(min(1.0, 2 * tail / 2**n))
