@@ -45,7 +45,7 @@ PRESETS = {
         stop_at=1.0,
     ),
     "digits": Preset(lr=0.1, batch_size=16, epochs=100),
-    "mnist": Preset(l1=1e-4, epochs=100),
+    "mnist": Preset(l1=2e-4, epochs=100),
 }
 TABLE = Preset(lr=0.05, batch_size=16, epochs=100)
 
