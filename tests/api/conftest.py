@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import synaprune as sn
+from synaprune.pruning import _ladder, _run
 
 
 def _blobs(n_classes=2, n=90, n_inputs=4, seed=0):
@@ -68,3 +69,34 @@ def trained3():
     net = sn.SparseMLP((5, 8, 3), init_scale=1.0, seed=1)
     net.fit(X, y, epochs=40, batch_size=16, optimizer=sn.SGD(lr=0.1))
     return lambda: (net.copy(), X, y)
+
+
+@pytest.fixture
+def spy(monkeypatch):
+    """Record the cuts of a run, and let a test decide which of them survive.
+
+    ``spy.verdict(run, n, spared)`` says so; None leaves it to the real `retrain`.
+    """
+
+    class Spy:
+        run = None
+        cuts = ()
+        verdict = None
+
+    cut, retrain = _run.Run.cut, _ladder.retrain
+
+    def recording_cut(run, n, spared=0):
+        Spy.run = run
+        Spy.cuts = (*Spy.cuts, (n, spared))
+        cut(run, n, spared)
+
+    def decided_retrain(run, *args, **options):
+        if Spy.verdict is None:
+            return retrain(run, *args, **options)
+        for _ in run.train(2, "retrain"):  # all state moves: weights, biases, momentum, random
+            pass
+        return 0 if Spy.verdict(run, *Spy.cuts[-1]) else None
+
+    monkeypatch.setattr(_run.Run, "cut", recording_cut)
+    monkeypatch.setattr(_ladder, "retrain", decided_retrain)
+    return Spy
