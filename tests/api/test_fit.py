@@ -1,0 +1,212 @@
+"""`SparseMLP.fit` and `partial_fit`: arguments, promises, callbacks, interrupts."""
+
+import os
+import signal
+
+import numpy as np
+import pytest
+import synaprune as sn
+
+# --- arguments of fit ----------------------------------------------------------------------------
+
+NOT_INTS = [True, 1.0, "1"]
+BAD_FITS = [
+    *[({n: v}, TypeError, rf"^{n} must be an int, got {type(v).__name__}")
+      for n in ("epochs", "batch_size", "threads") for v in NOT_INTS],
+    *[({n: v}, ValueError, rf"^{n} must be from 1 to .*, got {v}$")
+      for n in ("epochs", "batch_size", "threads") for v in (0, -1, 2**40)],
+    ({"epochs": None}, TypeError, r"^epochs must be an int, got NoneType"),
+    ({"optimizer": "adam"}, TypeError, r"^optimizer must be an SGD or an Adam, got 'adam'"),
+    ({"optimizer": 0.1}, TypeError, r"^optimizer must be an SGD or an Adam, got 0\.1"),
+    ({"validation": 5}, (TypeError, ValueError), r"^validation must "),
+    ({"validation": (np.ones((6, 4)),)}, (TypeError, ValueError), r"^validation must "),
+    ({"validation": np.ones((6, 4))}, (TypeError, ValueError), r"^validation must "),
+    ({"validation": (np.ones((6, 5)), [0] * 6)}, ValueError, r"^validation X must have 4 columns"),
+    ({"validation": (np.ones((6, 4)), [0] * 5)}, ValueError, r"^validation y must have one label"),
+    ({"validation": (np.ones((6, 4)), [7] * 6)}, ValueError, r"^validation y holds the label 7"),
+]  # fmt: skip
+OF_PARTIAL_FIT = {"batch_size", "threads", "optimizer"}
+bad_calls = pytest.mark.parametrize(
+    ("call", "bad", "error", "message"),
+    [
+        pytest.param(call, *fault, id=f"{call}-{name}-{i}")
+        for i, fault in enumerate(BAD_FITS)
+        for name in fault[0]
+        for call in ("fit", "partial_fit")
+        if call == "fit" or name in OF_PARTIAL_FIT
+    ],
+)
+
+
+@bad_calls
+def test_bad_arguments_are_named_and_change_nothing(call, bad, error, message, data, bits):
+    net = sn.SparseMLP((4, 3, 1), input_scaling="standard")
+    before = bits(net)
+    with pytest.raises(error, match=message):
+        getattr(net, call)(*data, **bad)
+    assert bits(net) == before
+
+
+@pytest.mark.parametrize(
+    ("layers", "labels", "message"),
+    [
+        ((4, 1), [3] * 6, r"y must hold at least two classes, got only \[3\]"),
+        ((4, 3), ["a"] * 6, r"y must hold at least two classes, got only \['a'\]"),
+        ((4, 1), [0, 1, 2] * 2, r"with 1 output needs two classes, got 3: \[0, 1, 2\]"),
+        ((4, 2), [0, 1, 2] * 2, r"with 2 outputs needs 2 classes, got 3: \[0, 1, 2\]"),
+        ((4, 3), [0, 1] * 3, r"with 3 outputs needs 3 classes, got 2: \[0, 1\]"),
+        ((4, 3), [True, False] * 3, r"with 3 outputs needs 3 classes, got 2: \[False, True\]"),
+    ],
+)
+def test_classes_must_fit_the_outputs(layers, labels, message, bits):
+    net = sn.SparseMLP(layers, input_scaling="standard")
+    before = bits(net)
+    for call in (net.fit, net.partial_fit):
+        with pytest.raises(ValueError, match=message):
+            call(np.ones((6, 4)), labels)
+    assert bits(net) == before
+
+
+def test_unknown_labels_at_a_later_call_are_named(data, trained, bits):
+    net = trained()
+    before = bits(net)
+    wrong = data[1] * 3
+    message = r"y holds the label 3, which is not among the classes \[0, 1\]"
+    for call in (net.fit, net.partial_fit, net.score):
+        with pytest.raises(ValueError, match=message):
+            call(data[0], wrong)
+    assert bits(net) == before
+
+
+# --- fit continues, reset begins anew ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "optimizer", [None, sn.SGD(0.1), sn.SGD(0.05, momentum=0.9), sn.Adam(0.01)], ids=repr
+)
+def test_fit_continues_bit_for_bit(optimizer, data, bits):
+    def net():
+        return sn.SparseMLP((4, 6, 1), init_scale=1.0, seed=5)
+
+    options = {"batch_size": 16, "optimizer": optimizer}
+    once = net().fit(*data, epochs=6, **options)
+    twice = net().fit(*data, epochs=3, **options).fit(*data, epochs=3, **options)
+    parts = net()
+    for _ in range(6):
+        parts.partial_fit(*data, **options)
+    assert bits(once) == bits(twice) == bits(parts)
+
+
+def test_momentum_makes_a_difference(data, bits):
+    plain, heavy = (
+        sn.SparseMLP((4, 6, 1)).fit(*data, epochs=2, optimizer=sn.SGD(0.05, momentum=m))
+        for m in (0.0, 0.9)
+    )
+    assert bits(plain) != bits(heavy)
+
+
+def test_partial_fit_with_all_classes(blobs):
+    X, y = blobs(3)
+    net = sn.SparseMLP((4, 8, 3), init_scale=1.0)
+    few = y < 2
+    with pytest.raises(ValueError, match=r"with 3 outputs needs 3 classes, got 2: \[0, 1\]"):
+        net.partial_fit(X[few], y[few])
+    assert net.partial_fit(X[few], y[few], classes=[2, 0, 1, 1]) is net
+    assert net.classes.tolist() == [0, 1, 2]
+    net.partial_fit(X, y)
+    net.partial_fit(X[few], y[few], [0, 1, 2])
+    for _ in range(60):
+        net.partial_fit(X, y, batch_size=8, optimizer=sn.SGD(0.2))
+    assert net.score(X, y) >= 0.95
+
+
+@pytest.mark.parametrize(
+    ("classes", "error", "message"),
+    [
+        ([0, 2], ValueError, r"^classes must be those of the first call, \[0, 1\], got \[0, 2\]"),
+        ([0, 1, 2], ValueError, r"needs two classes, got 3"),
+        ([0], ValueError, r"at least two classes"),
+        ([], (TypeError, ValueError), r"classes must"),
+        (["0", "1"], (TypeError, ValueError), r"str|<U1|classes must be those"),
+        ([0.0, 1.0], TypeError, r"^classes must hold ints, bools or strings, got dtype float64"),
+        ([[0, 1]], ValueError, r"^classes must have shape"),
+        (5, (TypeError, ValueError), r"^classes must"),
+    ],
+    ids=str,
+)
+def test_partial_fit_refuses_other_classes(classes, error, message, data, trained, bits):
+    X, y = data[0][data[1] == 0], data[1][data[1] == 0]
+    net = trained()
+    before = bits(net)
+    with pytest.raises(error, match=message):
+        net.partial_fit(X, y, classes)
+    assert bits(net) == before
+
+
+# --- callbacks and interrupts --------------------------------------------------------------------
+
+
+def test_callback_is_told_of_every_epoch(data, bits):
+    told = []
+    net = sn.SparseMLP((4, 6, 1), init_scale=1.0)
+    net.fit(*data, epochs=5, callback=told.append)
+    assert [(p.stage, p.epoch, p.epochs, p.n_synapses) for p in told] == [
+        ("train", epoch, 5, 30) for epoch in range(1, 6)
+    ]
+    assert all(p.accuracy is None and 0.0 < p.loss < 10.0 for p in told)
+    silent = sn.SparseMLP((4, 6, 1), init_scale=1.0).fit(*data, epochs=5)
+    assert bits(net) == bits(silent)
+
+
+def test_callback_is_told_the_validation_accuracy(data):
+    X, y = data
+    net = sn.SparseMLP((4, 6, 1), init_scale=1.0)
+    told = []
+
+    def callback(progress):
+        told.append((progress.accuracy, net.score(X[:30], y[:30])))
+
+    net.fit(X, y, epochs=4, validation=(X[:30], y[:30]), callback=callback)
+    assert len(told) == 4
+    assert all(said == true for said, true in told)
+
+
+def test_validation_does_not_change_training(data, bits):
+    X, y = data
+    nets = [
+        sn.SparseMLP((4, 6, 1)).fit(X, y, validation=v, callback=lambda p: None)
+        for v in (None, (X[:7], y[:7]))
+    ]
+    assert bits(nets[0]) == bits(nets[1])
+
+
+def test_callback_that_returns_true_ends_the_fit(data, bits):
+    net = sn.SparseMLP((4, 6, 1)).fit(*data, epochs=9, callback=lambda p: p.epoch == 3)
+    assert bits(net) == bits(sn.SparseMLP((4, 6, 1)).fit(*data, epochs=3))
+
+
+class OddError(Exception):
+    """No error that the package knows."""
+
+
+@pytest.mark.parametrize("error", [OddError, ZeroDivisionError, KeyboardInterrupt, MemoryError])
+def test_an_exception_in_a_callback_leaves_a_usable_network(error, data, bits):
+    def callback(progress):
+        if progress.epoch == 2:
+            raise error("from the callback")
+
+    net = sn.SparseMLP((4, 6, 1), init_scale=1.0)
+    with pytest.raises(error, match="from the callback"):
+        net.fit(*data, epochs=5, callback=callback)
+    twin = net.copy()
+    for n in (net, twin):
+        n.fit(*data, epochs=40, batch_size=16, optimizer=sn.SGD(0.3))
+    assert net.score(*data) == 1.0
+    assert bits(net) == bits(twin)
+
+
+def test_ctrl_c_leaves_a_usable_network(data):
+    net = sn.SparseMLP((4, 6, 1), init_scale=1.0)
+    with pytest.raises(KeyboardInterrupt):
+        net.fit(*data, epochs=10**6, callback=lambda p: os.kill(os.getpid(), signal.SIGINT))
+    assert net.fit(*data, epochs=60, batch_size=16, optimizer=sn.SGD(0.3)).score(*data) == 1.0

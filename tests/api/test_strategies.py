@@ -1,0 +1,266 @@
+"""The two strategies of `prune`: the schedule, the contract, exact rollback."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+import synaprune as sn
+from hypothesis import given
+from hypothesis import strategies as st
+from synaprune.pruning import PERCENTAGES, _ladder
+
+GRADUAL = {"n_synapses": 9, "epochs": 10}
+SGD = {"optimizer": sn.SGD(0.1), "batch_size": 16}
+
+
+# --- gradual -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("epochs", [2, 3, 10, 25])
+@pytest.mark.parametrize("n_synapses", [3, 4, 20, 56, 57])
+@pytest.mark.parametrize("criterion", sn.CRITERIA)
+def test_gradual_ends_at_the_target(epochs, n_synapses, criterion, trained3):
+    _, X, y = trained3()
+    net = sn.SparseMLP((5, 5, 4, 3), init_scale=1.0, seed=9)  # 57 synapses, fresh
+    told = []
+    path = sn.prune(
+        net, X, y, validation=(X, y), n_synapses=n_synapses, epochs=epochs, criterion=criterion,
+        callback=told.append, **SGD,
+    )  # fmt: skip
+    counts = [step.n_synapses for step in path]
+    assert counts[0] == 57
+    assert counts[-1] <= n_synapses
+    assert (np.diff(counts) < 0).all()
+    assert path.epochs == epochs == sum(step.epochs for step in path)
+    assert path.verdict == f"reached {counts[-1]} synapses (target {n_synapses})"
+    # cuts stand between 5 % and 70 % of the run, and follow an exponential
+    living = {p.epoch: p.n_synapses for p in told if p.stage == "train"}
+    last = max(1, math.floor(0.7 * epochs))
+    cuts = [e for e in range(1, last + 1) if e > 0.05 * epochs]
+    for epoch, count in living.items():
+        share = min(1.0, sum(e <= epoch for e in cuts) / len(cuts))
+        assert count <= 57 * (n_synapses / 57) ** share + 1e-6
+        assert count == 57 or share > 0
+        assert count == counts[-1] or share < 1
+
+
+def test_gradual_with_nothing_to_cut_is_training(trained3, bits):
+    net, X, y = trained3()
+    path = sn.prune(net, X, y, validation=(X, y), n_synapses=64, epochs=4, **SGD)
+    assert len(path) == 1
+    assert path.steps[0].epochs == 4
+    schedule = sn.constant_then_cosine(turn=0.5)
+    same = net.copy().fit(X, y, epochs=4, schedule=schedule, **SGD)
+    assert bits(path.smallest) == bits(same)
+
+
+def test_gradual_cuts_the_lowest_scores(trained3, spy):
+    """The first cut, seen from outside: who is gone had the lowest scores."""
+    net, X, y = trained3()
+    path = sn.prune(net, X, y, validation=(X, y), n_synapses=40, epochs=2, **SGD)
+    scores = np.concatenate(sn.score(path.network(0)))
+    assert spy.cuts == ((24, 0),)
+    lowest = set(np.argsort(scores, kind="stable")[:24])
+    gone = set(range(64)) - set(path.steps[1].living)
+    assert lowest <= gone
+    assert len(gone) == path.steps[1].n_removed
+
+
+def test_gradual_that_diverges_raises(trained3, bits):
+    net, X, y = trained3()
+    before = bits(net)
+    with pytest.raises(sn.TrainingDiverged) as caught:
+        sn.prune(net, X, y, validation=(X, y), optimizer=sn.SGD(1e30), **GRADUAL)
+    assert (caught.value.epoch, caught.value.lr) == (1, 1e30)
+    assert bits(net) == before
+
+
+# --- ladder --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("criterion", sn.CRITERIA)
+@pytest.mark.parametrize("contract", [{"max_drop": 0.0}, {"max_drop": 0.1}, {"min_accuracy": 0.8}])
+def test_ladder_keeps_the_contract_in_every_step(criterion, contract, trained3):
+    net, X, y = trained3()
+    half = (X[::2], y[::2])
+    path = sn.prune(
+        net, X[1::2], y[1::2], validation=half, criterion=criterion, retrain_epochs=4,
+        attempts=3, **contract, **SGD,
+    )  # fmt: skip
+    full = net.score(*half)
+    least = contract.get("min_accuracy", full - contract.get("max_drop", 0.0)) - 1e-9
+    assert len(path) > 2
+    for i, step in enumerate(path):
+        assert path.network(i).score(*half) == step.accuracy >= least
+        assert step.epochs <= 4
+        assert (step.epochs == 0) == (step.accuracy_before >= least)
+    assert path.steps[0].epochs == 0
+    assert (np.diff([step.n_synapses for step in path]) < 0).all()
+    assert path.epochs >= sum(step.epochs for step in path)
+
+
+@pytest.mark.parametrize("drop", [0.0, 1.0])
+def test_ladder_at_the_ends_of_the_contract(drop, data, trained):
+    path = sn.prune(trained(), *data, validation=data, max_drop=drop, retrain_epochs=2, **SGD)
+    if drop == 1.0:
+        assert path.smallest.n_synapses == 0
+        assert path.verdict == "no synapse is left"
+        assert np.isfinite(path.smallest.predict_proba(data[0])).all()
+    else:
+        assert {step.accuracy for step in path} == {1.0}
+        assert path.verdict == "no cut survives: validation accuracy would fall below 1.0000"
+
+
+OPTIMIZERS = [
+    (sn.SGD(0.1), "wsf"),
+    (sn.SGD(0.05, momentum=0.9), "wsf"),
+    (sn.SGD(0.05, momentum=0.9), "random"),
+    (sn.Adam(0.01), "magnitude"),
+    (sn.Adam(0.01), "random"),
+]
+
+
+@pytest.mark.parametrize(("optimizer", "criterion"), OPTIMIZERS, ids=str)
+@pytest.mark.parametrize("activation", ["relu", "sigmoid"])
+def test_a_rejected_cut_leaves_every_bit(
+    optimizer, criterion, activation, trained3, spy, bits, goes_on_alike
+):
+    _, X, y = trained3()
+    net = sn.SparseMLP((5, 8, 3), activation=activation, init_scale=1.0, seed=6)
+    net.fit(X, y, epochs=2, batch_size=16, optimizer=optimizer)
+    before = bits(net)
+    rejected = []
+
+    def callback(progress):
+        if progress.stage == "rejected":
+            rejected.append(bits(spy.run.net) == before)
+
+    spy.verdict = lambda run, n, spared: False
+    path = sn.prune(
+        net, X, y, validation=(X, y), criterion=criterion, optimizer=optimizer, batch_size=16,
+        attempts=4, callback=callback,
+    )  # fmt: skip
+    assert len(path) == 1
+    assert rejected == [True] * len(spy.cuts)
+    assert path.epochs == 2 * len(spy.cuts)
+    assert bits(path.smallest) == bits(spy.run.net) == before
+    assert goes_on_alike(spy.run.net, net, X, y, optimizer)
+    shares = dict.fromkeys(64 * p // 100 for p in PERCENTAGES if 64 * p // 100)
+    tries = [(n, 0) for n in shares] + [(1, 0)] * (1 not in shares)
+    assert list(spy.cuts) == tries + [(1, spared) for spared in (1, 2, 3)]
+
+
+@given(pattern=st.lists(st.booleans(), max_size=12), heavy=st.booleans())
+def test_rollbacks_and_successes_in_any_order(pattern, heavy, trained3, bits, goes_on_alike):
+    """After any run, what is left is exactly the last accepted network, momentum and all."""
+    net, X, y = trained3()
+    optimizer = sn.SGD(0.05, momentum=0.9 * heavy)
+    net.fit(X, y, epochs=1, batch_size=16, optimizer=optimizer)
+    kept = [net.copy()]
+    answers = iter(pattern)
+    last = {}
+
+    def retrain(run, *_, **__):
+        last["run"] = run
+        for _ in run.train(1, "retrain"):
+            pass
+        if next(answers, False):
+            kept.append(run.net.copy())
+            return 1
+        return None
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_ladder, "retrain", retrain)
+        path = sn.prune(
+            net, X, y, validation=(X, y), optimizer=optimizer, batch_size=16, attempts=2
+        )
+    assert [bits(path.network(i)) for i in range(len(path))] == [bits(n) for n in kept]
+    assert bits(last["run"].net) == bits(kept[-1])
+    assert goes_on_alike(last["run"].net, kept[-1], X, y, optimizer)
+
+
+def test_a_share_repeats_after_success_and_falls_after_failure(trained3, spy):
+    net, X, y = trained3()
+    answers = iter([False, True, False, True])
+    spy.verdict = lambda run, n, spared: next(answers, False)
+    path = sn.prune(net, X, y, validation=(X, y), attempts=1, **SGD)
+    full, second, third = (step.n_synapses for step in path)
+    shares = [(full, 75), (full, 60), (second, 60), (second, 50), (third, 50), (third, 45)]
+    assert [n for n, _ in spy.cuts[:6]] == [n * percent // 100 for n, percent in shares]
+
+
+@pytest.mark.parametrize("attempts", [1, 2, 5, 1000])
+def test_at_last_the_weakest_few_are_tried_one_by_one(attempts, trained3, spy):
+    net, X, y = trained3()
+    spy.verdict = lambda run, n, spared: False
+    path = sn.prune(net, X, y, validation=(X, y), attempts=attempts, **SGD)
+    singles = [spared for n, spared in spy.cuts if n == 1]
+    assert singles == list(range(min(attempts, 64)))
+    assert len(path) == 1
+
+
+def test_a_run_ends_only_when_every_attempt_failed_on_its_last_network(trained3, spy):
+    """A success at the second weakest makes a new network, whose weakest has to be tried anew."""
+    net, X, y = trained3()
+    spy.verdict = lambda run, n, spared: spared == 1 and len(run.path) == 1
+    path = sn.prune(net, X, y, validation=(X, y), attempts=4, **SGD)
+    assert len(path) == 2
+    assert path.verdict.startswith("no cut survives")
+    tried_on_the_last = spy.cuts[spy.cuts.index((1, 1)) + 1 :]
+    assert tried_on_the_last == ((1, 0), (1, 1), (1, 2), (1, 3))
+
+
+def test_sparing_takes_the_next_weakest(trained3, spy):
+    net, X, y = trained3()
+    spy.verdict = lambda run, n, spared: spared == 2
+    path = sn.prune(net, X, y, validation=(X, y), attempts=3, **SGD)
+    order = np.argsort(np.concatenate(sn.score(path.network(0))), kind="stable")
+    gone = set(range(64)) - set(path.steps[1].living)
+    assert order[2] in gone
+    assert not gone & {order[0], order[1]} or len(gone) > 1
+
+
+def test_ladder_takes_divergence_for_a_failed_cut(trained3, bits):
+    net, X, y = trained3()
+    stages = []
+    path = sn.prune(
+        net, X, y, validation=(X, y), max_drop=0.0, optimizer=sn.SGD(1e30),
+        callback=lambda p: stages.append(p.stage),
+    )  # fmt: skip
+    assert "rejected" in stages
+    assert "retrain" not in stages  # no epoch ended with a finite loss
+    assert path.epochs == 0
+    assert path.verdict.startswith("no cut survives")
+    assert bits(path.network(0)) == bits(net)
+    for i, step in enumerate(path):
+        assert path.network(i).score(X, y) == step.accuracy >= path.steps[0].accuracy
+
+
+def test_retraining_stops_as_soon_as_the_accuracy_is_back(trained3):
+    net, X, y = trained3()
+    told = []
+    path = sn.prune(
+        net, X, y, validation=(X, y), max_drop=0.02, retrain_epochs=30, callback=told.append,
+        attempts=2, **SGD,
+    )  # fmt: skip
+    least = path.steps[0].accuracy - 0.02 - 1e-9
+    assert any(step.epochs > 0 for step in path)
+    for before, now in itertools.pairwise(told):
+        if before.stage == "retrain" and before.accuracy >= least:
+            assert now.stage == "accepted"
+        if now.stage == "accepted" and before.stage == "retrain":
+            assert before.accuracy == now.accuracy
+
+
+def test_patience_ends_a_hopeless_retraining(trained3):
+    """With a learning rate of next to nothing nothing improves: it stops after `patience`."""
+    net, X, y = trained3()
+    told = []
+    sn.prune(
+        net, X, y, validation=(X, y), max_drop=0.0, retrain_epochs=50, patience=3, attempts=1,
+        optimizer=sn.SGD(1e-12), batch_size=16, callback=lambda p: told.append(p.stage),
+    )  # fmt: skip
+    in_row = [len(part.split()) for part in " ".join(told).replace("accepted", "rejected").split(
+        "rejected")]  # fmt: skip
+    assert max(in_row) == 4  # the first epoch has no loss before it to be compared with

@@ -1,0 +1,87 @@
+"""What gives a `_core.Network` equal bits, and what gives it others."""
+
+import numpy as np
+import pytest
+from core.dense_model import random_layers
+from core.networks import bits, data, sgd, transform_for
+from synaprune import _core
+
+
+def trained(threads=1, seed=5, dtype=np.float32, sizes=(300, 200, 10), batch_size=64, n=5000):
+    """Losses and bits of a few epochs."""
+    net = _core.Network(sizes, "relu", "softmax", 1.0, seed)
+    if dtype == np.uint8:
+        X, y = data(n, sizes[0], sizes[-1], np.uint8)
+    else:
+        X, y = data(n, sizes[0], sizes[-1])
+    net.input_transform = transform_for(dtype, sizes[0])
+    optimizer = sgd(0.05, momentum=0.5)
+    losses = [net.train_epoch(X, y, batch_size, optimizer, threads) for _ in range(3)]
+    return losses, bits(net)
+
+
+# 300-200-10: with 128 a batch, the lower 60000 synapses are shared out (synapses * batch >= 2^22,
+# split_rows); with 4096 the upper 2000 are too, and so is the gather (inputs * batch >= 2^20).
+@pytest.mark.parametrize("batch_size", [128, 4096])
+def test_training_gives_equal_bits_for_any_threads(batch_size):
+    one = trained(1, batch_size=batch_size)
+    for threads in (2, 7):
+        assert trained(threads, batch_size=batch_size) == one
+
+
+def test_passes_give_equal_bits_for_any_threads():
+    net = _core.Network([300, 200, 10], "relu", "softmax", 1.0, 5)
+    X, y = data(2001, 300, 10)  # 62000 synapses * 2001 samples >= 2^22: tiles are shared
+
+    def passes(threads):
+        loss, d_values, d_biases = net.gradients(X, y, threads)
+        arrays = [net.probabilities(X, threads), net.classify(X, threads), *d_values, *d_biases]
+        return [*net.evaluate(X, y, threads), loss, *(a.tobytes() for a in arrays)]
+
+    one = passes(1)
+    for threads in (2, 7):
+        assert passes(threads) == one
+
+
+def test_same_seed_same_bits_other_seed_other_bits():
+    small = {"sizes": (20, 12, 4), "n": 90, "batch_size": 16}
+    assert trained(seed=5, **small) == trained(seed=5, **small)
+    ours, others = trained(seed=5, **small)[1], trained(seed=6, **small)[1]
+    assert ours[2] != others[2]  # values of the first layer
+    assert ours[-1] != others[-1]  # the random state
+
+
+def test_seed_decides_the_order_of_the_samples():
+    layers = random_layers(np.random.default_rng(2), (20, 12, 4))
+    X, y = data(90, 20, 4)
+    results = []
+    for rng_state in (1, 1, 2):
+        net = _core.Network.from_layers(layers, "relu", "softmax", rng_state)
+        net.train_epoch(X, y, 16, sgd(0.1), 1)
+        results.append(net.layers()[0][3].tobytes())
+    assert results[0] == results[1] != results[2]
+
+
+@pytest.mark.parametrize("n", [17, 700])
+def test_equal_numbers_in_uint8_and_float32_give_equal_bits(n):
+    X, y = data(n, 30, 4, np.uint8)
+    results = []
+    for samples in (X, X.astype(np.float32)):
+        net = _core.Network([30, 12, 4], "tanh", "softmax", 1.0, 5)
+        net.input_transform = transform_for(np.uint8, 30)
+        losses = [net.train_epoch(samples, y, 16, sgd(0.1), 1) for _ in range(2)]
+        _, d_values, d_biases = net.gradients(samples, y, 1)
+        passes = [net.probabilities(samples, 1), net.classify(samples, 1), *d_values, *d_biases]
+        results.append(
+            (losses, bits(net), [a.tobytes() for a in passes], net.evaluate(samples, y, 1))
+        )
+    assert results[0] == results[1]
+
+
+def test_training_does_not_write_to_its_data():
+    X, y = data(50, 8, 3)
+    X.flags.writeable = y.flags.writeable = False
+    before = X.tobytes(), y.tobytes()
+    net = _core.Network([8, 6, 3], "relu", "softmax", 1.0, 3)
+    net.train_epoch(X, y, 7, sgd(0.5), 2)
+    assert (X.tobytes(), y.tobytes()) == before

@@ -1,0 +1,128 @@
+"""`_core.Network` with more threads than there are, interrupted, and shared."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+from core.dense_model import EPS
+from core.networks import data, environment, sgd
+from synaprune import _core
+
+# --- bits ----------------------------------------------------------------------------------------
+
+
+def test_more_threads_than_the_system_has_do_not_crash():
+    """A process of its own: libgomp kills the one that asks for too many."""
+    code = """
+import numpy as np
+from synaprune import _core
+net = _core.Network([300, 200, 10], "relu", "softmax", 1.0, 0)
+X, y = np.ones((4096, 300), np.float32), np.zeros(4096, np.int32)
+threads = 100_000
+net.train_epoch(X, y, 4096, _core.Optimizer("sgd", 0.1), threads)
+net.gradients(X, y, threads)
+print("loss", net.evaluate(X, y, threads)[0])
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith("loss ")
+
+
+# --- interrupts and concurrency ------------------------------------------------------------------
+
+LONG_CALLS = {  # each takes a minute or so where nobody interrupts
+    "train_epoch": 'net.train_epoch(X, y, 64, _core.Optimizer("sgd", 1e-6), threads)',
+    "evaluate": "net.evaluate(X, y, threads)",
+    "probabilities": "net.probabilities(X, threads)",
+    "classify": "net.classify(X, threads)",
+}
+LONG_SCRIPT = """
+import sys
+import numpy as np
+from synaprune import _core
+threads = int(sys.argv[1])
+net = _core.Network([64, 1024, 1024, 3], "tanh", "softmax", 1.0, 0)
+X, y = np.zeros((2**22, 64), np.uint8), np.zeros(2**22, np.int32)
+print("ready", flush=True)
+try:
+    {call}
+    print("finished")
+except KeyboardInterrupt:
+    net.evaluate(X[:9], y[:9], 1)  # the network is still of use
+    print("interrupted")
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no SIGINT to another process")
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("long_call", LONG_CALLS.values(), ids=LONG_CALLS)
+def test_ctrl_c_ends_a_long_call(long_call, threads):
+    with subprocess.Popen(
+        [sys.executable, "-c", LONG_SCRIPT.format(call=long_call), str(threads)],
+        env=environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            assert process.stdout.readline() == "ready\n"
+            time.sleep(0.4)  # inside the call by now
+            process.send_signal(signal.SIGINT)
+            out, _ = process.communicate(timeout=15)
+        finally:
+            process.kill()
+    assert out == "interrupted\n"
+
+
+def test_readers_and_a_writer_share_a_network():
+    X, y = data(4000, 30, 5)  # enough that evaluation is shared out, too
+    net = _core.Network([30, 40, 5], "relu", "softmax", 1.0, 0)
+    failures, seen = [], []
+    started = threading.Barrier(5)
+
+    def reader():
+        try:
+            started.wait()
+            for _ in range(60):
+                p = net.probabilities(X, 2)
+                assert p.shape == (4000, 5)
+                assert (abs(p.sum(1) - 1.0) < 20 * EPS).all()
+                mean_loss, n_correct = net.evaluate(X, y, 2)
+                assert np.isfinite(mean_loss)
+                assert 0 <= n_correct <= 4000
+                assert net.classify(X, 1).max() < 5
+                # a copy is one moment's whole network
+                twin = net.copy()
+                assert sum(len(layer[2]) for layer in twin.layers()) == twin.n_synapses
+                seen.append(twin.n_synapses)
+        except BaseException as error:
+            failures.append(error)
+
+    def writer():
+        try:
+            started.wait()
+            for _ in range(30):
+                assert np.isfinite(net.train_epoch(X, y, 500, sgd(0.05), 2))
+                net.cut("wsf", 20)
+                net.assign(net.copy())
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=f) for f in (reader, reader, reader, reader, writer)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert len(seen) == 4 * 60
+    assert net.n_synapses <= 30 * 40 + 40 * 5 - 30 * 20
