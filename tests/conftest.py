@@ -1,10 +1,15 @@
 """How properties are searched, and where the MNIST files are."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+# A run in the background may inherit an ignored Ctrl-C, which the tests of interrupts then send
+# in vain; a handler set here is also what processes started from here get back.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 CI = os.environ.get("CI") == "true"
 

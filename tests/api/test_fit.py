@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import synaprune as sn
 
-# --- arguments of fit ----------------------------------------------------------------------------
+# --- arguments of fit ---------------------------------------------------------------------------
 
 NOT_INTS = [True, 1.0, "1"]
 BAD_FITS = [
@@ -78,7 +78,7 @@ def test_unknown_labels_at_a_later_call_are_named(data, trained, bits):
     assert bits(net) == before
 
 
-# --- fit continues, reset begins anew ------------------------------------------------------------
+# --- fit continues ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_partial_fit_refuses_other_classes(classes, error, message, data, traine
     assert bits(net) == before
 
 
-# --- callbacks and interrupts --------------------------------------------------------------------
+# --- callbacks and interrupts -------------------------------------------------------------------
 
 
 def test_callback_is_told_of_every_epoch(data, bits):

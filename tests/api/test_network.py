@@ -8,8 +8,7 @@ import synaprune as sn
 
 EPS = float(np.finfo(np.float32).eps)
 
-
-# --- construction --------------------------------------------------------------------------------
+# --- construction -------------------------------------------------------------------------------
 
 BAD_NETWORKS = [
     ({"layers": (4, 0, 1)}, ValueError, r"layers must be from 1 to .*, got 0"),
@@ -96,7 +95,7 @@ def test_repr_says_what_it_is(trained):
     assert repr(trained()) == "SparseMLP(4-6-1, 30 synapses, relu, classes [0, 1])"
 
 
-# --- input scaling -------------------------------------------------------------------------------
+# --- input scaling ------------------------------------------------------------------------------
 
 
 def shift_scale(net):
@@ -159,7 +158,7 @@ def test_standard_scaling_of_tiny_values_is_finite_or_named():
         assert np.isfinite(net.input_transform[1]).all()
 
 
-# --- fit continues, reset begins anew ------------------------------------------------------------
+# --- reset and copies ---------------------------------------------------------------------------
 
 
 def test_reset_begins_anew(data, bits):
@@ -211,7 +210,7 @@ def test_writing_into_what_a_network_shows_changes_nothing(data, bits):
     assert bits(net) == bits(twin) == before
 
 
-# --- weights by hand -----------------------------------------------------------------------------
+# --- weights by hand ----------------------------------------------------------------------------
 
 
 def test_set_weights_replaces_structure_and_keeps_the_rest(data):

@@ -9,8 +9,7 @@ import synaprune as sn
 
 EPS = float(np.finfo(np.float32).eps)
 
-
-# --- arguments of fit ----------------------------------------------------------------------------
+# --- what is refused ----------------------------------------------------------------------------
 
 
 def test_an_unfitted_network_predicts_nothing(data):
@@ -30,7 +29,7 @@ def test_predict_refuses_bad_threads(data, trained):
             ask(data[0], threads="2")
 
 
-# --- learning ------------------------------------------------------------------------------------
+# --- learning -----------------------------------------------------------------------------------
 
 PROBLEMS = [
     (2, 1, "auto"),
@@ -127,7 +126,7 @@ def test_squared_probabilities_of_far_off_outputs_are_no_nan(bias, blobs):
     np.testing.assert_allclose(net.predict_proba(X).sum(axis=1), 1.0, atol=12 * EPS)
 
 
-# --- threads -------------------------------------------------------------------------------------
+# --- threads ------------------------------------------------------------------------------------
 
 
 def test_the_number_of_threads_changes_no_bit(tmp_path):

@@ -14,8 +14,7 @@ GRADUAL = {"n_synapses": 9, "epochs": 10}
 SGD = {"optimizer": sn.SGD(0.1), "batch_size": 16}
 strategies = pytest.mark.parametrize("target", [LADDER, GRADUAL], ids=["ladder", "gradual"])
 
-
-# --- arguments -----------------------------------------------------------------------------------
+# --- arguments ----------------------------------------------------------------------------------
 
 Xv, yv = np.ones((6, 4)), np.arange(6) % 2
 WRONG = [
@@ -91,7 +90,7 @@ def test_a_contract_above_what_the_network_has_is_refused(data):
     assert path.steps[0].accuracy == has
 
 
-# --- what every run promises ---------------------------------------------------------------------
+# --- what every run promises --------------------------------------------------------------------
 
 
 @strategies
@@ -214,7 +213,7 @@ def test_no_target_means_a_drop_of_half_a_percent(trained3):
     assert default.verdict == same.verdict
 
 
-# --- ladder --------------------------------------------------------------------------------------
+# --- what stays, and what may come next ---------------------------------------------------------
 
 
 def test_labels_and_names_stay_with_the_network(data):

@@ -13,8 +13,7 @@ from synaprune.pruning import PERCENTAGES, _ladder
 GRADUAL = {"n_synapses": 9, "epochs": 10}
 SGD = {"optimizer": sn.SGD(0.1), "batch_size": 16}
 
-
-# --- gradual -------------------------------------------------------------------------------------
+# --- gradual ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("epochs", [2, 3, 10, 25])
@@ -76,7 +75,7 @@ def test_gradual_that_diverges_raises(trained3, bits):
     assert bits(net) == before
 
 
-# --- ladder --------------------------------------------------------------------------------------
+# --- ladder -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("criterion", sn.CRITERIA)

@@ -6,7 +6,7 @@ from core.dense_model import from_mask
 from core.networks import bits, data, sgd
 from synaprune import _core
 
-# --- arguments -----------------------------------------------------------------------------------
+# --- arguments ----------------------------------------------------------------------------------
 
 X3, Y3 = data(6, 3, 2)
 CALLS = {
@@ -224,7 +224,7 @@ def test_default_threads_is_what_the_build_says():
     assert _core.default_threads() == _core.build_info()["threads"] >= 1
 
 
-# --- all_finite ----------------------------------------------------------------------------------
+# --- all_finite ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("n", [1, 15, 16, 17, 4095, 4096, 4097, 10000])

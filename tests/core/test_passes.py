@@ -17,8 +17,7 @@ PROBLEMS = [
 ]
 problems = pytest.mark.parametrize(("activation", "loss", "n_out"), PROBLEMS)
 
-
-# --- passes over data ----------------------------------------------------------------------------
+# --- passes over data ---------------------------------------------------------------------------
 
 
 @problems
@@ -161,7 +160,7 @@ def test_samples_past_int32_are_read():
     np.testing.assert_array_equal(net.classify(X, 2), expected)
 
 
-# --- the ISA levels ------------------------------------------------------------------------------
+# --- the ISA levels -----------------------------------------------------------------------------
 
 ISA_SIZES = (40, 30, 20, 5)
 ISA_SCRIPT = """

@@ -13,8 +13,7 @@ from synaprune import _core
 ACTIVATIONS = ("relu", "sigmoid", "tanh")
 seeds = st.integers(0, 2**32 - 1)
 
-
-# --- removal and clean-up ------------------------------------------------------------------------
+# --- removal and clean-up -----------------------------------------------------------------------
 
 
 def random_case(seed):
@@ -200,7 +199,7 @@ def test_removal_of_one_layer_whole_cuts_all_that_hangs_on_it():
         assert net.structure == (0, 0, 3)
 
 
-# --- going on after a cut ------------------------------------------------------------------------
+# --- going on after a cut -----------------------------------------------------------------------
 
 TRAINERS = {
     "plain": ("sgd", {"lr": 0.2}),
@@ -258,7 +257,7 @@ def test_wsf_after_a_cut_is_still_measured_from_the_first_weights():
     np.testing.assert_array_equal(net.score("wsf"), abs(flat(layers, 3) - initial))
 
 
-# --- rollback ------------------------------------------------------------------------------------
+# --- rollback -----------------------------------------------------------------------------------
 
 
 def test_rejected_random_cut_is_undone_with_its_random_state():

@@ -9,8 +9,7 @@ from synaprune import _core
 
 seeds = st.integers(0, 2**32 - 1)
 
-
-# --- scores --------------------------------------------------------------------------------------
+# --- scores -------------------------------------------------------------------------------------
 
 
 def test_wsf_is_the_distance_from_the_initial_weight():
@@ -72,7 +71,7 @@ def test_unknown_criterion_is_refused(method):
         getattr(trained(), method)(**arguments)
 
 
-# --- the choice ----------------------------------------------------------------------------------
+# --- the choice and the cut ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

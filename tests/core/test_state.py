@@ -8,7 +8,7 @@ from core.dense_model import EPS, random_layers
 from core.networks import bits, data, sgd, transform_for
 from synaprune import _core
 
-# --- construction --------------------------------------------------------------------------------
+# --- construction -------------------------------------------------------------------------------
 
 
 def test_new_network_is_full_with_glorot_weights_and_zero_biases():
@@ -74,7 +74,7 @@ def test_arrays_that_come_out_are_copies():
     assert bits(net) == before
 
 
-# --- copy and assign -----------------------------------------------------------------------------
+# --- copy and assign ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from core.dense_model import EPS
 from core.networks import data, environment, sgd
 from synaprune import _core
 
-# --- bits ----------------------------------------------------------------------------------------
+# --- more threads than there are ----------------------------------------------------------------
 
 
 def test_more_threads_than_the_system_has_do_not_crash():
@@ -39,7 +39,7 @@ print("loss", net.evaluate(X, y, threads)[0])
     assert result.stdout.startswith("loss ")
 
 
-# --- interrupts and concurrency ------------------------------------------------------------------
+# --- interrupts and concurrency -----------------------------------------------------------------
 
 LONG_CALLS = {  # each takes a minute or so where nobody interrupts
     "train_epoch": 'net.train_epoch(X, y, 64, _core.Optimizer("sgd", 1e-6), threads)',

@@ -21,17 +21,10 @@ def rows_of(data):
     return np.concatenate([split.X for split in (data.train, data.validation, data.test)])
 
 
-# --- IDX -----------------------------------------------------------------------------------------
-
-
 def idx(array):
     array = np.asarray(array, np.uint8)
     return b"\0\0\x08" + struct.pack(f">B{array.ndim}I", array.ndim, *array.shape) + array.tobytes()
 
 
 GOOD = idx(np.arange(6).reshape(2, 3))
-
-
-# --- CSV -----------------------------------------------------------------------------------------
-
 FRUIT = "gram,kind,cm\n" + "".join(f"{100 + i},apple,{i}\n{i}.5,cherry,{i / 8}\n" for i in range(5))

@@ -7,7 +7,7 @@ import pytest
 from datasets.files import FRUIT, rows_of, table
 from synaprune import datasets
 
-# --- digits --------------------------------------------------------------------------------------
+# --- digits -------------------------------------------------------------------------------------
 
 
 def test_digits():
@@ -28,7 +28,7 @@ def test_digits_without_sklearn(monkeypatch):
         datasets.digits()
 
 
-# --- load ----------------------------------------------------------------------------------------
+# --- load ---------------------------------------------------------------------------------------
 
 
 def test_load_by_name():

@@ -64,7 +64,7 @@ def cached(tmp_path):
     return sorted(path.name for path in tmp_path.glob("cache/synaprune/mnist/*"))
 
 
-# --- MNIST from a folder -------------------------------------------------------------------------
+# --- MNIST from a folder ------------------------------------------------------------------------
 
 
 def test_mnist(mnist, mnist_dir):
@@ -123,7 +123,7 @@ def test_wrong_file_in_a_folder(tmp_path):
         datasets.mnist(tmp_path)
 
 
-# --- MNIST by download ---------------------------------------------------------------------------
+# --- MNIST by download --------------------------------------------------------------------------
 
 
 def test_download_is_checked_repaired_and_kept(

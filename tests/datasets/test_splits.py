@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from synaprune import datasets
 from synaprune.datasets._splits import stratified
 
-# --- Split and Dataset ---------------------------------------------------------------------------
+# --- Split and Dataset --------------------------------------------------------------------------
 
 
 def test_xor_is_the_same_four_rows_three_times():
@@ -82,7 +82,7 @@ def test_sha256_is_of_the_data_alone():
     assert len(digests) == 1 + len(others)
 
 
-# --- splits --------------------------------------------------------------------------------------
+# --- splits -------------------------------------------------------------------------------------
 
 
 @given(

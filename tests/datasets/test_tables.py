@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from synaprune import datasets
 
-# --- CSV -----------------------------------------------------------------------------------------
+# --- CSV ----------------------------------------------------------------------------------------
 
 
 def test_load_csv(tmp_path):
@@ -122,7 +122,7 @@ def test_table_needs_a_file(tmp_path, read, name):
         read(tmp_path / name)
 
 
-# --- NPZ -----------------------------------------------------------------------------------------
+# --- NPZ ----------------------------------------------------------------------------------------
 
 Y = np.arange(12) % 2
 
@@ -201,7 +201,7 @@ def test_damaged_npz(tmp_path):
             datasets.load_table(path)
 
 
-# --- inputs to predict from ----------------------------------------------------------------------
+# --- inputs to predict from ---------------------------------------------------------------------
 
 
 def test_load_inputs_chooses_columns_by_name(tmp_path):
