@@ -23,8 +23,7 @@ static void grad_weights(index_t row0, index_t row1, index_t ld, const offset_t*
     vec acc[n_vec];
     for (int v = 0; v < n_vec; ++v) acc[v] = broadcast(0.0f);
     for (index_t s = 0; s < ld; s += lanes)
-      for (int v = 0; v < n_vec; ++v)
-        acc[v] = multiply_add(one, load(d + s + v * width), acc[v]);
+      for (int v = 0; v < n_vec; ++v) acc[v] = multiply_add(one, load(d + s + v * width), acc[v]);
     dbias[r] = lane_sum(acc);
     for (offset_t k = indptr[r]; k < indptr[r + 1]; ++k) {
       const float* x = X + static_cast<offset_t>(indices[k]) * ld;
