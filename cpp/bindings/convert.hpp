@@ -25,7 +25,7 @@ py::array_t<T> expect(const char* name, const py::array& a, int ndim) {
   if (!py::isinstance<py::array_t<T>>(a))
     throw py::type_error(std::string(name) + " must be " +
                          py::str(py::dtype::of<T>()).cast<std::string>() + ", got " + describe(a));
-  constexpr int wanted = py::array::c_style | py::detail::npy_api::NPY_ARRAY_ALIGNED_;
+  constexpr int wanted = int{py::array::c_style} | int{py::detail::npy_api::NPY_ARRAY_ALIGNED_};
   if (a.ndim() != ndim || (a.flags() & wanted) != wanted)
     throw py::value_error(std::string(name) + " must be aligned and C-ordered with " +
                           std::to_string(ndim) + " axes, got " + describe(a));
@@ -65,7 +65,7 @@ inline Inputs expect_inputs(const py::array& X, offset_t n_features) {
 
 // Class numbers, one a sample, in [0, n_classes).
 inline py::array_t<index_t> expect_labels(const py::array& y, offset_t n, index_t n_classes) {
-  const auto labels = expect<index_t>("y", y, 1);
+  auto labels = expect<index_t>("y", y, 1);
   expect_size("y", labels, n);
   const index_t* data = labels.data();
   for (offset_t i = 0; i < n; ++i)

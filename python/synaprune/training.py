@@ -281,7 +281,8 @@ def run_epochs(
         If loss or weights are no longer finite. Restoring the network is the caller's part.
     """
     for epoch in range(1, epochs + 1):
-        lr = optimizer.lr * (1.0 if schedule is None else schedule((epoch - 1) / epochs))
+        factor = 1.0 if schedule is None else schedule((epoch - 1) / epochs)
+        lr = optimizer.lr * check_float("the schedule's factor", factor, 0.0)
         loss = core.train_epoch(X, y, batch_size, optimizer.to_core(lr), threads)
         if not math.isfinite(loss):
             raise TrainingDiverged(epoch, lr)

@@ -415,3 +415,15 @@ def test_a_path_file_holds_its_smallest_network(path_model, bits):
 def test_a_network_without_a_path_is_no_path(model):
     with pytest.raises(sn.ModelFileError, match=r"network without a path; use SparseMLP\.load"):
         sn.PruningPath.load(model[1])
+
+
+def test_a_link_stays_a_link_and_a_device_stays_itself(tmp_path, trained):
+    # This used to replace whatever the path named, a device node too.
+    (tmp_path / "link.npz").symlink_to(tmp_path / "real.npz")
+    trained().save(tmp_path / "link.npz")
+    assert (tmp_path / "link.npz").is_symlink()
+    assert (tmp_path / "real.npz").is_file()
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="no regular file"):
+        trained().save(tmp_path / "pipe")
+    assert (tmp_path / "pipe").is_fifo()

@@ -256,3 +256,12 @@ def test_set_weights_refuses_and_changes_nothing(change, message, trained, bits)
     with pytest.raises(ValueError, match=r"weights must have shapes"):
         net.set_weights([first])
     assert bits(net) == before
+
+
+def test_integers_that_do_not_fit_are_refused():
+    # This used to wrap 2^32 around to column 0.
+    net = sn.SparseMLP((2, 1, 1))
+    first, second = net.weights
+    first = replace(first, indices=first.indices.astype(np.int64) + 2**32)
+    with pytest.raises(ValueError, match="indices holds numbers that do not fit int32"):
+        net.set_weights([first, second])

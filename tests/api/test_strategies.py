@@ -263,3 +263,9 @@ def test_patience_ends_a_hopeless_retraining(trained3):
     in_row = [len(part.split()) for part in " ".join(told).replace("accepted", "rejected").split(
         "rejected")]  # fmt: skip
     assert max(in_row) == 4  # the first epoch has no loss before it to be compared with
+
+
+def test_ladder_needs_a_trained_network(data):
+    # This used to "keep" the accuracy of chance.
+    with pytest.raises(ValueError, match="never fitted"):
+        sn.prune(sn.SparseMLP((4, 6, 1)), *data, validation=data)

@@ -270,3 +270,11 @@ def test_progress_is_a_value():
     assert pickle.loads(pickle.dumps(progress)) == progress
     with pytest.raises(FrozenInstanceError):
         progress.epoch = 2
+
+
+@pytest.mark.parametrize(("factor", "error"), [(None, TypeError), (-1.0, ValueError)])
+def test_factor_of_a_schedule_is_checked(factor, error, data):
+    # This used to climb the gradient, or to end in an error without a name.
+    net = sn.SparseMLP((4, 6, 1))
+    with pytest.raises(error, match="the schedule's factor must be"):
+        net.fit(*data, epochs=2, schedule=lambda done: factor)

@@ -5,6 +5,7 @@ import io
 import os
 import subprocess
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -138,7 +139,7 @@ def test_closed_pipe_brings_no_traceback(model, rows, args):
 
 @pytest.mark.parametrize("command", ["prune", "predict"])
 def test_full_disk_under_stdout(model, rows, command):
-    if not os.path.exists("/dev/full"):
+    if not Path("/dev/full").is_char_device():
         pytest.skip("no /dev/full on this system")
     args = [model, rows] if command == "predict" else ["xor"]
     with open("/dev/full", "wb") as full:

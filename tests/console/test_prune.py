@@ -1,6 +1,7 @@
 """``synaprune prune`` as a user runs it: the table, the JSON, files, flags, MNIST."""
 
 import collections
+import os
 import re
 import shutil
 import subprocess
@@ -298,6 +299,20 @@ def test_model_of_one_path_loads_elsewhere_bit_for_bit(tmp_path):
         succeed("prune", source, "--target", "kind", *QUICK, "--out", model)
         models.append(model.read_bytes())
     assert models[0] == models[1]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes on this system")
+@pytest.mark.parametrize("flag", ["--json", "--out"])
+def test_what_is_no_file_is_not_replaced_by_one(tmp_path, flag):
+    # A pipe stands for /dev/stdout and /dev/null, which root would lose for the whole system.
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)  # so that a writer need not wait for one
+    try:
+        assert run("prune", "xor", "--quiet", flag, pipe).returncode in (0, 2)
+        assert pipe.is_fifo()
+    finally:
+        os.close(reader)
 
 
 def models_by_threads(tmp_path, *args):

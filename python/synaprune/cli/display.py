@@ -95,7 +95,10 @@ def show_result(result: Result) -> None:
     console.print(f"{result.data.name}, seed {result.seed}")
     console.print(table)
     n, kept = before.n_synapses, after.n_synapses
-    console.print(f"{1 - kept / n:.1%} of the synapses were redundant: {n} → {kept}.")
+    lost = columns[0]["accuracy"]["validation"] - columns[1]["accuracy"]["validation"]
+    verb = "removed" if "n_synapses" in result.options.target else "redundant"
+    console.print(f"{1 - kept / n:.1%} of the synapses were {verb}: {n} → {kept}.")
+    console.print(f"Validation accuracy changed by {-100 * lost:+.2f} points.")
     console.print(f"Ended because {_sentence(result.path.verdict)}")
     console.print(f"{result.epochs} epochs in {_duration(result.seconds)}.")
 

@@ -97,27 +97,34 @@ def run(args: argparse.Namespace) -> int:
     data = datasets.load(args.dataset, target=args.target, data_dir=args.data_dir)
     options = _options(args, data.name)
     begin = time.perf_counter()
-    records = []
+    records: list[dict[str, Any]] = []
     result = None
     with display.ProgressBar(quiet=args.quiet, runs=args.runs) as bar:
         for seed in range(args.seed, args.seed + args.runs):
             bar.next_run()
             try:
                 result = run_job(data, options, seed=seed, threads=args.threads, callback=bar)
-            except PruningInterrupted as interrupt:
-                _save_interrupted(interrupt, args.out)
+            except KeyboardInterrupt as interrupt:
+                if isinstance(interrupt, PruningInterrupted):
+                    _save_interrupted(interrupt, args.out)
+                if records and args.json:
+                    _write_json(args, records, time.perf_counter() - begin)
                 raise
             records.append(result.record())
     seconds = time.perf_counter() - begin
     assert result is not None  # runs is at least 1
+    if not args.quiet:  # first, so that a disk that fills up does not take the table along
+        _show(display, result, records, seconds)
+    if args.json:
+        _write_json(args, records, seconds)
     if args.out:
         result.path.save(args.out)
-    if args.json:
-        record = records[0] if args.runs == 1 else _summary(args.seed, records, seconds)
-        write_atomically(args.json, (json.dumps(record, indent=1) + "\n").encode())
-    if not args.quiet:
-        _show(display, result, records, seconds)
     return 0
+
+
+def _write_json(args: argparse.Namespace, records: list[dict[str, Any]], seconds: float) -> None:
+    record = records[0] if args.runs == 1 else _summary(args.seed, records, seconds)
+    write_atomically(args.json, (json.dumps(record, indent=1) + "\n").encode())
 
 
 def _show(display: Any, result: Result, records: list[dict[str, Any]], seconds: float) -> None:
@@ -138,6 +145,10 @@ def _check_outputs(args: argparse.Namespace) -> None:
             raise IsADirectoryError(f"{flag}: {file} is a folder")
     if args.out and args.json and Path(args.out).absolute() == Path(args.json).absolute():
         raise ValueError(f"--out and --json name the same file, {args.out}")
+    for flag, file in (("--out", args.out), ("--json", args.json)):
+        both = file is not None and Path(file).exists() and Path(args.dataset).exists()
+        if both and Path(file).samefile(args.dataset):
+            raise ValueError(f"{flag} would overwrite the data in {file}")
     if args.seed < 0:
         raise ValueError(f"--seed must be at least 0, got {args.seed}")
 

@@ -51,7 +51,18 @@ class Weights:
         """Return the tuple that the core takes, each array in the core's dtype and layout."""
         return (
             int(self.n_in),
-            np.ascontiguousarray(self.indptr, np.int64),
-            np.ascontiguousarray(self.indices, np.int32),
+            _integers("indptr", self.indptr, np.int64),
+            _integers("indices", self.indices, np.int32),
             *(np.ascontiguousarray(a, np.float32) for a in (self.values, self.initial, self.bias)),
         )
+
+
+def _integers(name: str, given: NDArray[Any], dtype: type[np.signedinteger[Any]]) -> NDArray[Any]:
+    """Return whole numbers in the core's dtype, or raise where that would change one."""
+    array = np.asarray(given)
+    if array.size and array.dtype.kind not in "iu":
+        raise TypeError(f"{name} must hold ints, got dtype {array.dtype}")
+    converted = np.ascontiguousarray(array, dtype)
+    if not np.array_equal(converted, array):
+        raise ValueError(f"{name} holds numbers that do not fit {np.dtype(dtype)}")
+    return converted

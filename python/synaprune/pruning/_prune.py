@@ -120,6 +120,8 @@ def prune(
     retrain_epochs = check_int("retrain_epochs", retrain_epochs, 1)
     patience = check_int("patience", patience, 1)
     attempts = check_int("attempts", attempts, 1)
+    if n_synapses is None:
+        _ = net.classes  # a ladder starts from trained weights; this raises if there are none
     run = Run(
         net, X, y, validation,
         criterion=check_criterion(criterion, optimizer, net.init_scale),
