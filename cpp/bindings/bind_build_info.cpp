@@ -23,6 +23,7 @@ void bind_build_info(py::module_& m) {
     return info;
   });
   m.def("default_threads", &default_threads);
+  m.def("set_isa", &set_isa, py::arg("isa"));
 }
 
 }  // namespace synaprune::bindings

@@ -1,10 +1,8 @@
-// The bare kernels and their references, for tests: one call each on a whole CSR matrix.
+// The kernels at a named level and their references, for tests: a whole CSR matrix at once.
 #include <algorithm>
 
 #include "convert.hpp"
-#include "synaprune/csr.hpp"
-#include "synaprune/kernels.hpp"
-#include "synaprune/plan.hpp"
+#include "synaprune/linear.hpp"
 #include "synaprune/pointwise.hpp"
 
 namespace synaprune::bindings {
@@ -24,14 +22,18 @@ struct Matrix {
     check_canonical("W", n_out, static_cast<index_t>(n_in), indptr.data(), indptr.size(),
                     indices.data(), indices.size());
   }
+
+  Linear linear(offset_t n_in, const float* values, const float* bias) const {
+    const offset_t* p = indptr.data();
+    const index_t* i = indices.data();
+    return Linear(static_cast<index_t>(n_in), {p, p + indptr.size()}, {i, i + indices.size()},
+                  {values, values + indices.size()}, {bias, bias + n_out});
+  }
 };
 
-index_t columns_of(const char* name, const py::array_t<float>& X, bool pad) {
-  const py::ssize_t n = X.shape(1);
-  if (pad && n % lanes != 0)
-    throw py::value_error(std::string(name) + " must have a multiple of " + std::to_string(lanes) +
-                          " columns, got " + std::to_string(n));
-  return static_cast<index_t>(n);
+template <class T>
+py::array_t<T> matrix_of(offset_t rows, offset_t columns) {
+  return py::array_t<T>({static_cast<py::ssize_t>(rows), static_cast<py::ssize_t>(columns)});
 }
 
 py::array spmm(const std::string& isa, const py::array& indptr, const py::array& indices,
@@ -42,63 +44,70 @@ py::array spmm(const std::string& isa, const py::array& indptr, const py::array&
   const auto b = expect<float>("bias", bias, 1);
   expect_size("values", v, W.indices.size());
   expect_size("bias", b, W.n_out);
-  const bool naive = isa == "reference";
-  const index_t n = columns_of("X", x, !naive);
-  if (naive) {
-    py::array_t<double> Y({static_cast<py::ssize_t>(W.n_out), static_cast<py::ssize_t>(n)});
+  const auto n = static_cast<index_t>(x.shape(1));
+  if (isa == "reference") {
+    auto Y = matrix_of<double>(W.n_out, n);
     reference::spmm(W.n_out, n, W.indptr.data(), W.indices.data(), v.data(), b.data(), x.data(),
                     Y.mutable_data());
     return Y;
   }
-  py::array_t<float> Y({static_cast<py::ssize_t>(W.n_out), static_cast<py::ssize_t>(n)});
-  kernels_for(isa).spmm(0, W.n_out, n, W.indptr.data(), W.indices.data(), v.data(), b.data(),
-                        x.data(), Y.mutable_data());
+  auto Y = matrix_of<float>(W.n_out, n);
+  W.linear(x.shape(0), v.data(), b.data())
+      .forward(kernels_for(isa), x.data(), n, 1, Y.mutable_data());
   return Y;
 }
 
-py::tuple grad_weights(const std::string& isa, const py::array& indptr, const py::array& indices,
-                       const py::array& D, const py::array& X) {
+// dvalues, dbias, dX
+py::tuple gradients(const std::string& isa, const py::array& indptr, const py::array& indices,
+                    const py::array& values, const py::array& X, const py::array& D) {
   const auto x = expect<float>("X", X, 2);
   const auto d = expect<float>("D", D, 2);
   const Matrix W(indptr, indices, x.shape(0));
+  const auto v = expect<float>("values", values, 1);
+  expect_size("values", v, W.indices.size());
   if (d.shape(0) != W.n_out || d.shape(1) != x.shape(1))
     throw py::value_error("D must have a row per output and the columns of X, got " + describe(d));
-  const bool naive = isa == "reference";
-  const index_t n = columns_of("X", x, !naive);
-  if (naive) {
+  const auto n = static_cast<index_t>(x.shape(1));
+  const auto n_in = static_cast<index_t>(x.shape(0));
+  if (isa == "reference") {
     py::array_t<double> dvalues(W.indices.size()), dbias(W.n_out);
+    auto dX = matrix_of<double>(n_in, n);
     reference::grad_weights(W.n_out, n, W.indptr.data(), W.indices.data(), d.data(), x.data(),
                             dvalues.mutable_data(), dbias.mutable_data());
-    return py::make_tuple(dvalues, dbias);
-  }
-  py::array_t<float> dvalues(W.indices.size()), dbias(W.n_out);
-  kernels_for(isa).grad_weights(0, W.n_out, n, W.indptr.data(), W.indices.data(), d.data(),
-                                x.data(), dvalues.mutable_data(), dbias.mutable_data());
-  return py::make_tuple(dvalues, dbias);
-}
-
-py::array grad_inputs(const std::string& isa, index_t n_in, const py::array& indptr,
-                      const py::array& indices, const py::array& values, const py::array& D) {
-  const Matrix W(indptr, indices, n_in);
-  const auto v = expect<float>("values", values, 1);
-  const auto d = expect<float>("D", D, 2);
-  expect_size("values", v, W.indices.size());
-  const bool naive = isa == "reference";
-  const index_t n = columns_of("D", d, !naive);
-  if (d.shape(0) != W.n_out)
-    throw py::value_error("D must have a row per output, got " + describe(d));
-  if (naive) {
-    py::array_t<double> dX({static_cast<py::ssize_t>(n_in), static_cast<py::ssize_t>(n)});
     reference::grad_inputs(W.n_out, n_in, n, W.indptr.data(), W.indices.data(), v.data(), d.data(),
                            dX.mutable_data());
-    return dX;
+    return py::make_tuple(dvalues, dbias, dX);
   }
-  py::array_t<float> dX({static_cast<py::ssize_t>(n_in), static_cast<py::ssize_t>(n)});
-  const Transpose t = transpose(n_in, to_vector<offset_t>("indptr", indptr),
-                                to_vector<index_t>("indices", indices));
-  kernels_for(isa).grad_inputs(0, n_in, n, t.indptr.data(), t.row.data(), t.synapse.data(),
-                               v.data(), d.data(), dX.mutable_data());
-  return dX;
+  py::array_t<float> dvalues(W.indices.size()), dbias(W.n_out);
+  auto dX = matrix_of<float>(n_in, n);
+  const std::vector<float> bias(W.n_out);
+  W.linear(n_in, v.data(), bias.data())
+      .backward(kernels_for(isa), x.data(), d.data(), n, 1, dvalues.mutable_data(),
+                dbias.mutable_data(), dX.mutable_data());
+  return py::make_tuple(dvalues, dbias, dX);
+}
+
+// What gather makes of all samples at once.
+py::array gather_all(const std::string& isa, const py::array& X, const py::array& order,
+                     const py::array& columns, const py::array& shift, const py::array& scale) {
+  const Inputs inputs = expect_inputs(X, X.ndim() == 2 ? X.shape(1) : 0);
+  const auto rows = to_vector<offset_t>("order", order);
+  const auto c = to_vector<index_t>("columns", columns);
+  const auto a = to_vector<float>("shift", shift);
+  const auto b = to_vector<float>("scale", scale);
+  const auto n_columns = static_cast<index_t>(c.size());
+  const InputView view{c.data(), n_columns, a.data(), b.data()};
+  const Tiles tiles{static_cast<offset_t>(rows.size())};
+  auto out = matrix_of<float>(n_columns, tiles.n);
+  std::vector<float> tile(static_cast<offset_t>(n_columns) * max_tile);
+  for (offset_t t = 0; t < tiles.count(); ++t) {
+    gather(kernels_for(isa), {inputs, rows.data()}, t * max_tile, tiles.size(t), inputs.n, view,
+           tile.data());
+    for (index_t i = 0; i < n_columns; ++i)
+      std::copy_n(tile.data() + static_cast<offset_t>(i) * tiles.width(t), tiles.size(t),
+                  out.mutable_data(i, t * max_tile));
+  }
+  return out;
 }
 
 template <float (*f)(float)>
@@ -115,14 +124,14 @@ void bind_kernels(py::module_& m) {
   py::module_ k = m.def_submodule("kernels", "Bare kernels at a named ISA level, or 'reference'.");
   k.def("spmm", &spmm, py::arg("isa"), py::arg("indptr"), py::arg("indices"), py::arg("values"),
         py::arg("bias"), py::arg("X"));
-  k.def("grad_weights", &grad_weights, py::arg("isa"), py::arg("indptr"), py::arg("indices"),
-        py::arg("D"), py::arg("X"));
-  k.def("grad_inputs", &grad_inputs, py::arg("isa"), py::arg("n_in"), py::arg("indptr"),
-        py::arg("indices"), py::arg("values"), py::arg("D"));
+  k.def("gradients", &gradients, py::arg("isa"), py::arg("indptr"), py::arg("indices"),
+        py::arg("values"), py::arg("X"), py::arg("D"));
+  k.def("gather", &gather_all, py::arg("isa"), py::arg("X"), py::arg("order"), py::arg("columns"),
+        py::arg("shift"), py::arg("scale"));
   k.def("exp", &elementwise<exp_f>, py::arg("x"));
   k.def("tanh", &elementwise<tanh_f>, py::arg("x"));
   k.def("sigmoid", &elementwise<sigmoid_f>, py::arg("x"));
-  k.attr("lanes") = lanes;
+  k.attr("max_tile") = max_tile;
 }
 
 }  // namespace synaprune::bindings

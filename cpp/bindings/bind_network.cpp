@@ -88,33 +88,62 @@ double train_epoch(Handle& handle, const py::array& X, const py::array& y, index
   });
 }
 
-py::tuple evaluate(const Handle& handle, const py::array& X, const py::array& y, int threads) {
+// None stands for samples that are not finite.
+py::object evaluate(const Handle& handle, const py::array& X, const py::array& y, int threads) {
   const Inputs inputs = inputs_for(handle, X);
   const auto labels = expect_labels(y, inputs.n, n_classes(handle));
   const index_t* data = labels.data();
   expect_threads(threads);
-  const Evaluation e = handle.read(
-      [&](const Network& n) { return n.evaluate(inputs, data, threads, signal_pending); });
+  Evaluation e;
+  const bool finite = handle.read(
+      [&](const Network& n) { return n.evaluate(inputs, data, threads, signal_pending, e); });
+  if (!finite) return py::none();
   return py::make_tuple(e.loss, e.n_correct);
 }
 
-py::array_t<float> probabilities(const Handle& handle, const py::array& X, int threads) {
+py::object probabilities(const Handle& handle, const py::array& X, int threads) {
   const Inputs inputs = inputs_for(handle, X);
   const index_t n_out = handle.read([](const Network& n) { return n.n_outputs(); });
   py::array_t<float> out({static_cast<py::ssize_t>(inputs.n), static_cast<py::ssize_t>(n_out)});
   float* data = out.mutable_data();
   expect_threads(threads);
-  handle.read([&](const Network& n) { n.probabilities(inputs, threads, signal_pending, data); });
-  return out;
+  const bool finite = handle.read(
+      [&](const Network& n) { return n.probabilities(inputs, threads, signal_pending, data); });
+  if (!finite) return py::none();
+  return std::move(out);
 }
 
-py::array_t<index_t> classify(const Handle& handle, const py::array& X, int threads) {
+py::object classify(const Handle& handle, const py::array& X, int threads) {
   const Inputs inputs = inputs_for(handle, X);
   py::array_t<index_t> out(inputs.n);
   index_t* data = out.mutable_data();
   expect_threads(threads);
-  handle.read([&](const Network& n) { n.classify(inputs, threads, signal_pending, data); });
-  return out;
+  const bool finite = handle.read(
+      [&](const Network& n) { return n.classify(inputs, threads, signal_pending, data); });
+  if (!finite) return py::none();
+  return std::move(out);
+}
+
+// The label of each sample, or None if X is not as the core takes it: another type, dtype, shape or
+// layout, or numbers that are not finite. The way for calls that take a microsecond.
+py::object labels(const Handle& handle, const py::object& X, const py::object& classes,
+                  int threads) {
+  const offset_t n_inputs = handle.read([](const Network& n) { return n.n_inputs(); });
+  if (!is_inputs(X, n_inputs)) return py::none();
+  const Inputs inputs = borrow_inputs(py::reinterpret_borrow<py::array>(X));
+  py::array_t<index_t> codes(inputs.n);
+  index_t* data = codes.mutable_data();
+  expect_threads(threads);
+  bool overflow = false;
+  const bool finite = handle.read([&](const Network& n) {
+    const bool read = n.classify(inputs, threads, signal_pending, data);
+    for (offset_t i = 0; read && i < inputs.n; ++i) overflow |= data[i] < 0;
+    return read;
+  });
+  if (!finite) return py::none();
+  if (overflow)
+    throw py::value_error("X holds values so large that the network's outputs overflow");
+  return classes[codes];
 }
 
 py::tuple gradients(const Handle& handle, const py::array& X, const py::array& y, int threads) {
@@ -221,6 +250,7 @@ void bind_network(py::module_& m) {
       .def("evaluate", &evaluate, py::arg("X"), py::arg("y"), py::arg("threads"))
       .def("probabilities", &probabilities, py::arg("X"), py::arg("threads"))
       .def("classify", &classify, py::arg("X"), py::arg("threads"))
+      .def("labels", &labels, py::arg("X"), py::arg("classes"), py::arg("threads"))
       .def("gradients", &gradients, py::arg("X"), py::arg("y"), py::arg("threads"))
       .def(
           "score",

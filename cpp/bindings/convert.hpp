@@ -49,18 +49,36 @@ py::array_t<T> to_array(const std::vector<T>& v) {
   return py::array_t<T>(static_cast<py::ssize_t>(v.size()), v.data());
 }
 
-// Samples of n_features features: float32 or uint8, C-ordered, at least one.
-inline Inputs expect_inputs(const py::array& X, offset_t n_features) {
+inline Inputs borrow_inputs(const py::array& X) {
   Inputs inputs;
   inputs.is_uint8 = py::isinstance<py::array_t<std::uint8_t>>(X);
-  inputs.data = inputs.is_uint8 ? static_cast<const void*>(expect<std::uint8_t>("X", X, 2).data())
-                                : static_cast<const void*>(expect<float>("X", X, 2).data());
+  inputs.data = X.data();
   inputs.n = X.shape(0);
   inputs.d = X.shape(1);
-  if (inputs.n < 1 || inputs.d != n_features)
+  return inputs;
+}
+
+// Whether X holds samples of n_features features as the core takes them: float32 or uint8,
+// C-ordered, at least one.
+inline bool is_inputs(const py::object& X, offset_t n_features) {
+  if (!py::isinstance<py::array_t<float>>(X) && !py::isinstance<py::array_t<std::uint8_t>>(X))
+    return false;
+  const auto a = py::reinterpret_borrow<py::array>(X);
+  constexpr int wanted = int{py::array::c_style} | int{py::detail::npy_api::NPY_ARRAY_ALIGNED_};
+  return a.ndim() == 2 && (a.flags() & wanted) == wanted && a.shape(0) > 0 &&
+         a.shape(1) == n_features;
+}
+
+// The same, or an error that says what is expected.
+inline Inputs expect_inputs(const py::array& X, offset_t n_features) {
+  if (py::isinstance<py::array_t<std::uint8_t>>(X))
+    expect<std::uint8_t>("X", X, 2);
+  else
+    expect<float>("X", X, 2);
+  if (!is_inputs(X, n_features))
     throw py::value_error("X must have at least one row and " + std::to_string(n_features) +
                           " columns, got " + describe(X));
-  return inputs;
+  return borrow_inputs(X);
 }
 
 // Class numbers, one a sample, in [0, n_classes).

@@ -5,6 +5,7 @@ namespace synaprune::bindings {
 void bind_arrays(pybind11::module_& m);
 void bind_build_info(pybind11::module_& m);
 void bind_kernels(pybind11::module_& m);
+void bind_linear(pybind11::module_& m);
 void bind_network(pybind11::module_& m);
 }  // namespace synaprune::bindings
 
@@ -14,5 +15,6 @@ PYBIND11_MODULE(_core, m) {
   bind_arrays(m);
   bind_build_info(m);
   bind_kernels(m);
+  bind_linear(m);
   bind_network(m);
 }

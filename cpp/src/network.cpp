@@ -75,7 +75,7 @@ Network::Network(const std::vector<index_t>& sizes, Activation activation, Loss 
   for (std::size_t l = 0; l + 1 < sizes.size(); ++l)
     layers_.push_back(fully_connected(sizes[l], sizes[l + 1], init_scale, rng_));
   set_input_transform(std::vector<float>(n_inputs(), 0.0f), std::vector<float>(n_inputs(), 1.0f));
-  plan_ = make_plan(layers_);
+  derive();
 }
 
 Network::Network(std::vector<Layer> layers, Activation activation, Loss loss,
@@ -85,7 +85,7 @@ Network::Network(std::vector<Layer> layers, Activation activation, Loss loss,
   for (std::size_t l = 0; l < layers_.size(); ++l) check_layer(layers_[l], l, layers_);
   check_loss(loss, n_outputs());
   set_input_transform(std::vector<float>(n_inputs(), 0.0f), std::vector<float>(n_inputs(), 1.0f));
-  plan_ = make_plan(layers_);
+  derive();
 }
 
 void Network::set_input_transform(std::vector<float> shift, std::vector<float> scale) {
@@ -100,13 +100,26 @@ void Network::set_input_transform(std::vector<float> shift, std::vector<float> s
   scale_ = std::move(scale);
 }
 
+void Network::derive() {
+  plan_ = make_plan(layers_);
+  derive_values();
+}
+
+void Network::derive_values() {
+  block_values_.resize(layers_.size());
+  for (std::size_t l = 0; l < layers_.size(); ++l) {
+    block_values_[l].resize(layers_[l].nnz());
+    plan_.layers[l].weights.to_blocks(layers_[l].values.data(), block_values_[l].data());
+  }
+}
+
 std::vector<float> Network::score(Criterion criterion) {
   return synaprune::score(layers_, criterion, rng_);
 }
 
 offset_t Network::remove(const std::vector<std::uint8_t>& keep) {
   const offset_t removed = remove_synapses(layers_, activation_, keep);
-  plan_ = make_plan(layers_);
+  derive();
   return removed;
 }
 

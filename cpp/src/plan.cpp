@@ -1,59 +1,169 @@
 #include "synaprune/plan.hpp"
 
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
 namespace synaprune {
 
-Transpose transpose(index_t n_columns, const std::vector<offset_t>& indptr,
-                    const std::vector<index_t>& indices) {
-  Transpose t;
-  t.indptr.assign(static_cast<std::size_t>(n_columns) + 1, 0);
-  for (const index_t c : indices) ++t.indptr[c + 1];
-  for (index_t c = 0; c < n_columns; ++c) t.indptr[c + 1] += t.indptr[c];
-  std::vector<offset_t> next(t.indptr.begin(), t.indptr.end() - 1);
-  t.row.resize(indices.size());
-  t.synapse.resize(indices.size());
-  for (std::size_t r = 0; r + 1 < indptr.size(); ++r)
+namespace {
+
+// Columns of a block: as many as a near cache holds of a tile (200 columns of 64 floats are 50 KB),
+// more where so few synapses would share a block that starting a row costs more than a cache miss.
+// An even number of blocks, since the first layer's are shared out among threads.
+index_t block_width(index_t n_rows, index_t n_columns, offset_t nnz) {
+  constexpr double near_cache = 200.0, worth_a_row = 20.0, most = 65536.0;
+  const double density = static_cast<double>(nnz) / (static_cast<double>(n_rows) * n_columns);
+  const double wanted = std::clamp(worth_a_row / density, near_cache, most);
+  double n_blocks = std::ceil(n_columns / wanted);
+  if (n_blocks > 1.0) n_blocks = 2.0 * std::ceil(n_blocks / 2.0);
+  return static_cast<index_t>(std::ceil(n_columns / n_blocks));
+}
+
+// order[k]: where synapse k of CSR order is in block order.
+std::vector<std::uint32_t> block_order(const BlockedCsr& m) {
+  if (m.nnz() > offset_t{0xFFFFFFFF})
+    throw std::invalid_argument("a layer can have at most 2^32 - 1 synapses, got " +
+                                std::to_string(m.nnz()));
+  std::vector<std::uint32_t> order;
+  order.reserve(m.nnz());
+  for (index_t r = 0; r < m.n_rows; ++r)
+    for (index_t b = 0; b < m.n_blocks; ++b)
+      for (offset_t k = m.begin(b)[r]; k < m.end(b)[r]; ++k)
+        order.push_back(static_cast<std::uint32_t>(k));
+  return order;
+}
+
+void add_transpose(const offset_t* indptr, const index_t* indices, LayerPlan& plan) {
+  const index_t n_rows = plan.weights.n_rows, n_columns = plan.weights.n_columns;
+  const offset_t nnz = plan.weights.nnz();
+  std::vector<offset_t> t_indptr(static_cast<std::size_t>(n_columns) + 1, 0);
+  for (offset_t k = 0; k < nnz; ++k) ++t_indptr[indices[k] + 1];
+  std::partial_sum(t_indptr.begin(), t_indptr.end(), t_indptr.begin());
+  const auto order = block_order(plan.weights);
+  std::vector<offset_t> next(t_indptr.begin(), t_indptr.end() - 1);
+  std::vector<index_t> t_rows(nnz);
+  std::vector<std::uint32_t> source(nnz);  // of the transpose in CSR order
+  for (index_t r = 0; r < n_rows; ++r)
     for (offset_t k = indptr[r]; k < indptr[r + 1]; ++k) {
       const offset_t to = next[indices[k]]++;
-      t.row[to] = static_cast<index_t>(r);
-      t.synapse[to] = k;
+      t_rows[to] = r;
+      source[to] = order[k];
     }
-  return t;
+  plan.transposed = block_columns(n_columns, n_rows, t_indptr.data(), t_rows.data());
+  const auto t_order = block_order(plan.transposed);
+  plan.source.resize(nnz);
+  for (offset_t k = 0; k < nnz; ++k) plan.source[t_order[k]] = source[k];
+}
+
+}  // namespace
+
+// Calls f(position in CSR order, position in block order, count) for each row of each block.
+template <class F>
+void BlockedCsr::for_runs(index_t row0, index_t row1, F&& f) const {
+  offset_t k = 0;
+  for (index_t b = 0; b < n_blocks; ++b) k += count(b, 0, row0);
+  for (index_t r = row0; r < row1; ++r)
+    for (index_t b = 0; b < n_blocks; ++b) {
+      const offset_t n = count(b, r, r + 1);
+      f(k, begin(b)[r], n);
+      k += n;
+    }
+}
+
+void BlockedCsr::to_blocks(const float* csr, float* blocks) const {
+  for_runs(0, n_rows, [&](offset_t k, offset_t at, offset_t n) {
+    std::copy(csr + k, csr + k + n, blocks + at);
+  });
+}
+
+void BlockedCsr::to_csr(const float* blocks, float* csr, index_t row0, index_t row1) const {
+  for_runs(row0, row1, [&](offset_t k, offset_t at, offset_t n) {
+    std::copy(blocks + at, blocks + at + n, csr + k);
+  });
+}
+
+BlockedCsr block_columns(index_t n_rows, index_t n_columns, const offset_t* indptr,
+                         const index_t* indices) {
+  BlockedCsr m;
+  m.n_rows = n_rows;
+  m.n_columns = n_columns;
+  const offset_t nnz = indptr[n_rows];
+  m.width = nnz > 0 ? block_width(n_rows, n_columns, nnz) : std::max(n_columns, 1);
+  m.n_blocks = std::max((n_columns + m.width - 1) / m.width, 1);
+  const auto block_of = [&](offset_t k) { return indices[k] / m.width; };
+  m.starts.assign(static_cast<std::size_t>(m.n_blocks) * n_rows + 1, 0);
+  for (index_t r = 0; r < n_rows; ++r)
+    for (offset_t k = indptr[r]; k < indptr[r + 1]; ++k)
+      ++m.starts[static_cast<offset_t>(block_of(k)) * n_rows + r + 1];
+  std::partial_sum(m.starts.begin(), m.starts.end(), m.starts.begin());
+  m.local.resize(nnz);
+  for (index_t r = 0; r < n_rows; ++r)
+    for (offset_t k = indptr[r]; k < indptr[r + 1];) {
+      const index_t b = block_of(k), last = m.last_column(b);
+      for (offset_t to = m.begin(b)[r]; k < indptr[r + 1] && indices[k] < last; ++k, ++to)
+        m.local[to] = static_cast<std::uint16_t>(indices[k] - m.first_column(b));
+    }
+  return m;
+}
+
+std::vector<offset_t> row_work(const BlockedCsr& m) {
+  std::vector<offset_t> work(static_cast<std::size_t>(m.n_rows) + 1, 0);
+  for (index_t r = 0; r < m.n_rows; ++r) {
+    work[r + 1] = work[r] + 1;
+    for (index_t b = 0; b < m.n_blocks; ++b) work[r + 1] += m.count(b, r, r + 1);
+  }
+  return work;
+}
+
+LayerPlan plan_matrix(index_t n_rows, index_t n_columns, const offset_t* indptr,
+                      const index_t* indices) {
+  LayerPlan plan;
+  plan.rows.resize(n_rows);
+  std::iota(plan.rows.begin(), plan.rows.end(), index_t{0});
+  plan.weights = block_columns(n_rows, n_columns, indptr, indices);
+  add_transpose(indptr, indices, plan);
+  return plan;
 }
 
 Plan make_plan(const std::vector<Layer>& layers) {
   Plan plan;
   std::vector<index_t> position;  // of each neuron below in its plan
+  index_t n_below = 0;
   for (std::size_t l = 0; l < layers.size(); ++l) {
     const Layer& layer = layers[l];
-    const auto out = column_counts(layer);
     if (l == 0) {
+      const auto out = column_counts(layer);
       position.assign(layer.n_in, 0);
       for (index_t c = 0; c < layer.n_in; ++c)
         if (out[c] > 0) {
           position[c] = static_cast<index_t>(plan.inputs.size());
           plan.inputs.push_back(c);
         }
+      n_below = static_cast<index_t>(plan.inputs.size());
     }
     // A hidden neuron is computed if anything reads it, or if it holds synapses (so that values
     // keep their order); all outputs are.
     const auto read = l + 1 < layers.size() ? column_counts(layers[l + 1])
                                             : std::vector<offset_t>(layer.n_out, 1);
     LayerPlan p;
-    p.indptr.push_back(0);
+    std::vector<offset_t> indptr{0};
     std::vector<index_t> position_here(layer.n_out, 0);
     for (index_t r = 0; r < layer.n_out; ++r) {
       if (read[r] == 0 && layer.indptr[r + 1] == layer.indptr[r]) continue;
       position_here[r] = static_cast<index_t>(p.rows.size());
       p.rows.push_back(r);
-      p.indptr.push_back(layer.indptr[r + 1]);
+      indptr.push_back(layer.indptr[r + 1]);
     }
-    p.indices.reserve(layer.indices.size());
-    for (const index_t c : layer.indices) p.indices.push_back(position[c]);
-    if (l > 0)
-      p.transposed =
-          transpose(static_cast<index_t>(plan.layers.back().rows.size()), p.indptr, p.indices);
+    std::vector<index_t> indices;
+    indices.reserve(layer.indices.size());
+    for (const index_t c : layer.indices) indices.push_back(position[c]);
+    const auto n_rows = static_cast<index_t>(p.rows.size());
+    p.weights = block_columns(n_rows, n_below, indptr.data(), indices.data());
+    if (l > 0) add_transpose(indptr.data(), indices.data(), p);
     plan.layers.push_back(std::move(p));
     position = std::move(position_here);
+    n_below = n_rows;
   }
   return plan;
 }

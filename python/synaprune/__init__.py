@@ -11,16 +11,15 @@
 """
 
 try:
-    from synaprune._core import __version__, build_info
+    from synaprune._core import __version__, build_info, set_isa
 except ImportError as error:  # pragma: no cover - needs a broken installation
-    raise ImportError(
-        "synaprune's compiled core is missing or does not fit this Python; install the package "
-        f"with 'pip install .' from its source folder, and import it from elsewhere ({error})"
-    ) from error
+    hint = "install the package with 'pip install .' from its source, and import it from elsewhere"
+    raise ImportError(f"synaprune's compiled core cannot be loaded; {hint} ({error})") from error
 
 from synaprune import datasets
 from synaprune.criteria import CRITERIA, score
 from synaprune.io import ModelFileError
+from synaprune.linear import LinearGradients, SparseLinear
 from synaprune.network import SparseMLP, Weights
 from synaprune.path import PathStep, PruningPath
 from synaprune.pruning import PruningInterrupted, prune
@@ -29,12 +28,14 @@ from synaprune.training import SGD, Adam, Progress, TrainingDiverged, constant_t
 __all__ = [
     "Adam",
     "CRITERIA",
+    "LinearGradients",
     "ModelFileError",
     "PathStep",
     "Progress",
     "PruningInterrupted",
     "PruningPath",
     "SGD",
+    "SparseLinear",
     "SparseMLP",
     "TrainingDiverged",
     "Weights",
@@ -44,4 +45,5 @@ __all__ = [
     "datasets",
     "prune",
     "score",
+    "set_isa",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from synaprune import _core
 
 Inputs: TypeAlias = NDArray[np.float32] | NDArray[np.uint8]
 Labels: TypeAlias = NDArray[Any]
+T = TypeVar("T")
 
 
 def as_inputs(X: Any, n_inputs: int | None = None, name: str = "X") -> Inputs:
@@ -56,13 +57,20 @@ def as_inputs(X: Any, n_inputs: int | None = None, name: str = "X") -> Inputs:
         return np.require(raw, requirements=["C", "ALIGNED"])
     with np.errstate(over="ignore"):  # an overflow is infinite, and named below
         converted: NDArray[np.float32] = np.require(raw, np.float32, ["C", "ALIGNED"])
-    if not _core.all_finite(converted):
+    if not _core.all_finite(converted, _core.default_threads()):
         row, column = np.argwhere(~np.isfinite(converted))[0]
         raise ValueError(
             f"{name} must be finite in float32, got {raw[row, column]} in row {row}, "
             f"column {column}"
         )
     return converted
+
+
+def finite(result: T | None) -> T:
+    """Return what the core made of samples; raise if it met a NaN or an infinity among them."""
+    if result is None:
+        raise ValueError("X was finite when it was checked, and is not any more")
+    return result
 
 
 def as_labels(y: Any, n: int, name: str = "y") -> Labels:

@@ -139,8 +139,21 @@ def test_inputs_without_a_synapse_have_no_say():
         [from_mask(np.random.default_rng(0), mask)], "relu", "softmax", 0
     )
     X = np.array([[0.0, 1.5, 0.0]], np.float32)
-    poisoned = np.array([[np.nan, 1.5, np.inf]], np.float32)
-    assert net.probabilities(X, 1).tobytes() == net.probabilities(poisoned, 1).tobytes()
+    other = np.array([[-7.0, 1.5, 1e30]], np.float32)
+    assert net.probabilities(X, 1).tobytes() == net.probabilities(other, 1).tobytes()
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_samples_that_are_not_finite_give_none(bad, threads):
+    net = _core.Network([30, 40, 3], "relu", "softmax", 1.0, 0)
+    X, y = data(3000, 30, 3)
+    for row in (0, 1500, 2999):
+        poisoned = X.copy()
+        poisoned[row, 29] = bad
+        assert net.probabilities(poisoned, threads) is None
+        assert net.classify(poisoned, threads) is None
+        assert net.evaluate(poisoned, y, threads) is None
 
 
 def test_samples_past_int32_are_read():

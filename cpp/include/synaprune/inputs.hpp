@@ -1,7 +1,7 @@
 // A user's samples, read where they lie, and the gather that turns some of them into a tile.
 #pragma once
 
-#include "synaprune/types.hpp"
+#include "synaprune/kernels.hpp"
 
 namespace synaprune {
 
@@ -11,17 +11,42 @@ struct Inputs {
   bool is_uint8 = false;
   offset_t n = 0;
   offset_t d = 0;
+
+  offset_t offset(offset_t column) const { return column * (is_uint8 ? 1 : sizeof(float)); }
+  offset_t row_bytes() const { return offset(d); }
+  const char* row(offset_t i) const { return static_cast<const char*>(data) + i * row_bytes(); }
 };
 
-// tile[i, s] = (X[row(s), columns[i]] - shift[columns[i]]) * scale[columns[i]], feature-major.
-//   in  rows[batch] or null for rows first .. first + batch; columns[n_columns]
-//   in  shift[d], scale[d]
-//   out tile[n_columns, ld]   columns batch .. ld are zeroed
-void gather(const Inputs& X, const offset_t* rows, offset_t first, index_t batch,
-            const index_t* columns, index_t n_columns, const float* shift, const float* scale,
-            index_t ld, float* tile);
+// What the network sees of a sample: (x - shift) * scale of some columns.
+struct InputView {
+  const index_t* columns;  // ascending
+  index_t n_columns;
+  const float* shift;  // [d]
+  const float* scale;  // [d]
+};
 
-// True if no sample holds a NaN or an infinity.
-bool all_finite(const float* data, offset_t n);
+// Samples of X by position: order[i] for i = first, first + 1, …, or i itself without an order.
+struct Samples {
+  const Inputs& X;
+  const offset_t* order;
+
+  offset_t position(offset_t i) const { return order ? order[i] : i; }
+  const char* operator[](offset_t i) const { return X.row(position(i)); }
+};
+
+// One tile, feature-major; see kernels/gather.inl. Asks for the samples from `ahead` on, too.
+//   in  size   of the tile, at most max_tile
+//   out tile[view.n_columns, padded(size)]   behind the last sample the first one is repeated
+void gather(const Kernels& kernels, const Samples& samples, offset_t first, index_t size,
+            offset_t ahead, const InputView& view, float* tile);
+
+// Asks for memory, so that it is near when it is read.
+void come_near(const char* begin, const char* end);
+
+// One sample: x[view.n_columns].
+void gather_one(const Inputs& X, offset_t row, const InputView& view, float* x);
+
+// True if no number is a NaN or an infinity.
+bool all_finite(const float* data, offset_t n, int threads = 1);
 
 }  // namespace synaprune

@@ -1,35 +1,60 @@
 // The sparse kernels: one body each, compiled per instruction-set level, and a naive reference.
 //
-// All dense arrays are feature-major: row f holds feature f of every sample of the batch, ld floats
-// apart, ld a multiple of `lanes`. Columns past the batch are computed too and must be finite.
+// Samples pass through in tiles: up to `max_tile` of them side by side, `lanes` at least, so that a
+// dense array is [features, ld], ld the tile's width. What is behind the last sample is computed
+// too and must be finite where it is summed over. Columns of W come in blocks, see BlockedCsr.
 #pragma once
 
 #include "synaprune/types.hpp"
 
 namespace synaprune {
 
-inline constexpr index_t lanes = 16;  // sums over a batch run in 16 fixed lanes at every level
+inline constexpr index_t lanes = 16;  // sums over a tile run in 16 fixed lanes at every level
+inline constexpr index_t max_tile = 64;
 
-constexpr index_t padded(index_t batch) { return (batch + lanes - 1) / lanes * lanes; }
+constexpr offset_t padded(offset_t n) { return (n + lanes - 1) / lanes * lanes; }
 
-// Y = W X + b; see kernels/spmm.inl.
-using SpmmFn = void (*)(index_t row0, index_t row1, index_t ld, const offset_t* indptr,
-                        const index_t* indices, const float* values, const float* bias,
-                        const float* X, float* Y);
-// dW = (D Xt) at the synapses of W, db = row sums of D; see kernels/grad_weights.inl.
-using GradWeightsFn = void (*)(index_t row0, index_t row1, index_t ld, const offset_t* indptr,
-                               const index_t* indices, const float* D, const float* X,
-                               float* dvalues, float* dbias);
-// dX = Wt D; see kernels/grad_inputs.inl.
-using GradInputsFn = void (*)(index_t col0, index_t col1, index_t ld, const offset_t* t_indptr,
-                              const index_t* t_row, const offset_t* t_synapse, const float* values,
-                              const float* D, float* dX);
+// Y (+)= W X for one block of W; see kernels/spmm.inl.
+using SpmmFn = void (*)(index_t row0, index_t row1, index_t ld, const offset_t* begin,
+                        const offset_t* end, const std::uint16_t* local, const float* values,
+                        const float* X, const float* bias, bool accumulate, offset_t y_ld,
+                        float* Y);
+// The same for one sample; see kernels/spmm.inl.
+using SpmvFn = void (*)(index_t row0, index_t row1, const offset_t* begin, const offset_t* end,
+                        const std::uint16_t* local, const float* values, const float* X,
+                        const float* bias, bool accumulate, float* Y);
+// g (+)= (D Xt) at the synapses of one block of W; see kernels/grad_weights.inl.
+using GradWeightsFn = void (*)(index_t row0, index_t row1, index_t ld, const offset_t* begin,
+                               const offset_t* end, const std::uint16_t* local, const float* D,
+                               const float* X, bool accumulate, float* g);
+// sums (+)= row sums of D; see kernels/grad_weights.inl.
+using RowSumsFn = void (*)(index_t n_rows, index_t ld, const float* D, bool accumulate,
+                           float* sums);
+// Samples into a tile; see kernels/gather.inl.
+using GatherFn = void (*)(bool bytes, const char* const* rows, const char* const* ahead,
+                          offset_t row_bytes, const index_t* columns, index_t n_columns,
+                          const float* shift, const float* scale, index_t ld, float* tile);
+
+// Element by element; see kernels/pointwise.inl.
+using AddBlocksFn = void (*)(index_t n_rows, index_t n_columns, index_t ld, index_t n_blocks,
+                             offset_t apart, const float* bias, const float* P, float* Y);
+using ActivateFn = void (*)(Activation activation, offset_t n, float* y);
+using ActivateBackwardFn = void (*)(Activation activation, offset_t n, const float* y, float* d);
+using SoftmaxFn = void (*)(index_t n_out, index_t ld, float* Z, float* largest, float* sum);
+using ClassifyFn = void (*)(index_t n_out, index_t ld, const float* Z, index_t* best);
 
 struct Kernels {
   const char* isa;
   SpmmFn spmm;
+  SpmvFn spmv;
   GradWeightsFn grad_weights;
-  GradInputsFn grad_inputs;
+  RowSumsFn row_sums;
+  GatherFn gather;
+  AddBlocksFn add_blocks;
+  ActivateFn activate;
+  ActivateBackwardFn activate_backward;
+  SoftmaxFn softmax;
+  ClassifyFn classify;
 };
 
 // Levels that this build has and this machine can run, weakest first.
@@ -38,12 +63,15 @@ std::vector<std::string> available_isa();
 // Kernels of one level; throws std::invalid_argument for a level that is not available.
 const Kernels& kernels_for(const std::string& isa);
 
-// Kernels of the strongest level, or of the one that the environment's SYNAPRUNE_ISA names. The
-// choice is made once; an unknown name throws at every call.
+// The kernels in use: those that set_isa last chose; before that, those of the strongest level, or
+// of the one that the environment's SYNAPRUNE_ISA names (an unknown name throws at every call).
 const Kernels& kernels();
 
-// Naive double-precision oracles of the three kernels; n columns, row-major, no padding. They are
-// for tests and are never made faster.
+// Chooses the level for all calls that begin from now on, "" what it was at the start.
+void set_isa(const std::string& isa);
+
+// Naive double-precision oracles: the whole product at once, n columns, row-major, no padding.
+// They are for tests and are never made faster.
 namespace reference {
 void spmm(index_t n_out, index_t n, const offset_t* indptr, const index_t* indices,
           const float* values, const float* bias, const float* X, double* Y);

@@ -1,27 +1,35 @@
 // A sparse multilayer perceptron: its layers and state, training by the epoch, evaluation, cuts.
 #pragma once
 
+#include <chrono>
 #include <functional>
 
-#include "synaprune/csr.hpp"
-#include "synaprune/inputs.hpp"
-#include "synaprune/optimizer.hpp"
-#include "synaprune/plan.hpp"
+#include "synaprune/trainer.hpp"
 
 namespace synaprune {
 
 // Asked between batches, now and then; true means stop (the call then throws Interrupted).
 using ShouldStop = std::function<bool()>;
 
+// Asks at most every 20 ms.
+class StopCheck {
+ public:
+  explicit StopCheck(const ShouldStop& should_stop) : should_stop_(should_stop) {}
+  void operator()() {
+    const auto now = std::chrono::steady_clock::now();
+    if (!should_stop_ || now - last_ < std::chrono::milliseconds(20)) return;
+    last_ = now;
+    if (should_stop_()) throw Interrupted();
+  }
+
+ private:
+  const ShouldStop& should_stop_;
+  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
+};
+
 struct Evaluation {
   double loss = 0.0;  // mean over the samples
   offset_t n_correct = 0;
-};
-
-struct Gradients {
-  double loss = 0.0;
-  std::vector<std::vector<float>> values;  // per layer [nnz]
-  std::vector<std::vector<float>> bias;    // per layer [n_out]
 };
 
 class Network {
@@ -50,12 +58,14 @@ class Network {
   double train_epoch(const Inputs& X, const index_t* labels, index_t batch_size,
                      const Optimizer& optimizer, int threads, const ShouldStop& should_stop);
 
-  Evaluation evaluate(const Inputs& X, const index_t* labels, int threads,
-                      const ShouldStop& should_stop) const;
+  // Passes over samples. Each returns false, its result undefined, if a sample of float32 inputs
+  // holds a NaN or an infinity.
+  bool evaluate(const Inputs& X, const index_t* labels, int threads, const ShouldStop& should_stop,
+                Evaluation& sum) const;
   // out[n, n_outputs], C-ordered: probabilities (softmax or sigmoid of each output).
-  void probabilities(const Inputs& X, int threads, const ShouldStop& should_stop, float* out) const;
-  // out[n]: class of each sample.
-  void classify(const Inputs& X, int threads, const ShouldStop& should_stop, index_t* out) const;
+  bool probabilities(const Inputs& X, int threads, const ShouldStop& should_stop, float* out) const;
+  // out[n]: class of each sample, -1 where an output overflows.
+  bool classify(const Inputs& X, int threads, const ShouldStop& should_stop, index_t* out) const;
 
   // Gradient of the mean loss over all samples as one batch.
   Gradients gradients(const Inputs& X, const index_t* labels, int threads) const;
@@ -65,6 +75,16 @@ class Network {
   offset_t remove(const std::vector<std::uint8_t>& keep);
 
  private:
+  // Calls f(tile, first sample, samples, ld, outputs' inputs) for all tiles.
+  template <class F>
+  bool for_tiles(const Inputs& X, int threads, const ShouldStop& should_stop, F&& f) const;
+  template <class F>
+  void for_one(const Inputs& X, F&& f) const;
+  TrainingTask task(const Inputs& X, const offset_t* order, const index_t* labels,
+                    offset_t batch_size);
+  void derive();
+  void derive_values();
+
   std::vector<Layer> layers_;
   Activation activation_;
   Loss loss_;
@@ -72,7 +92,8 @@ class Network {
   std::int64_t step_ = 0;                          // updates since the optimiser state began
   OptimizerKind state_kind_ = OptimizerKind::sgd;  // whose state the layers hold
   std::vector<float> shift_, scale_;
-  Plan plan_;  // derived from layers_ whenever the structure changes
+  Plan plan_;                         // derived from layers_ whenever the structure changes
+  std::vector<Buffer> block_values_;  // the layers' values in the plan's order, kept equal
 };
 
 }  // namespace synaprune

@@ -27,9 +27,24 @@ struct Optimizer {
 bool prepare_state(const Optimizer& optimizer, OptimizerKind kind_before,
                    std::vector<Layer>& layers);
 
-// One step of one layer. step counts from 1 (Adam's bias correction; Kingma & Ba 2015).
-//   in  dvalues[nnz], dbias[n_out]   gradients of the mean loss
-void update(const Optimizer& optimizer, std::int64_t step, const float* dvalues, const float* dbias,
-            Layer& layer);
+// One step of an optimiser on n parameters; `step` counts from 1 (Adam's bias correction; Kingma &
+// Ba 2015). Gradients are of the mean loss. m and v are its state, null where it has none.
+class Update {
+ public:
+  Update(const Optimizer& optimizer, std::int64_t step);
+  void synapses(offset_t n, const float* gradient, float* w, float* m, float* v) const {
+    apply(o_.weight_decay, o_.l1, n, gradient, w, m, v);
+  }
+  void biases(offset_t n, const float* gradient, float* b, float* m, float* v) const {
+    apply(0.0f, 0.0f, n, gradient, b, m, v);
+  }
+
+ private:
+  void apply(float decay, float l1, offset_t n, const float* gradient, float* w, float* m,
+             float* v) const;
+
+  Optimizer o_;
+  float correct1_ = 1.0f, correct2_ = 1.0f;
+};
 
 }  // namespace synaprune

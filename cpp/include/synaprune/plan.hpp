@@ -1,26 +1,62 @@
 // What a pass over the network computes, derived from the CSR layers: only neurons that matter,
-// numbered without gaps. Values are not copied: synapse k of a plan is synapse k of its layer.
+// numbered without gaps, synapses in blocks. Rebuilt only when the structure changes.
 #pragma once
+
+#include <algorithm>
 
 #include "synaprune/csr.hpp"
 
 namespace synaprune {
 
-// Synapses by column: synapse[indptr[c] .. indptr[c+1]) leave column c, to the rows in row.
-struct Transpose {
-  std::vector<offset_t> indptr;   // [columns + 1]
-  std::vector<index_t> row;       // [nnz], ascending in each column
-  std::vector<offset_t> synapse;  // [nnz], positions in CSR order
+// The pattern of a CSR matrix in blocks of neighbouring columns, such that what a block reads stays
+// in a near cache, and what one thread writes is not beside what another one does. Synapses are in
+// block order: block by block, in each row by row, in each by column.
+struct BlockedCsr {
+  index_t n_rows = 0;
+  index_t n_columns = 0;
+  index_t width = 1;                 // columns of a block; the last may have fewer
+  index_t n_blocks = 1;              // at least one, so that a pass writes every row
+  std::vector<offset_t> starts;      // [n_blocks * n_rows + 1], of row r in block b: b * n_rows + r
+  std::vector<std::uint16_t> local;  // [nnz], column within its block
+
+  const offset_t* begin(index_t block) const {
+    return starts.data() + static_cast<offset_t>(block) * n_rows;
+  }
+  const offset_t* end(index_t block) const { return begin(block) + 1; }
+  index_t first_column(index_t block) const { return std::min(block * width, n_columns); }
+  index_t last_column(index_t block) const {
+    return block + 1 < n_blocks ? (block + 1) * width : n_columns;
+  }
+  offset_t nnz() const { return static_cast<offset_t>(local.size()); }
+  // Synapses of rows [row0, row1) in a block.
+  offset_t count(index_t block, index_t row0, index_t row1) const {
+    return begin(block)[row1] - begin(block)[row0];
+  }
+
+  // Values of all synapses from CSR order to block order, and back.
+  void to_blocks(const float* csr, float* blocks) const;
+  void to_csr(const float* blocks, float* csr) const { to_csr(blocks, csr, 0, n_rows); }
+  void to_csr(const float* blocks, float* csr, index_t row0, index_t row1) const;
+
+ private:
+  template <class F>
+  void for_runs(index_t row0, index_t row1, F&& f) const;
 };
 
-Transpose transpose(index_t n_columns, const std::vector<offset_t>& indptr,
-                    const std::vector<index_t>& indices);
+// indptr[n_rows + 1], indices[nnz]: canonical CSR.
+BlockedCsr block_columns(index_t n_rows, index_t n_columns, const offset_t* indptr,
+                         const index_t* indices);
+
+// work[r]: what rows before r cost, in synapses; [n_rows + 1].
+std::vector<offset_t> row_work(const BlockedCsr& m);
 
 struct LayerPlan {
-  std::vector<index_t> rows;     // the layer's neurons that are computed, ascending
-  std::vector<offset_t> indptr;  // [rows + 1]
-  std::vector<index_t> indices;  // [nnz], columns as positions in the plan below
-  Transpose transposed;          // empty for the first layer, whose inputs need no gradient
+  std::vector<index_t> rows;  // the layer's neurons that are computed, ascending
+  BlockedCsr weights;         // [rows, columns], columns as positions in the plan below
+  // For the gradient of what is below; empty for the first layer, whose inputs need none.
+  BlockedCsr transposed;              // [columns, rows]
+  std::vector<std::uint32_t> source;  // [nnz], where a synapse of `transposed` is in `weights`,
+                                      // both in block order
 };
 
 struct Plan {
@@ -29,5 +65,9 @@ struct Plan {
 };
 
 Plan make_plan(const std::vector<Layer>& layers);
+
+// The plan of one matrix on its own: every row and column, and the transpose.
+LayerPlan plan_matrix(index_t n_rows, index_t n_columns, const offset_t* indptr,
+                      const index_t* indices);
 
 }  // namespace synaprune

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <new>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -10,6 +11,30 @@ namespace synaprune {
 
 using index_t = std::int32_t;   // a row, a column, a class
 using offset_t = std::int64_t;  // a position among synapses, or in a dense array
+
+// Memory that begins on a pair of cache lines, so that a wide load of a tile's row never touches
+// two and no pair is shared by what two threads write.
+template <class T>
+struct LineAllocator {
+  using value_type = T;
+  static constexpr std::align_val_t line{128};
+
+  LineAllocator() = default;
+  template <class U>
+  LineAllocator(const LineAllocator<U>&) {}
+  T* allocate(std::size_t n) { return static_cast<T*>(::operator new(n * sizeof(T), line)); }
+  void deallocate(T* p, std::size_t) { ::operator delete(p, line); }
+  template <class U>
+  bool operator==(const LineAllocator<U>&) const {
+    return true;
+  }
+  template <class U>
+  bool operator!=(const LineAllocator<U>&) const {
+    return false;
+  }
+};
+
+using Buffer = std::vector<float, LineAllocator<float>>;  // dense arrays that passes work on
 
 enum class Activation { relu, sigmoid, tanh };
 // softmax: cross-entropy, one output a class.  sigmoid: cross-entropy, one output, two classes.

@@ -2,6 +2,7 @@
 #include <cstdlib>
 
 #include "synaprune/kernels.hpp"
+#include "synaprune/parallel.hpp"
 
 namespace synaprune {
 
@@ -63,9 +64,22 @@ const Kernels& kernels_for(const std::string& isa) {
                               "'");
 }
 
-const Kernels& kernels() {
+namespace {
+
+const Kernels& first_choice() {
   static const Kernels& chosen = choose();
   return chosen;
 }
+
+Atomic<const Kernels*> set_by_user{nullptr};
+
+}  // namespace
+
+const Kernels& kernels() {
+  const Kernels* set = set_by_user;
+  return set ? *set : first_choice();
+}
+
+void set_isa(const std::string& isa) { set_by_user = isa.empty() ? nullptr : &kernels_for(isa); }
 
 }  // namespace synaprune

@@ -1,37 +1,134 @@
-// dvalues[k] = sum_s D[row(k), s] X[indices[k], s] at the synapses, dbias[r] = sum_s D[r, s].
-//   in  indptr[rows + 1], indices[nnz]   canonical CSR
-//   in  D[rows, ld], X[columns, ld]      feature-major, ld a multiple of `lanes`
-//   out dvalues[nnz], dbias[rows]        overwritten; caller allocates
-// Handles rows [row0, row1); writes only their synapses and biases. Work: 2·nnz·ld flops.
-// Allocates nothing, throws nothing. A sum runs in `lanes` accumulators, then as a binary tree.
+// g (+)= sum_s D[r, s] X[c, s] at the synapses (r, c) of one block of columns, for one tile.
+//   in  begin[rows], end[rows], local[nnz]   as in spmm.inl
+//   in  D[rows, ld], X[columns of the block, ld]
+//   out g[synapses of rows row0 .. row1 in the block]   row by row; accumulate: added to, else
+//       overwritten; caller allocates
+// Handles rows [row0, row1). Work: 2·nnz·ld flops. Allocates nothing, throws nothing.
+// A sum runs in `lanes` accumulators, which are then added as a binary tree, for `width` synapses
+// at once: merge<half> adds the upper to the lower half of each group of 2·half lanes, and keeps
+// what came of p in the lower half and what came of q in the upper one.
 
-static inline float lane_sum(const vec* acc) {
-  float t[lanes];
-  for (int v = 0; v < lanes / width; ++v) store(t + v * width, acc[v]);
-  for (int half = lanes / 2; half > 0; half /= 2)
-    for (int j = 0; j < half; ++j) t[j] += t[j + half];
-  return t[0];
+template <int half>
+static inline vec lane_sums(const float* rows) {
+  if constexpr (half == width)
+    return fold_lanes(rows);
+  else
+    return merge<half>(lane_sums<2 * half>(rows), lane_sums<2 * half>(rows + half * lanes));
 }
 
-static void grad_weights(index_t row0, index_t row1, index_t ld, const offset_t* indptr,
-                         const index_t* indices, const float* D, const float* X, float* dvalues,
-                         float* dbias) {
-  constexpr int n_vec = lanes / width;
-  const vec one = broadcast(1.0f);
-  for (index_t r = row0; r < row1; ++r) {
-    const float* d = D + static_cast<offset_t>(r) * ld;
-    vec acc[n_vec];
-    for (int v = 0; v < n_vec; ++v) acc[v] = broadcast(0.0f);
-    for (index_t s = 0; s < ld; s += lanes)
-      for (int v = 0; v < n_vec; ++v) acc[v] = multiply_add(one, load(d + s + v * width), acc[v]);
-    dbias[r] = lane_sum(acc);
-    for (offset_t k = indptr[r]; k < indptr[r + 1]; ++k) {
-      const float* x = X + static_cast<offset_t>(indices[k]) * ld;
-      for (int v = 0; v < n_vec; ++v) acc[v] = broadcast(0.0f);
-      for (index_t s = 0; s < ld; s += lanes)
-        for (int v = 0; v < n_vec; ++v)
-          acc[v] = multiply_add(load(d + s + v * width), load(x + s + v * width), acc[v]);
-      dvalues[k] = lane_sum(acc);
+// One synapse: its products in `lanes` sums.
+template <int n_vec>
+static inline void products(const vec* d, const float* x, float* sums) {
+  constexpr int per_lanes = lanes / width;
+  vec acc[per_lanes];
+  for (int v = 0; v < per_lanes; ++v) acc[v] = multiply(d[v], load(x + v * width));
+  for (int v = per_lanes; v < n_vec; ++v)
+    acc[v % per_lanes] = multiply_add(d[v], load(x + v * width), acc[v % per_lanes]);
+  for (int v = 0; v < per_lanes; ++v) store(sums + v * width, acc[v]);
+}
+
+// Rows r .. r + 3 that have all of n columns: in squares of 4 x 4, whose operands serve four times.
+template <int n_vec>
+static inline void grad_four_full_rows(offset_t n, const float* D, const float* X, bool accumulate,
+                                       float* g) {
+  constexpr offset_t ld = n_vec * width;
+  constexpr int per_lanes = lanes / width;
+  alignas(64) float sums[16 * lanes], square[16];
+  for (offset_t c = 0; c < n; c += 4) {
+    const offset_t m = n - c < 4 ? n - c : 4;
+    for (int part = 0; part < per_lanes; ++part) {
+      vec acc[4][4];
+      for (int v = part; v < n_vec; v += per_lanes) {
+        vec d[4];
+        for (int j = 0; j < 4; ++j) d[j] = load(D + j * ld + v * width);
+        for (int i = 0; i < 4; ++i) {
+          const vec x = load(X + (c + (i < m ? i : 0)) * ld + v * width);
+          for (int j = 0; j < 4; ++j)
+            acc[j][i] = v == part ? multiply(d[j], x) : multiply_add(d[j], x, acc[j][i]);
+        }
+      }
+      for (int j = 0; j < 4; ++j)
+        for (int i = 0; i < 4; ++i) store(sums + (4 * j + i) * lanes + part * width, acc[j][i]);
     }
+    for (int i = 0; i < 16; i += width) store(square + i, lane_sums<1>(sums + i * lanes));
+    for (offset_t j = 0; j < 4; ++j)
+      for (offset_t i = 0; i < m; ++i) {
+        float* to = g + j * n + c + i;
+        *to = accumulate ? *to + square[4 * j + i] : square[4 * j + i];
+      }
+  }
+}
+
+template <int n_vec>
+static inline void grad_weights_tile(index_t row0, index_t row1, const offset_t* begin,
+                                     const offset_t* end, const std::uint16_t* local,
+                                     const float* D, const float* X, bool accumulate, float* g) {
+  constexpr offset_t ld = n_vec * width;
+  constexpr int capacity = 64;  // synapses whose lanes wait for their tree; stays in L1
+  alignas(64) float waiting[capacity * lanes];
+  offset_t n = 0;
+  const auto add_up = [&](offset_t whole) {
+    for (offset_t i = 0; i < whole; i += width) {
+      const vec sums = lane_sums<1>(waiting + i * lanes);
+      store(g + i, accumulate ? add(load(g + i), sums) : sums);
+    }
+    g += n;
+    n = 0;
+  };
+  const auto add_up_rest = [&] {  // not a multiple of `width`, so that nothing behind is touched
+    const offset_t whole = n / width * width;
+    alignas(64) float last[width] = {};
+    const offset_t rest = n - whole;
+    if (rest > 0) store(last, lane_sums<1>(waiting + whole * lanes));
+    for (offset_t i = 0; i < rest; ++i)
+      g[whole + i] = accumulate ? g[whole + i] + last[i] : last[i];
+    add_up(whole);
+  };
+  for (offset_t i = 0; i < capacity * lanes; i += width) store(waiting + i, broadcast(0.0f));
+  for (index_t r = row0; r < row1; ++r) {
+    offset_t k = begin[r];
+    if (k == end[r]) continue;
+    if (four_full_rows(r, row1, begin, end, local)) {
+      add_up_rest();
+      const offset_t count = end[r] - k;
+      grad_four_full_rows<n_vec>(count, D + r * ld, X + local[k] * ld, accumulate, g);
+      g += 4 * count;
+      r += 3;
+      continue;
+    }
+    vec d[n_vec];
+    for (int v = 0; v < n_vec; ++v) d[v] = load(D + r * ld + v * width);
+    while (k < end[r]) {
+      const offset_t stop = end[r] - k < capacity - n ? end[r] : k + (capacity - n);
+      float* to = waiting + n * lanes;
+      n += stop - k;
+      for (; k < stop; ++k, to += lanes) products<n_vec>(d, X + local[k] * ld, to);
+      if (n == capacity) add_up(capacity);
+    }
+  }
+  add_up_rest();
+}
+
+static void grad_weights(index_t row0, index_t row1, index_t ld, const offset_t* begin,
+                         const offset_t* end, const std::uint16_t* local, const float* D,
+                         const float* X, bool accumulate, float* g) {
+  constexpr int per_lanes = lanes / width;
+  const auto run = [&](auto tile) { tile(row0, row1, begin, end, local, D, X, accumulate, g); };
+  if (ld == 1 * lanes) run(grad_weights_tile<1 * per_lanes>);
+  if (ld == 2 * lanes) run(grad_weights_tile<2 * per_lanes>);
+  if (ld == 3 * lanes) run(grad_weights_tile<3 * per_lanes>);
+  if (ld == 4 * lanes) run(grad_weights_tile<4 * per_lanes>);
+}
+
+// sums[r] (+)= sum_s D[r, s], in the same order.
+static void row_sums(index_t n_rows, index_t ld, const float* D, bool accumulate, float* sums) {
+  for (index_t r = 0; r < n_rows; ++r, D += ld) {
+    float t[lanes];
+    for (int j = 0; j < lanes; ++j) t[j] = D[j];
+    for (index_t s = lanes; s < ld; s += lanes)
+      for (int j = 0; j < lanes; ++j) t[j] += D[s + j];
+    for (int half = lanes / 2; half > 0; half /= 2)
+      for (int j = 0; j < half; ++j) t[j] += t[j + half];
+    sums[r] = accumulate ? sums[r] + t[0] : t[0];
   }
 }

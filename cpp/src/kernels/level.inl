@@ -1,8 +1,17 @@
-// The kernels at one level. The including file defines, in its own namespace: width, vec, load,
-// store, broadcast, multiply_add. Nothing inline from std is used here, since the linker could
-// then keep the copy that was compiled for the strongest level (one-definition rule).
+// The kernels at one level: the including file includes, in its own namespace, the vectors they are
+// written in. Nothing inline from std is used here, since the linker could then keep the copy that
+// was compiled for the strongest level (one-definition rule).
 #include "spmm.inl"
 
 #include "grad_weights.inl"
 
-#include "grad_inputs.inl"
+#include "gather.inl"
+
+#include "exp.inl"
+
+#include "pointwise.inl"
+
+extern const Kernels table;
+const Kernels table{SYNAPRUNE_LEVEL,   spmm,    spmv,       grad_weights,
+                    row_sums,          gather,  add_blocks, activate,
+                    activate_backward, softmax, classify};

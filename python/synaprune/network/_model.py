@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synaprune import _core
-from synaprune.arrays import Inputs, Labels, as_inputs, as_labels, encode
+from synaprune.arrays import Inputs, Labels, as_inputs, as_labels, encode, finite
 from synaprune.network._base import SparseNetwork
 from synaprune.network._checks import brief, check_classes, transform_for
 from synaprune.training import (
@@ -136,7 +136,7 @@ class SparseMLP(SparseNetwork):
                     continue
                 accuracy = None
                 if checked is not None:
-                    accuracy = self.core.evaluate(*checked, n_threads)[1] / len(checked[1])
+                    accuracy = finite(self.core.evaluate(*checked, n_threads))[1] / len(checked[1])
                 if callback(Progress("train", epoch, epochs, loss, accuracy, self.n_synapses)):
                     break
         return self
@@ -195,11 +195,11 @@ class SparseMLP(SparseNetwork):
         TypeError, ValueError
             If X does not fit, or the network was never fitted.
         """
-        inputs, n_threads = as_inputs(X, self.layers[0]), check_threads(threads)
-        codes = self.core.classify(inputs, n_threads)
-        if codes.min() < 0:
-            raise ValueError(_OVERFLOW)
-        labels: Labels = self.classes[codes]
+        n_threads = check_threads(threads)
+        labels = self.core.labels(X, self.classes, n_threads)
+        if labels is None:  # to be converted, or wrong: then this says what is
+            inputs = as_inputs(X, self.layers[0])
+            labels = finite(self.core.labels(inputs, self.classes, n_threads))
         return labels
 
     def predict_proba(self, X: Any, *, threads: int | None = None) -> NDArray[np.float32]:
@@ -223,7 +223,7 @@ class SparseMLP(SparseNetwork):
         """
         _ = self.classes  # raises if never fitted
         inputs, n_threads = as_inputs(X, self.layers[0]), check_threads(threads)
-        p = self.core.probabilities(inputs, n_threads)
+        p = finite(self.core.probabilities(inputs, n_threads))
         if not _core.all_finite(p):
             raise ValueError(_OVERFLOW)
         if self.layers[-1] == 1:
@@ -252,7 +252,7 @@ class SparseMLP(SparseNetwork):
             If X or y do not fit, or the network was never fitted.
         """
         inputs, codes = self.check_data(X, y)
-        loss, n_correct = self.core.evaluate(inputs, codes, check_threads(threads))
+        loss, n_correct = finite(self.core.evaluate(inputs, codes, check_threads(threads)))
         if not math.isfinite(loss):
             raise ValueError(_OVERFLOW)
         return n_correct / len(codes)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from synaprune.arrays import finite
 from synaprune.network import SparseMLP
 from synaprune.path import PruningPath
 from synaprune.training import Callback, Optimizer, Progress, Schedule, run_epochs
@@ -60,11 +61,14 @@ class Run:
 
     def correct(self) -> NDArray[np.bool_]:
         """Which validation samples the network gets right, shape (n,)."""
-        right: NDArray[np.bool_] = self.net.core.classify(self.X_val, self.threads) == self.y_val
+        right: NDArray[np.bool_] = (
+            finite(self.net.core.classify(self.X_val, self.threads)) == self.y_val
+        )
         return right
 
     def accuracy(self) -> float:
-        return self.net.core.evaluate(self.X_val, self.y_val, self.threads)[1] / len(self.y_val)
+        evaluation = finite(self.net.core.evaluate(self.X_val, self.y_val, self.threads))
+        return evaluation[1] / len(self.y_val)
 
     def tell(self, stage: str, accuracy: float | None) -> None:
         if self.callback is None:

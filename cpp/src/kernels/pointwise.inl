@@ -1,0 +1,73 @@
+// What is done to each number of a tile, as plain loops for the compiler to widen.
+
+// Y[n_rows, n_columns] = bias + P0 + P1 + …, n_blocks arrays [n_rows, ld] that begin `apart` from
+// each other, of which `n_columns` columns are read; a multiple of `lanes`.
+static void add_blocks(index_t n_rows, index_t n_columns, index_t ld, index_t n_blocks,
+                       offset_t apart, const float* bias, const float* P, float* Y) {
+  for (index_t r = 0; r < n_rows; ++r, P += ld, Y += n_columns)
+    for (index_t s = 0; s < n_columns; s += lanes) {
+      float y[lanes];
+      for (int j = 0; j < lanes; ++j) y[j] = bias[r];
+      for (index_t b = 0; b < n_blocks; ++b)
+        for (int j = 0; j < lanes; ++j) y[j] += P[b * apart + s + j];
+      for (int j = 0; j < lanes; ++j) Y[s + j] = y[j];
+    }
+}
+
+// In place over n floats: y = f(y).
+static void activate(Activation activation, offset_t n, float* y) {
+  if (activation == Activation::relu)
+    for (offset_t i = 0; i < n; ++i) y[i] = y[i] > 0.0f ? y[i] : 0.0f;
+  if (activation == Activation::sigmoid)
+    for (offset_t i = 0; i < n; ++i) y[i] = sigmoid_of(y[i]);
+  if (activation == Activation::tanh)
+    for (offset_t i = 0; i < n; ++i) y[i] = tanh_of(y[i]);
+}
+
+// d *= f'(.), written in terms of the activation's output y.
+static void activate_backward(Activation activation, offset_t n, const float* y, float* d) {
+  if (activation == Activation::relu)
+    for (offset_t i = 0; i < n; ++i) d[i] = y[i] > 0.0f ? d[i] : 0.0f;
+  if (activation == Activation::sigmoid)
+    for (offset_t i = 0; i < n; ++i) d[i] *= y[i] * (1.0f - y[i]);
+  if (activation == Activation::tanh)
+    for (offset_t i = 0; i < n; ++i) d[i] *= 1.0f - y[i] * y[i];
+}
+
+// Z[n_out, ld] = e^(z - largest), per sample: largest[ld] of its outputs, sum[ld] of the results.
+static void softmax(index_t n_out, index_t ld, float* Z, float* largest, float* sum) {
+  for (index_t s = 0; s < ld; ++s) largest[s] = Z[s];
+  for (index_t s = 0; s < ld; ++s) sum[s] = 0.0f;
+  for (index_t r = 1; r < n_out; ++r) {
+    const float* z = Z + static_cast<offset_t>(r) * ld;
+    for (index_t s = 0; s < ld; ++s) largest[s] = largest[s] < z[s] ? z[s] : largest[s];
+  }
+  for (index_t r = 0; r < n_out; ++r) {
+    float* z = Z + static_cast<offset_t>(r) * ld;
+    for (index_t s = 0; s < ld; ++s) {
+      z[s] = exp_of(z[s] - largest[s]);
+      sum[s] += z[s];
+    }
+  }
+}
+
+// Per sample: best[ld], the first row of the largest output; with one output, whether it is > 0;
+// -1 where an output is infinite or NaN. Z[n_out, ld]; ld <= max_tile.
+static void classify(index_t n_out, index_t ld, const float* Z, index_t* best) {
+  float largest[max_tile], finite[max_tile];  // finite stays 0 unless an output is not
+  for (index_t s = 0; s < ld; ++s) {
+    largest[s] = n_out == 1 ? 0.0f : Z[s];
+    finite[s] = Z[s] * 0.0f;
+    best[s] = n_out == 1 && Z[s] > 0.0f;
+  }
+  for (index_t r = 1; r < n_out; ++r) {
+    const float* z = Z + static_cast<offset_t>(r) * ld;
+    for (index_t s = 0; s < ld; ++s) {
+      const bool better = z[s] > largest[s];
+      largest[s] = better ? z[s] : largest[s];
+      best[s] = better ? r : best[s];
+      finite[s] += z[s] * 0.0f;
+    }
+  }
+  for (index_t s = 0; s < ld; ++s) best[s] = finite[s] == 0.0f ? best[s] : -1;
+}

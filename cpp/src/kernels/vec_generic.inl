@@ -1,0 +1,59 @@
+// Four floats side by side, in whatever the compiler's default target offers.
+constexpr int width = 4;
+constexpr int full_strip = 2;  // vectors of a full row that fit the registers four times
+struct vec {
+  float lane[width];
+};
+static inline vec load(const float* p) {
+  vec x;
+  std::memcpy(x.lane, p, sizeof x.lane);
+  return x;
+}
+static inline void store(float* p, const vec& x) { std::memcpy(p, x.lane, sizeof x.lane); }
+static inline vec broadcast(float x) { return {{x, x, x, x}}; }
+static inline vec add(vec a, const vec& b) {
+  for (int j = 0; j < width; ++j) a.lane[j] += b.lane[j];
+  return a;
+}
+static inline vec subtract(vec a, const vec& b) {
+  for (int j = 0; j < width; ++j) a.lane[j] -= b.lane[j];
+  return a;
+}
+static inline vec multiply(vec a, const vec& b) {
+  for (int j = 0; j < width; ++j) a.lane[j] *= b.lane[j];
+  return a;
+}
+static inline vec multiply_add(const vec& a, const vec& b, vec c) {
+  for (int j = 0; j < width; ++j) c.lane[j] += a.lane[j] * b.lane[j];
+  return c;
+}
+static inline float multiply_add(float a, float b, float c) { return a * b + c; }
+static inline void come_near(const char*) {}
+static inline vec fold_lanes(const float* row) {
+  return add(add(load(row), load(row + 8)), add(load(row + 4), load(row + 12)));
+}
+
+template <int half>
+static inline vec merge(const vec& p, const vec& q) {
+  vec sum;
+  for (int j = 0; j < width; ++j)
+    sum.lane[j] = j & half ? q.lane[j - half] + q.lane[j] : p.lane[j] + p.lane[j + half];
+  return sum;
+}
+
+static inline void transpose(vec* r) {
+  vec t[width];
+  for (int i = 0; i < width; ++i)
+    for (int j = 0; j < width; ++j) std::memcpy(&t[j].lane[i], &r[i].lane[j], sizeof(float));
+  for (int i = 0; i < width; ++i) r[i] = t[i];
+}
+
+static inline vec byte_of(const vec& words, int k) {
+  vec x;
+  for (int j = 0; j < width; ++j) {
+    unsigned char bytes[sizeof(float)];
+    std::memcpy(bytes, &words.lane[j], sizeof bytes);
+    x.lane[j] = static_cast<float>(bytes[k]);
+  }
+  return x;
+}

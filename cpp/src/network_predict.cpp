@@ -1,0 +1,172 @@
+// Prediction: samples through the network, tile by tile, on one thread or several.
+#include <algorithm>
+#include <memory>
+
+#include "synaprune/network.hpp"
+#include "synaprune/parallel.hpp"
+#include "synaprune/passes.hpp"
+#include "synaprune/pointwise.hpp"
+
+namespace synaprune {
+
+namespace {
+
+constexpr offset_t worth_a_team = 1 << 20;  // synapse-samples and bytes read: some 100 us
+
+// The buffers of one tile on its way up; the inputs of one block of columns at a time.
+class TilePass {
+ public:
+  TilePass(const std::vector<Layer>& layers, const std::vector<Buffer>& values, const Plan& plan,
+           Activation activation, const InputView& view)
+      : values_(values), plan_(plan), activation_(activation), view_(view) {
+    inputs_.resize(static_cast<offset_t>(plan.layers.front().weights.width) * max_tile);
+    for (std::size_t l = 0; l < layers.size(); ++l) {
+      const LayerPlan& p = plan.layers[l];
+      outputs_.emplace_back(static_cast<offset_t>(p.weights.n_rows) * max_tile);
+      bias_.emplace_back();
+      for (const index_t r : p.rows) bias_[l].push_back(layers[l].bias[r]);
+    }
+  }
+
+  // The outputs' inputs [n_outputs, padded(size)] of samples first .. first + size.
+  // Those from `next` on are asked for already.
+  float* operator()(const Inputs& X, offset_t first, index_t size, offset_t next) {
+    const auto ld = static_cast<index_t>(padded(size));
+    for (std::size_t l = 0; l < values_.size(); ++l) {
+      const BlockedCsr& W = plan_.layers[l].weights;
+      for (index_t b = 0; b < W.n_blocks; ++b) {
+        const index_t column = W.first_column(b);
+        const float* x = inputs_.data();
+        if (l == 0) {
+          const InputView view{view_.columns + column, W.last_column(b) - column, view_.shift,
+                               view_.scale};
+          gather(kernels_, {X, nullptr}, first, size, next, view, inputs_.data());
+        } else {
+          x = outputs_[l - 1].data() + static_cast<offset_t>(column) * ld;
+        }
+        kernels_.spmm(0, W.n_rows, ld, W.begin(b), W.end(b), W.local.data(), values_[l].data(), x,
+                      bias_[l].data(), b > 0, ld, outputs_[l].data());
+      }
+      if (l + 1 < values_.size())
+        kernels_.activate(activation_, static_cast<offset_t>(W.n_rows) * ld, outputs_[l].data());
+    }
+    return outputs_.back().data();
+  }
+
+ private:
+  const std::vector<Buffer>& values_;
+  const Plan& plan_;
+  Activation activation_;
+  InputView view_;
+  const Kernels& kernels_ = kernels();
+  Buffer inputs_;
+  std::vector<Buffer> outputs_, bias_;
+};
+
+}  // namespace
+
+// One sample, without a tile around it; equal bits. Small networks need no memory but the stack.
+template <class F>
+void Network::for_one(const Inputs& X, F&& f) const {
+  constexpr offset_t small = 4096;
+  offset_t n = static_cast<offset_t>(plan_.inputs.size());
+  for (const LayerPlan& p : plan_.layers) n += 2 * offset_t{p.weights.n_rows};
+  float on_stack[small];
+  const std::unique_ptr<float[]> on_heap(n > small ? new float[n] : nullptr);
+  float* x = on_heap ? on_heap.get() : on_stack;
+  const Kernels& k = kernels();
+  gather_one(X, 0,
+             {plan_.inputs.data(), static_cast<index_t>(plan_.inputs.size()), shift_.data(),
+              scale_.data()},
+             x);
+  float* y = x + plan_.inputs.size();
+  for (std::size_t l = 0; l < layers_.size(); ++l) {
+    const BlockedCsr& W = plan_.layers[l].weights;
+    float* bias = y + W.n_rows;
+    for (index_t r = 0; r < W.n_rows; ++r) bias[r] = layers_[l].bias[plan_.layers[l].rows[r]];
+    for (index_t b = 0; b < W.n_blocks; ++b)
+      k.spmv(0, W.n_rows, W.begin(b), W.end(b), W.local.data(), block_values_[l].data(),
+             x + W.first_column(b), bias, b > 0, y);
+    if (l + 1 < layers_.size()) k.activate(activation_, W.n_rows, y);
+    x = y;
+    y = bias + W.n_rows;
+  }
+  f(offset_t{0}, offset_t{0}, index_t{1}, index_t{1}, x);
+}
+
+template <class F>
+bool Network::for_tiles(const Inputs& X, int threads, const ShouldStop& should_stop, F&& f) const {
+  const InputView view{plan_.inputs.data(), static_cast<index_t>(plan_.inputs.size()),
+                       shift_.data(), scale_.data()};
+  if (X.n == 1) {
+    if (!X.is_uint8 && !all_finite(reinterpret_cast<const float*>(X.row(0)), X.d)) return false;
+    for_one(X, f);
+    return true;
+  }
+  const offset_t n_tiles = (X.n + max_tile - 1) / max_tile;
+  const bool worth = (count_synapses(layers_) + X.row_bytes()) * X.n >= worth_a_team;
+  Team team(worth ? static_cast<int>(std::min<offset_t>(threads, n_tiles)) : 1);
+  StopCheck check(should_stop);
+  Atomic<bool> finite{true};
+  team.run([&](int worker) {
+    TilePass pass(layers_, block_values_, plan_, activation_, view);
+    offset_t next = team.next_ticket();
+    for (offset_t t; (t = next) < n_tiles && !team.stopped();) {
+      next = team.next_ticket();
+      const offset_t first = t * max_tile;
+      const auto size = static_cast<index_t>(std::min<offset_t>(max_tile, X.n - first));
+      if (!X.is_uint8 && !all_finite(reinterpret_cast<const float*>(X.row(first)), size * X.d)) {
+        finite = false;
+        team.stop();
+        return;
+      }
+      f(t, first, size, static_cast<index_t>(padded(size)),
+        pass(X, first, size, std::min(next * max_tile, X.n)));
+      if (worker == 0) check();
+    }
+  });
+  return finite;
+}
+
+bool Network::evaluate(const Inputs& X, const index_t* labels, int threads,
+                       const ShouldStop& should_stop, Evaluation& sum) const {
+  std::vector<Evaluation> tiles(X.n / max_tile + 1);
+  const bool finite = for_tiles(
+      X, threads, should_stop, [&](offset_t t, offset_t first, index_t size, index_t ld, float* Z) {
+        index_t predicted[max_tile];
+        kernels().classify(n_outputs(), ld, Z, predicted);
+        for (index_t s = 0; s < size; ++s) tiles[t].n_correct += predicted[s] == labels[first + s];
+        tiles[t].loss = loss_only(kernels(), loss_, n_outputs(), size, ld, labels + first, Z);
+      });
+  sum = {};
+  for (const Evaluation& tile : tiles) {
+    sum.loss += tile.loss;
+    sum.n_correct += tile.n_correct;
+  }
+  sum.loss /= static_cast<double>(X.n);
+  return finite;
+}
+
+bool Network::probabilities(const Inputs& X, int threads, const ShouldStop& should_stop,
+                            float* out) const {
+  return for_tiles(X, threads, should_stop,
+                   [&](offset_t, offset_t first, index_t size, index_t ld, float* Z) {
+                     const index_t n_out = n_outputs();
+                     output_probabilities(kernels(), loss_, n_out, ld, Z);
+                     for (index_t s = 0; s < size; ++s)
+                       for (index_t r = 0; r < n_out; ++r)
+                         out[(first + s) * n_out + r] = Z[static_cast<offset_t>(r) * ld + s];
+                   });
+}
+
+bool Network::classify(const Inputs& X, int threads, const ShouldStop& should_stop,
+                       index_t* out) const {
+  return for_tiles(X, threads, should_stop,
+                   [&](offset_t, offset_t first, index_t size, index_t ld, const float* Z) {
+                     index_t predicted[max_tile];
+                     kernels().classify(n_outputs(), ld, Z, predicted);
+                     std::copy(predicted, predicted + size, out + first);
+                   });
+}
+
+}  // namespace synaprune

@@ -1,0 +1,116 @@
+"""`SparseLinear`: one sparse matrix on its own, for code that brings its own training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synaprune import _core
+from synaprune.network import Weights
+from synaprune.training import check_threads
+
+
+@dataclass(frozen=True)
+class LinearGradients:
+    """Gradients of a loss by what went into a `SparseLinear`.
+
+    Attributes
+    ----------
+    values : ndarray of float32, shape (n_synapses,)
+        By the weights, in CSR order.
+    bias : ndarray of float32, shape (n_out,)
+    X : ndarray of float32, shape (n_in, n)
+    """
+
+    values: NDArray[np.float32]
+    bias: NDArray[np.float32]
+    X: NDArray[np.float32]
+
+
+class SparseLinear:
+    """Y = W X + b with W sparse, and its gradients, at the speed of the training kernels.
+
+    Samples stand side by side in the columns of X, as in ``scipy.sparse``'s ``W @ X``. Calls may
+    come from several threads and then take turns; scratch memory is kept between them.
+
+    Parameters
+    ----------
+    weights : Weights
+        The matrix and its bias; copied. ``initial`` is not used.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the weights are not canonical CSR of the right dtypes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from synaprune import SparseLinear, Weights
+    >>> w = np.array([2.0, 3.0], np.float32)
+    >>> layer = SparseLinear(Weights(3, np.array([0, 1, 2]), np.array([2, 0]), w, w, np.zeros(2)))
+    >>> layer.forward(np.array([[1.0], [10.0], [100.0]], np.float32)).tolist()
+    [[200.0], [3.0]]
+    """
+
+    def __init__(self, weights: Weights) -> None:
+        n_in, indptr, indices, values, _, bias = weights.to_core()
+        self._core = _core.Linear(n_in, indptr, indices, values, bias)
+        self.shape = weights.shape
+        self.n_synapses = len(values)
+
+    def __repr__(self) -> str:
+        n_out, n_in = self.shape
+        return f"{type(self).__name__}({n_in} to {n_out}, {self.n_synapses} synapses)"
+
+    def forward(
+        self, X: Any, *, threads: int | None = None, out: NDArray[np.float32] | None = None
+    ) -> NDArray[np.float32]:
+        """Return W X + b.
+
+        Parameters
+        ----------
+        X : ndarray of float32, shape (n_in, n)
+            C-ordered; nothing is converted.
+        threads : int, optional
+            As OpenMP offers if left out. Results never depend on it.
+        out : ndarray of float32, shape (n_out, n), optional
+            Where to write the result; must not share memory with X.
+
+        Returns
+        -------
+        ndarray of float32, shape (n_out, n)
+
+        Raises
+        ------
+        TypeError, ValueError
+            If dtype, shape or layout of an array is another.
+        """
+        return self._core.forward(X, check_threads(threads), out)
+
+    def backward(self, X: Any, D: Any, *, threads: int | None = None) -> LinearGradients:
+        """Return the gradients of a loss whose gradient by Y = W X + b is D.
+
+        They are D Xᵀ at the synapses, the row sums of D, and Wᵀ D.
+
+        Parameters
+        ----------
+        X : ndarray of float32, shape (n_in, n)
+            What `forward` was given; C-ordered.
+        D : ndarray of float32, shape (n_out, n)
+            C-ordered.
+        threads : int, optional
+
+        Returns
+        -------
+        LinearGradients
+
+        Raises
+        ------
+        TypeError, ValueError
+            If dtype, shape or layout of an array is another.
+        """
+        return LinearGradients(*self._core.backward(X, D, check_threads(threads)))
