@@ -102,7 +102,7 @@ py::array gather_all(const std::string& isa, const py::array& X, const py::array
   std::vector<float> tile(static_cast<offset_t>(n_columns) * max_tile);
   for (offset_t t = 0; t < tiles.count(); ++t) {
     gather(kernels_for(isa), {inputs, rows.data()}, t * max_tile, tiles.size(t), inputs.n, view,
-           tile.data());
+           false, tile.data());
     for (index_t i = 0; i < n_columns; ++i)
       std::copy_n(tile.data() + static_cast<offset_t>(i) * tiles.width(t), tiles.size(t),
                   out.mutable_data(i, t * max_tile));

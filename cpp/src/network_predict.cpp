@@ -13,13 +13,13 @@ namespace {
 
 constexpr offset_t worth_a_team = 1 << 20;  // synapse-samples and bytes read: some 100 us
 
-// The buffers of one tile on its way up; the inputs of one block of columns at a time.
+// The buffers of one tile on its way up.
 class TilePass {
  public:
   TilePass(const std::vector<Layer>& layers, const std::vector<Buffer>& values, const Plan& plan,
            Activation activation, const InputView& view)
       : values_(values), plan_(plan), activation_(activation), view_(view) {
-    inputs_.resize(static_cast<offset_t>(plan.layers.front().weights.width) * max_tile);
+    inputs_.resize(static_cast<offset_t>(view.n_columns) * max_tile);
     for (std::size_t l = 0; l < layers.size(); ++l) {
       const LayerPlan& p = plan.layers[l];
       outputs_.emplace_back(static_cast<offset_t>(p.weights.n_rows) * max_tile);
@@ -28,32 +28,39 @@ class TilePass {
     }
   }
 
-  // The outputs' inputs [n_outputs, padded(size)] of samples first .. first + size.
-  // Those from `next` on are asked for already.
+  // The outputs' inputs [n_outputs, padded(size)] of samples first .. first + size, or null if a
+  // number of theirs is not finite. Those from `next` on are asked for already.
   float* operator()(const Inputs& X, offset_t first, index_t size, offset_t next) {
     const auto ld = static_cast<index_t>(padded(size));
+    const float* x = inputs_.data();
     for (std::size_t l = 0; l < values_.size(); ++l) {
       const BlockedCsr& W = plan_.layers[l].weights;
+      float* y = outputs_[l].data();
       for (index_t b = 0; b < W.n_blocks; ++b) {
-        const index_t column = W.first_column(b);
-        const float* x = inputs_.data();
-        if (l == 0) {
-          const InputView view{view_.columns + column, W.last_column(b) - column, view_.shift,
-                               view_.scale};
-          gather(kernels_, {X, nullptr}, first, size, next, view, inputs_.data());
-        } else {
-          x = outputs_[l - 1].data() + static_cast<offset_t>(column) * ld;
-        }
-        kernels_.spmm(0, W.n_rows, ld, W.begin(b), W.end(b), W.local.data(), values_[l].data(), x,
-                      bias_[l].data(), b > 0, ld, outputs_[l].data());
+        const index_t column = W.first_column(b), n_columns = W.last_column(b) - column;
+        float* block = inputs_.data() + offset_t{column} * ld;
+        // Bytes are few: a block is gathered while it is near. Floats are read from end to end.
+        if (l == 0 && X.is_uint8)
+          gather(kernels_, {X, nullptr}, first, size, next, columns(column, n_columns), false,
+                 block);
+        else if (l == 0 && b == 0 &&
+                 !gather(kernels_, {X, nullptr}, first, size, next, columns(0, W.n_columns), true,
+                         inputs_.data()))
+          return nullptr;
+        kernels_.spmm(0, W.n_rows, ld, W.begin(b), W.end(b), W.local.data(), values_[l].data(),
+                      x + offset_t{column} * ld, bias_[l].data(), b > 0, ld, y);
       }
-      if (l + 1 < values_.size())
-        kernels_.activate(activation_, static_cast<offset_t>(W.n_rows) * ld, outputs_[l].data());
+      if (l + 1 < values_.size()) kernels_.activate(activation_, offset_t{W.n_rows} * ld, y);
+      x = y;
     }
     return outputs_.back().data();
   }
 
  private:
+  InputView columns(index_t first, index_t n) const {
+    return {view_.columns + first, n, view_.shift, view_.scale};
+  }
+
   const std::vector<Buffer>& values_;
   const Plan& plan_;
   Activation activation_;
@@ -115,13 +122,13 @@ bool Network::for_tiles(const Inputs& X, int threads, const ShouldStop& should_s
       next = team.next_ticket();
       const offset_t first = t * max_tile;
       const auto size = static_cast<index_t>(std::min<offset_t>(max_tile, X.n - first));
-      if (!X.is_uint8 && !all_finite(reinterpret_cast<const float*>(X.row(first)), size * X.d)) {
+      float* Z = pass(X, first, size, std::min(next * max_tile, X.n));
+      if (!Z) {
         finite = false;
         team.stop();
         return;
       }
-      f(t, first, size, static_cast<index_t>(padded(size)),
-        pass(X, first, size, std::min(next * max_tile, X.n)));
+      f(t, first, size, static_cast<index_t>(padded(size)), Z);
       if (worker == 0) check();
     }
   });

@@ -186,7 +186,7 @@ void Trainer::gather_columns(offset_t i, Rows blocks) {
   const InputView view{t_.plan.inputs.data() + first, last - first, t_.shift, t_.scale};
   for (offset_t t = 0; t < batch.count(); ++t) {
     const offset_t sample = i * t_.batch_size + t * batch.step;
-    gather(kernels_, t_.samples, sample, batch.size(t), sample + t_.batch_size, view,
+    gather(kernels_, t_.samples, sample, batch.size(t), sample + t_.batch_size, view, false,
            inputs_.data() + batch.at(t, W.n_columns) + offset_t{first} * batch.width(t));
   }
 }

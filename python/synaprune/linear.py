@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from synaprune import _core
 from synaprune.network import Weights
-from synaprune.training import check_threads
+from synaprune.training import Threads, check_threads
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class SparseLinear:
         return f"{type(self).__name__}({n_in} to {n_out}, {self.n_synapses} synapses)"
 
     def forward(
-        self, X: Any, *, threads: int | None = None, out: NDArray[np.float32] | None = None
+        self, X: Any, *, threads: Threads = None, out: NDArray[np.float32] | None = None
     ) -> NDArray[np.float32]:
         """Return W X + b.
 
@@ -91,7 +91,7 @@ class SparseLinear:
         """
         return self._core.forward(X, check_threads(threads), out)
 
-    def backward(self, X: Any, D: Any, *, threads: int | None = None) -> LinearGradients:
+    def backward(self, X: Any, D: Any, *, threads: Threads = None) -> LinearGradients:
         """Return the gradients of a loss whose gradient by Y = W X + b is D.
 
         They are D Xᵀ at the synapses, the row sums of D, and Wᵀ D.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import numbers
 import operator
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import SupportsIndex, TypeAlias
+from typing import Literal, SupportsIndex, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +18,8 @@ from synaprune import _core
 from synaprune.arrays import Inputs
 
 Schedule: TypeAlias = Callable[[float], float]
+Threads: TypeAlias = int | Literal["auto"] | None
+logger = logging.getLogger("synaprune")
 
 
 def check_int(name: str, value: object, low: int, high: int = 2**31 - 64) -> int:
@@ -48,9 +52,51 @@ def check_callable(name: str, value: object) -> None:
         raise TypeError(f"{name} must be a callable, got {value!r}")
 
 
-def check_threads(threads: int | None) -> int:
-    """Return the number of threads to use; None means what OpenMP offers (OMP_NUM_THREADS)."""
-    return _core.default_threads() if threads is None else check_int("threads", threads, 1, 1024)
+def check_threads(threads: Threads) -> int:
+    """Return the most threads that a call may use; None and "auto" mean what OpenMP offers."""
+    if threads is None or threads == "auto":
+        return _core.default_threads()
+    return check_int("threads", threads, 1, 1024)
+
+
+class ThreadChoice:
+    """How many threads each epoch gets: a fixed number, or ("auto") the faster of one and all.
+
+    Which one is faster is measured on the first epochs, two of each, and again after every
+    hundred, since pruned networks are smaller. Results do not depend on it.
+
+    Parameters
+    ----------
+    threads : int, "auto" or None
+        As in `SparseMLP.fit`.
+    """
+
+    def __init__(self, threads: Threads) -> None:
+        self.most = check_threads(threads)
+        self._measures = threads == "auto" and self.most > 1
+        self._times: list[tuple[float, int]] = []
+        self._chosen = self.most
+
+    def next(self) -> int:
+        """Return the number for the epoch that comes next."""
+        if self._measures and len(self._times) < 4:
+            return (self.most, 1)[len(self._times) % 2]
+        return self._chosen
+
+    def took(self, seconds: float) -> None:
+        """Note how long that epoch took."""
+        if not self._measures:
+            return
+        self._times.append((seconds, self.next()))
+        if len(self._times) == 4:
+            self._chosen = min(self._times)[1]
+            best = {n: min(t for t, m in self._times if m == n) for n in (self.most, 1)}
+            logger.info(
+                "threads='auto' chose %d: an epoch takes %.3g s on %d threads, %.3g s on one",
+                self._chosen, best[self.most], self.most, best[1],
+            )  # fmt: skip
+        elif len(self._times) == 100:
+            self._times.clear()
 
 
 @dataclass(frozen=True)
@@ -249,6 +295,8 @@ class Progress:
         Validation accuracy, a fraction, if there is a validation split.
     n_synapses : int
         Living synapses.
+    threads : int
+        Threads that the next epoch may use; what ``threads="auto"`` chose, once it has.
     """
 
     stage: str
@@ -257,6 +305,7 @@ class Progress:
     loss: float
     accuracy: float | None
     n_synapses: int
+    threads: int = 1
 
 
 Callback: TypeAlias = Callable[[Progress], object]
@@ -270,7 +319,7 @@ def run_epochs(
     epochs: int,
     batch_size: int,
     optimizer: Optimizer,
-    threads: int,
+    threads: ThreadChoice,
     schedule: Schedule | None = None,
 ) -> Iterator[tuple[int, float]]:
     """Train epoch by epoch; yields (epoch counted from 1, mean loss) after each.
@@ -283,7 +332,9 @@ def run_epochs(
     for epoch in range(1, epochs + 1):
         factor = 1.0 if schedule is None else schedule((epoch - 1) / epochs)
         lr = optimizer.lr * check_float("the schedule's factor", factor, 0.0)
-        loss = core.train_epoch(X, y, batch_size, optimizer.to_core(lr), threads)
+        begin = time.perf_counter()
+        loss = core.train_epoch(X, y, batch_size, optimizer.to_core(lr), threads.next())
+        threads.took(time.perf_counter() - begin)
         if not math.isfinite(loss):
             raise TrainingDiverged(epoch, lr)
         yield epoch, loss

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import synaprune as sn
+from synaprune.arrays import as_inputs
 
 EPS = float(np.finfo(np.float32).eps)
 
@@ -177,3 +178,38 @@ def test_predicting_while_another_thread_fits(data, bits):
     assert faults == []
     assert min(counts) > 0
     assert bits(net) == bits(expected)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.uint8])
+@pytest.mark.parametrize("activation", ["relu", "sigmoid", "tanh"])
+@pytest.mark.parametrize("hidden", [(20,), (), (30, 20), (3000,)])
+def test_a_sample_alone_has_the_bits_that_it_has_among_others(dtype, activation, hidden):
+    rng = np.random.default_rng(0)
+    X, y = rng.integers(0, 256, (70, 300)).astype(dtype), np.arange(70) % 3
+    net = sn.SparseMLP((300, *hidden, 3), activation=activation, init_scale=1.0)
+    net.fit(X, y, epochs=1, optimizer=sn.SGD(lr=1e-4))
+    together, labels = net.predict_proba(X), net.predict(X)
+    for i in (0, 33, 64, 69):
+        assert net.predict_proba(X[i : i + 1]).tobytes() == together[i].tobytes()
+        assert net.predict(X[i : i + 1]) == labels[i]
+
+
+@pytest.mark.parametrize("n", [1, 200])
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_numbers_that_are_not_finite_are_named_wherever_they_are(trained, data, n, bad):
+    net = trained()
+    X = np.repeat(data[0][:1], n, axis=0)
+    X[n - 1, 3] = bad
+    for call in (net.predict, net.predict_proba, lambda X: net.score(X, np.zeros(n, int))):
+        with pytest.raises(ValueError, match=f"finite in float32, got {bad} in row {n - 1}, colu"):
+            call(X)
+
+
+def test_memory_maps_are_read_where_they_lie(tmp_path):
+    rng = np.random.default_rng(0)
+    X, y = rng.integers(0, 256, (500, 40), dtype=np.uint8), np.arange(500) % 2
+    X.tofile(tmp_path / "X.bin")
+    mapped = np.memmap(tmp_path / "X.bin", np.uint8, "r", shape=X.shape)
+    nets = [sn.SparseMLP((40, 5, 1)).fit(samples, y, epochs=2) for samples in (X, mapped)]
+    assert (nets[0].predict_proba(X) == nets[1].predict_proba(mapped)).all()
+    assert np.shares_memory(as_inputs(mapped), mapped)

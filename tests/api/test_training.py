@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import synaprune as sn
 from synaprune.training import (
+    ThreadChoice,
     check_float,
     check_int,
     check_optimizer,
@@ -258,7 +259,7 @@ def test_run_epochs_yields_the_mean_loss_of_each_epoch(data):
     told = []
     net.copy().fit(*data, epochs=3, callback=lambda p: told.append((p.epoch, p.loss)) or None)
     got = run_epochs(
-        net.core, X, codes, epochs=3, batch_size=64, optimizer=sn.SGD(), threads=1
+        net.core, X, codes, epochs=3, batch_size=64, optimizer=sn.SGD(), threads=ThreadChoice(1)
     )  # fmt: skip
     assert list(got) == told
     assert [epoch for epoch, _ in told] == [1, 2, 3]
@@ -278,3 +279,72 @@ def test_factor_of_a_schedule_is_checked(factor, error, data):
     net = sn.SparseMLP((4, 6, 1))
     with pytest.raises(error, match="the schedule's factor must be"):
         net.fit(*data, epochs=2, schedule=lambda done: factor)
+
+
+# --- threads="auto" -----------------------------------------------------------------------------
+
+
+def offer(monkeypatch, threads):
+    monkeypatch.setattr("synaprune._core.default_threads", lambda: threads)
+
+
+@pytest.mark.parametrize(("all_threads", "one_thread", "chosen"), [(0.1, 0.2, 4), (0.2, 0.1, 1)])
+def test_auto_chooses_what_was_faster_and_says_so(
+    monkeypatch, caplog, all_threads, one_thread, chosen
+):
+    offer(monkeypatch, 4)
+    choice = ThreadChoice("auto")
+    assert choice.most == 4
+    tried = []
+    with caplog.at_level("INFO", logger="synaprune"):
+        for _ in range(4):
+            tried.append(choice.next())
+            choice.took(all_threads if tried[-1] == 4 else one_thread)
+    assert tried == [4, 1, 4, 1]
+    assert [choice.next() for _ in range(3)] == [chosen] * 3
+    [message] = caplog.messages
+    assert message == (
+        f"threads='auto' chose {chosen}: an epoch takes {all_threads} s on 4 threads, "
+        f"{one_thread} s on one"
+    )
+
+
+def test_auto_measures_again_after_a_hundred_epochs(monkeypatch):
+    offer(monkeypatch, 2)
+    choice = ThreadChoice("auto")
+    seconds = {2: 0.1, 1: 0.2}
+    for _ in range(100):
+        choice.took(seconds[choice.next()])
+    seconds[2] = 0.3  # the network has become small
+    for _ in range(4):
+        choice.took(seconds[choice.next()])
+    assert choice.next() == 1
+
+
+def test_auto_with_one_thread_has_nothing_to_choose(monkeypatch, caplog):
+    offer(monkeypatch, 1)
+    choice = ThreadChoice("auto")
+    for _ in range(6):
+        assert choice.next() == 1
+        choice.took(0.1)
+    assert caplog.messages == []
+
+
+@pytest.mark.parametrize("threads", ["many", 1.5, True])
+def test_threads_are_a_number_or_auto(data, threads):
+    with pytest.raises(TypeError, match="threads must be an int"):
+        sn.SparseMLP((4, 6, 1)).fit(*data, threads=threads)
+
+
+def test_auto_trains_as_a_number_does_and_tells_the_callback(data, bits):
+    told = []
+    nets = [sn.SparseMLP((4, 6, 1), init_scale=1.0) for _ in range(2)]
+    nets[0].fit(*data, epochs=6, threads=1)
+    nets[1].fit(*data, epochs=6, threads="auto", callback=lambda p: told.append(p.threads) or None)
+    assert bits(nets[0]) == bits(nets[1])
+    assert len(told) == 6
+    assert set(told) <= {1, sn.build_info()["threads"]}
+    validation = {"validation": data, "n_synapses": 12, "epochs": 6}
+    paths = [sn.prune(nets[0], *data, threads=t, **validation) for t in (1, "auto")]
+    assert bits(paths[0].smallest) == bits(paths[1].smallest)
+    assert (nets[1].predict(data[0], threads="auto") == nets[0].predict(data[0])).all()

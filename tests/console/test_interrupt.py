@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import synaprune as sn
@@ -90,6 +91,22 @@ def test_many_runs():
     status, out, err = interrupt(["prune", "xor", "--runs", "10000"])
     assert (status, out) == (130, "")
     assert re.fullmatch(r"synaprune: .*interrupted.*\n", err)
+
+
+def test_many_runs_side_by_side_leave_no_process_behind():
+    args = ["prune", "xor", "--runs", "10000", "--jobs", "2"]
+    with started(args, subprocess.PIPE) as process:
+        time.sleep(4.0)
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        pids = children.read_text().split() if children.exists() else []
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=20)
+    assert (process.returncode, out) == (130, b"")
+    assert re.fullmatch(rb"synaprune: .*interrupted.*\n", err)
+    end = time.monotonic() + 10
+    while any(Path(f"/proc/{pid}").exists() for pid in pids) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
 
 
 def test_training_of_the_full_network(tmp_path):

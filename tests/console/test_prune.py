@@ -96,6 +96,32 @@ def test_several_runs_are_counted_by_structure(tmp_path):
     assert re.search(r"^accuracy, test: \d+\.\d\d% ± \d+\.\d\d%$", out, re.MULTILINE)
 
 
+def test_runs_side_by_side_are_the_same_runs(tmp_path):
+    args = ("prune", flowers(tmp_path), "--target", "kind", *QUICK, "--runs", 3, "--seed", 5)
+    records = []
+    for jobs in (1, 2):
+        succeed(*args, "--jobs", jobs, "--json", tmp_path / "runs.json")
+        record = read_json(tmp_path / "runs.json")
+        for timed in (record, *record["runs"]):
+            timed.pop("seconds")
+        records.append(record)
+    assert records[0] == records[1]
+    assert [r["seed"] for r in records[0]["runs"]] == [5, 6, 7]
+
+
+def test_a_run_that_fails_side_by_side_ends_them_all_with_one_line(tmp_path):
+    args = ("prune", flowers(tmp_path), "--target", "kind", "--synapses", 10**6)
+    done = run(*args, "--runs", 3, "--jobs", 2)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.fullmatch(r"synaprune: .*n_synapses must be from .*\n", done.stderr)
+
+
+def test_threads_auto(tmp_path):
+    assert "synapses" in succeed("prune", "xor", "--threads", "auto")
+    done = run("prune", "xor", "--threads", "many")
+    assert (done.returncode, done.stdout) == (2, "")
+
+
 def test_quiet_prints_nothing(tmp_path):
     json = tmp_path / "run.json"
     assert succeed("prune", "xor", "--quiet", "--json", json) == ""
@@ -119,6 +145,7 @@ def test_every_flag_of_the_help_is_tested():
         "--target",
         "--data-dir",
         "--runs",
+        "--jobs",
         "--seed",
         "--threads",
         "--out",

@@ -39,6 +39,35 @@ print("loss", net.evaluate(X, y, threads)[0])
     assert result.stdout.startswith("loss ")
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_a_forked_child_works_on():
+    """This used to hang: the child waited for threads that only its parent has."""
+    code = """
+import os
+import numpy as np
+from synaprune import _core
+net = _core.Network([300, 200, 10], "relu", "softmax", 1.0, 0)
+X, y = np.ones((4096, 300), np.float32), np.zeros(4096, np.int32)
+expected = net.copy()
+net.train_epoch(X, y, 256, _core.Optimizer("sgd", 0.1), 2)
+child = os.fork()
+if child == 0:
+    expected.train_epoch(X, y, 256, _core.Optimizer("sgd", 0.1), 2)
+    same = expected.layers()[0][3].tobytes() == net.layers()[0][3].tobytes()
+    os._exit(0 if same and expected.evaluate(X, y, 2) == net.evaluate(X, y, 2) else 1)
+assert os.waitpid(child, 0)[1] == 0
+print("done")
+"""
+    result = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert result.stdout == "done\n", result.stderr
+
+
 # --- interrupts and concurrency -----------------------------------------------------------------
 
 LONG_CALLS = {  # each takes a minute or so where nobody interrupts

@@ -35,10 +35,11 @@ struct Samples {
 };
 
 // One tile, feature-major; see kernels/gather.inl. Asks for the samples from `ahead` on, too.
+// With check, returns whether all numbers of the samples are finite.
 //   in  size   of the tile, at most max_tile
 //   out tile[view.n_columns, padded(size)]   behind the last sample the first one is repeated
-void gather(const Kernels& kernels, const Samples& samples, offset_t first, index_t size,
-            offset_t ahead, const InputView& view, float* tile);
+bool gather(const Kernels& kernels, const Samples& samples, offset_t first, index_t size,
+            offset_t ahead, const InputView& view, bool check, float* tile);
 
 // Asks for memory, so that it is near when it is read.
 void come_near(const char* begin, const char* end);

@@ -31,13 +31,15 @@ using GradWeightsFn = void (*)(index_t row0, index_t row1, index_t ld, const off
 using RowSumsFn = void (*)(index_t n_rows, index_t ld, const float* D, bool accumulate,
                            float* sums);
 // Samples into a tile; see kernels/gather.inl.
-using GatherFn = void (*)(bool bytes, const char* const* rows, const char* const* ahead,
+using GatherFn = bool (*)(bool bytes, const char* const* rows, const char* const* ahead,
                           offset_t row_bytes, const index_t* columns, index_t n_columns,
-                          const float* shift, const float* scale, index_t ld, float* tile);
+                          const float* shift, const float* scale, index_t ld, bool check,
+                          float* tile);
 
 // Element by element; see kernels/pointwise.inl.
 using AddBlocksFn = void (*)(index_t n_rows, index_t n_columns, index_t ld, index_t n_blocks,
                              offset_t apart, const float* bias, const float* P, float* Y);
+using AllFiniteFn = bool (*)(const float* data, offset_t n);
 using ActivateFn = void (*)(Activation activation, offset_t n, float* y);
 using ActivateBackwardFn = void (*)(Activation activation, offset_t n, const float* y, float* d);
 using SoftmaxFn = void (*)(index_t n_out, index_t ld, float* Z, float* largest, float* sum);
@@ -51,6 +53,7 @@ struct Kernels {
   RowSumsFn row_sums;
   GatherFn gather;
   AddBlocksFn add_blocks;
+  AllFiniteFn all_finite;
   ActivateFn activate;
   ActivateBackwardFn activate_backward;
   SoftmaxFn softmax;

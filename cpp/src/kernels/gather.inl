@@ -3,14 +3,17 @@
 //   in  ahead[ld]  samples that will be wanted soon: asked for, so that they come near; or null
 //   in  columns[n_columns]   ascending;  shift, scale   one per column of X
 //   out tile[n_columns, ld]  overwritten; caller allocates; ld a multiple of `lanes`
+// With check, reads all columns of float32 samples and returns whether all are finite; else true.
 // Allocates nothing, throws nothing. `width` samples by `width` words of four bytes are transposed
-// in registers; pieces of a row without a wanted column are skipped. Requests for memory go out
-// between the transpositions, since more than a few at a time would stall.
+// in registers; pieces of a row without a wanted column are skipped. A few samples at a time are
+// read from end to end, which is what memory is fast at; requests for those ahead go out between
+// the transpositions, since many at once would stall.
 
 // Stores the wanted columns of one piece, `per_word` to a word; bit c of `wanted` is column c.
+// Returns the next column's place.
 template <bool bytes, bool shifted>
-static inline void store_columns(const vec* words, std::uint64_t wanted, const float* shift,
-                                 const float* scale, index_t ld, float* to) {
+static inline float* store_columns(const vec* words, std::uint64_t wanted, const float* shift,
+                                   const float* scale, index_t ld, float* to) {
   constexpr int per_word = bytes ? 4 : 1;
   for (int w = 0; w < width; ++w, wanted >>= per_word)
     for (int k = 0; k < per_word; ++k) {
@@ -21,48 +24,71 @@ static inline void store_columns(const vec* words, std::uint64_t wanted, const f
       store(to, multiply(x, broadcast(scale[c])));
       to += ld;
     }
+  return to;
 }
 
 template <bool bytes, bool shifted>
-static inline void gather_as(const char* const* rows, const char* const* ahead, offset_t row_bytes,
+static inline bool gather_as(const char* const* rows, const char* const* ahead, offset_t row_bytes,
                              const index_t* columns, index_t n_columns, const float* shift,
-                             const float* scale, index_t ld, float* tile) {
-  constexpr unsigned per_piece = (bytes ? 4 : 1) * width;  // columns that one transposition brings
+                             const float* scale, index_t ld, bool check, float* tile) {
+  constexpr offset_t per_piece = (bytes ? 4 : 1) * width;  // columns that one transposition brings
   constexpr offset_t piece_bytes = width * sizeof(float);
-  for (index_t i = 0; i < n_columns;) {
-    const unsigned piece = static_cast<unsigned>(columns[i]) / per_piece;
-    const unsigned first = piece * per_piece;
-    const offset_t at = piece * piece_bytes;
-    float* to = tile + static_cast<offset_t>(i) * ld;
-    std::uint64_t wanted = 0;
-    for (; i < n_columns && static_cast<unsigned>(columns[i]) - first < per_piece; ++i)
-      wanted |= std::uint64_t{1} << (static_cast<unsigned>(columns[i]) - first);
-    for (index_t s = 0; s < ld; s += width) {
-      vec words[width];
-      if (at + piece_bytes <= row_bytes) {
-        for (int j = 0; j < width; ++j)
-          words[j] = load(reinterpret_cast<const float*>(rows[s + j] + at));
-      } else {  // the row ends here: what lies behind it may not be read
-        alignas(64) char rest[piece_bytes] = {};
-        for (int j = 0; j < width; ++j) {
-          std::memcpy(rest, rows[s + j] + at, static_cast<std::size_t>(row_bytes - at));
-          words[j] = load(reinterpret_cast<const float*>(rest));
-        }
-      }
-      if (ahead)
-        for (int j = 0; j < width; ++j) come_near(ahead[s + j] + at);
-      transpose(words);
-      store_columns<bytes, shifted>(words, wanted, shift + first, scale + first, ld, to + s);
+  constexpr offset_t most = 64;  // pieces of a row at a time
+  const offset_t n_pieces = (row_bytes + piece_bytes - 1) / piece_bytes;
+  vec finite = broadcast(0.0f);  // stays 0 while all is
+  for (offset_t piece0 = 0; piece0 < n_pieces && (check || n_columns > 0); piece0 += most) {
+    const offset_t piece1 = n_pieces - piece0 < most ? n_pieces : piece0 + most;
+    std::uint64_t wanted[most];  // bit c: column c of the piece
+    index_t n = 0;
+    for (offset_t p = piece0; p < piece1; ++p) {
+      wanted[p - piece0] = 0;
+      for (; n < n_columns && columns[n] < (p + 1) * per_piece; ++n)
+        wanted[p - piece0] |= std::uint64_t{1} << (columns[n] - p * per_piece);
     }
+    for (index_t s = 0; s < ld; s += width) {
+      float* to = tile + s;
+      for (offset_t p = piece0; p < piece1; ++p) {
+        const std::uint64_t mask = wanted[p - piece0];
+        if (mask == 0 && !check) continue;
+        const offset_t at = p * piece_bytes;
+        vec words[width];
+        if (at + piece_bytes <= row_bytes) {
+          for (int j = 0; j < width; ++j)
+            words[j] = load(reinterpret_cast<const float*>(rows[s + j] + at));
+        } else {  // the row ends here: what lies behind it may not be read
+          alignas(64) char rest[piece_bytes] = {};
+          for (int j = 0; j < width; ++j) {
+            std::memcpy(rest, rows[s + j] + at, static_cast<std::size_t>(row_bytes - at));
+            words[j] = load(reinterpret_cast<const float*>(rest));
+          }
+        }
+        if (ahead)
+          for (int j = 0; j < width; ++j) come_near(ahead[s + j] + at);
+        if (check)
+          for (int j = 0; j < width; ++j) finite = add(finite, subtract(words[j], words[j]));
+        if (mask == 0) continue;
+        transpose(words);
+        to = store_columns<bytes, shifted>(words, mask, shift + p * per_piece,
+                                           scale + p * per_piece, ld, to);
+      }
+    }
+    columns += n;
+    n_columns -= n;
+    tile += static_cast<offset_t>(n) * ld;
   }
+  float lane[width];
+  store(lane, finite);
+  bool all = true;
+  for (int j = 0; j < width; ++j) all &= lane[j] == 0.0f;
+  return all;
 }
 
-static void gather(bool bytes, const char* const* rows, const char* const* ahead,
+static bool gather(bool bytes, const char* const* rows, const char* const* ahead,
                    offset_t row_bytes, const index_t* columns, index_t n_columns,
-                   const float* shift, const float* scale, index_t ld, float* tile) {
+                   const float* shift, const float* scale, index_t ld, bool check, float* tile) {
   bool shifted = false;  // x - 0 is x
   for (index_t i = 0; i < n_columns; ++i) shifted |= shift[columns[i]] != 0.0f;
   const auto as = bytes ? (shifted ? gather_as<true, true> : gather_as<true, false>)
                         : (shifted ? gather_as<false, true> : gather_as<false, false>);
-  as(rows, ahead, row_bytes, columns, n_columns, shift, scale, ld, tile);
+  return as(rows, ahead, row_bytes, columns, n_columns, shift, scale, ld, check && !bytes, tile);
 }

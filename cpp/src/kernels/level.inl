@@ -12,6 +12,5 @@
 #include "pointwise.inl"
 
 extern const Kernels table;
-const Kernels table{SYNAPRUNE_LEVEL,   spmm,    spmv,       grad_weights,
-                    row_sums,          gather,  add_blocks, activate,
-                    activate_backward, softmax, classify};
+const Kernels table{SYNAPRUNE_LEVEL, spmm,       spmv,     grad_weights,      row_sums, gather,
+                    add_blocks,      all_finite, activate, activate_backward, softmax,  classify};

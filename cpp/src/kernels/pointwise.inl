@@ -14,6 +14,23 @@ static void add_blocks(index_t n_rows, index_t n_columns, index_t ld, index_t n_
     }
 }
 
+// Whether none of n floats is a NaN or an infinity: x - x is 0 for finite x and NaN otherwise, and
+// a NaN survives the sum.
+static bool all_finite(const float* data, offset_t n) {
+  constexpr offset_t block = 1024;
+  for (offset_t i = 0; i < n; i += block) {
+    const offset_t end = n - i < block ? n : i + block;
+    float sum[4 * lanes] = {};
+    offset_t k = i;
+    for (; k + 4 * lanes <= end; k += 4 * lanes)
+      for (int j = 0; j < 4 * lanes; ++j) sum[j] += data[k + j] - data[k + j];
+    for (; k < end; ++k) sum[0] += data[k] - data[k];
+    for (const float s : sum)
+      if (!(s == 0.0f)) return false;
+  }
+  return true;
+}
+
 // In place over n floats: y = f(y).
 static void activate(Activation activation, offset_t n, float* y) {
   if (activation == Activation::relu)

@@ -53,6 +53,8 @@ class ProgressBar:
     def next_run(self) -> None:
         """Say that one more run begins."""
         self._run += 1
+        if self._runs > 1 and not self._bar.disable:
+            self._bar.update(self._task, description=f"run {self._run}/{self._runs} training")
 
     def __call__(self, progress: training.Progress) -> None:
         """Draw the state, at most 20 times a second."""
@@ -67,7 +69,8 @@ class ProgressBar:
             description=run + _STAGES.get(progress.stage, "pruning"),
             total=progress.epochs,
             completed=progress.epoch,
-            figures=f"epoch {progress.epoch} · {accuracy}· {progress.n_synapses} synapses",
+            figures=f"epoch {progress.epoch} · {accuracy}· {progress.n_synapses} synapses"
+            f" · {progress.threads} thread{'s' * (progress.threads > 1)}",
         )
 
 

@@ -16,7 +16,14 @@ from synaprune.datasets import Dataset
 from synaprune.network import SparseMLP
 from synaprune.path import PruningPath
 from synaprune.pruning import check_target, prune
-from synaprune.training import SGD, Adam, Callback, Progress, constant_then_cosine
+from synaprune.training import (
+    SGD,
+    Adam,
+    Callback,
+    Progress,
+    Threads,
+    constant_then_cosine,
+)
 
 
 @dataclass(frozen=True)
@@ -92,7 +99,7 @@ def run_job(
     options: Options,
     *,
     seed: int,
-    threads: int | None = None,
+    threads: Threads = None,
     callback: Callback | None = None,
 ) -> Result:
     """Train the full network, then prune: a fresh copy along a schedule, or itself by a ladder.

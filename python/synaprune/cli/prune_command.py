@@ -13,10 +13,12 @@ from typing import Any
 from synaprune import __version__, datasets
 from synaprune.cli.job import Options, Result, run_job
 from synaprune.cli.presets import Preset, preset_for
+from synaprune.cli.runs import run_side_by_side
 from synaprune.criteria import CRITERIA
 from synaprune.io import write_atomically
 from synaprune.network import ACTIVATIONS, LOSSES
 from synaprune.pruning import STRATEGIES, PruningInterrupted
+from synaprune.training import Threads, check_threads
 
 # flags that override the preset's field of the same name
 _OVERRIDES = tuple(
@@ -35,6 +37,10 @@ def _sizes(text: str) -> tuple[int, ...]:
         return tuple(_positive(part) for part in text.split(","))
     except argparse.ArgumentTypeError:
         raise argparse.ArgumentTypeError(f"must be ints, each at least 1, got {text}") from None
+
+
+def _threads(text: str) -> Threads:
+    return "auto" if text == "auto" else _positive(text)
 
 
 def add_parser(commands: Any) -> None:
@@ -80,7 +86,14 @@ def add_parser(commands: Any) -> None:
     )  # fmt: skip
     p.add_argument("--runs", type=_positive, default=1, metavar="N", help="seeds S, S+1, …")
     p.add_argument("--seed", type=int, default=0, metavar="S")
-    p.add_argument("--threads", type=_positive, metavar="N", help="default: as OpenMP offers")
+    p.add_argument(
+        "--jobs", type=_positive, metavar="N",
+        help="runs side by side, each on one thread (default: as many as OpenMP offers threads)",
+    )  # fmt: skip
+    p.add_argument(
+        "--threads", type=_threads, metavar="N",
+        help="of a run, or 'auto', which measures (default: as OpenMP offers)",
+    )  # fmt: skip
     p.add_argument("--out", metavar="MODEL.npz", help="save the network and its path")
     p.add_argument("--json", metavar="FILE", help="write all figures")
     p.add_argument("--quiet", action="store_true", help="print nothing but errors")
@@ -99,25 +112,31 @@ def run(args: argparse.Namespace) -> int:
     begin = time.perf_counter()
     records: list[dict[str, Any]] = []
     result = None
+    seeds = range(args.seed, args.seed + args.runs)
+    jobs = min(args.runs, args.jobs or check_threads(args.threads))
     with display.ProgressBar(quiet=args.quiet, runs=args.runs) as bar:
-        for seed in range(args.seed, args.seed + args.runs):
-            bar.next_run()
-            try:
-                result = run_job(data, options, seed=seed, threads=args.threads, callback=bar)
-            except KeyboardInterrupt as interrupt:
-                if isinstance(interrupt, PruningInterrupted):
-                    _save_interrupted(interrupt, args.out)
-                if records and args.json:
-                    _write_json(args, records, time.perf_counter() - begin)
-                raise
-            records.append(result.record())
+        try:
+            if jobs > 1:
+                for record in run_side_by_side(data, options, seeds, jobs=jobs, threads=1):
+                    bar.next_run()
+                    records.append(record)
+            else:
+                for seed in seeds:
+                    bar.next_run()
+                    result = run_job(data, options, seed=seed, threads=args.threads, callback=bar)
+                    records.append(result.record())
+        except KeyboardInterrupt as interrupt:
+            if isinstance(interrupt, PruningInterrupted):
+                _save_interrupted(interrupt, args.out)
+            if records and args.json:
+                _write_json(args, records, time.perf_counter() - begin)
+            raise
     seconds = time.perf_counter() - begin
-    assert result is not None  # runs is at least 1
     if not args.quiet:  # first, so that a disk that fills up does not take the table along
         _show(display, result, records, seconds)
     if args.json:
         _write_json(args, records, seconds)
-    if args.out:
+    if args.out and result is not None:
         result.path.save(args.out)
     return 0
 
@@ -127,8 +146,10 @@ def _write_json(args: argparse.Namespace, records: list[dict[str, Any]], seconds
     write_atomically(args.json, (json.dumps(record, indent=1) + "\n").encode())
 
 
-def _show(display: Any, result: Result, records: list[dict[str, Any]], seconds: float) -> None:
-    if len(records) == 1:
+def _show(
+    display: Any, result: Result | None, records: list[dict[str, Any]], seconds: float
+) -> None:
+    if len(records) == 1 and result is not None:
         display.show_result(result)
     else:
         display.show_runs(records, seconds)

@@ -58,13 +58,23 @@ def transform_for(inputs: Inputs, scaling: str) -> tuple[ArrayLike, ArrayLike]:
     if scaling != "standard":
         return 0.0, 1.0
     mean = inputs.mean(axis=0, dtype=np.float64)
-    spread = inputs.std(axis=0, dtype=np.float64)
+    spread = _spread(inputs, mean)
     constant = spread <= 1e-7 * np.abs(mean)  # to float32's rounding
     with np.errstate(over="ignore"):
         scale = (1.0 / np.where(constant, 1.0, spread)).astype(np.float32)
     if not np.isfinite(scale).all():
         raise ValueError("X has an input whose spread is too small for input_scaling='standard'")
     return mean, scale
+
+
+def _spread(inputs: Inputs, mean: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the standard deviation of each input, from a few rows at a time."""
+    rows = 1 + 2**20 // inputs.shape[1]
+    total = np.zeros(inputs.shape[1])
+    for first in range(0, len(inputs), rows):
+        total += np.square(inputs[first : first + rows] - mean).sum(axis=0)
+    spread: NDArray[np.float64] = np.sqrt(total / len(inputs))
+    return spread
 
 
 def brief(classes: Labels) -> str:

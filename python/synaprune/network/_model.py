@@ -19,6 +19,8 @@ from synaprune.training import (
     Optimizer,
     Progress,
     Schedule,
+    ThreadChoice,
+    Threads,
     TrainingDiverged,
     check_callable,
     check_int,
@@ -82,7 +84,7 @@ class SparseMLP(SparseNetwork):
         optimizer: Optimizer | None = None,
         schedule: Schedule | None = None,
         validation: tuple[Any, Any] | None = None,
-        threads: int | None = None,
+        threads: Threads = None,
         callback: Callback | None = None,
     ) -> SparseMLP:
         """Train; a second call continues from where the first ended.
@@ -101,8 +103,10 @@ class SparseMLP(SparseNetwork):
             Takes the share of the epochs done, in [0, 1), returns a factor on the learning rate.
         validation : (X, y), optional
             Data to report the accuracy on after each epoch.
-        threads : int, optional
-            As OpenMP offers (OMP_NUM_THREADS) if left out. Results never depend on it.
+        threads : int or "auto", optional
+            As OpenMP offers (OMP_NUM_THREADS) if left out; "auto" measures whether one is faster,
+            logs its choice (logger "synaprune") and tells it to the callback. Results never depend
+            on it.
         callback : callable, optional
             Called with a `Progress` after each epoch; returning True ends the training.
 
@@ -121,7 +125,7 @@ class SparseMLP(SparseNetwork):
         epochs = check_int("epochs", epochs, 1)
         batch_size = check_int("batch_size", batch_size, 1)
         optimizer = check_optimizer(optimizer)
-        n_threads = check_threads(threads)
+        choice = ThreadChoice(threads)
         check_callable("schedule", schedule)
         check_callable("callback", callback)
         with self._restored_on(TrainingDiverged):
@@ -130,14 +134,17 @@ class SparseMLP(SparseNetwork):
                 checked = None if validation is None else self.check_validation(validation)
             for epoch, loss in run_epochs(
                 self.core, inputs, codes, epochs=epochs, batch_size=batch_size,
-                optimizer=optimizer, threads=n_threads, schedule=schedule,
+                optimizer=optimizer, threads=choice, schedule=schedule,
             ):  # fmt: skip
                 if callback is None:
                     continue
                 accuracy = None
                 if checked is not None:
-                    accuracy = finite(self.core.evaluate(*checked, n_threads))[1] / len(checked[1])
-                if callback(Progress("train", epoch, epochs, loss, accuracy, self.n_synapses)):
+                    n_correct = finite(self.core.evaluate(*checked, choice.most))[1]
+                    accuracy = n_correct / len(checked[1])
+                if callback(
+                    Progress("train", epoch, epochs, loss, accuracy, self.n_synapses, choice.next())
+                ):
                     break
         return self
 
@@ -149,7 +156,7 @@ class SparseMLP(SparseNetwork):
         *,
         batch_size: int = 64,
         optimizer: Optimizer | None = None,
-        threads: int | None = None,
+        threads: Threads = None,
     ) -> SparseMLP:
         """Train one pass over a part of the data.
 
@@ -178,13 +185,13 @@ class SparseMLP(SparseNetwork):
 
     # ---- prediction
 
-    def predict(self, X: Any, *, threads: int | None = None) -> Labels:
+    def predict(self, X: Any, *, threads: Threads = None) -> Labels:
         """Label of each sample; of equally likely classes the first.
 
         Parameters
         ----------
         X : array_like, shape (n, n_inputs)
-        threads : int, optional
+        threads : int or "auto", optional
 
         Returns
         -------
@@ -202,13 +209,13 @@ class SparseMLP(SparseNetwork):
             labels = finite(self.core.labels(inputs, self.classes, n_threads))
         return labels
 
-    def predict_proba(self, X: Any, *, threads: int | None = None) -> NDArray[np.float32]:
+    def predict_proba(self, X: Any, *, threads: Threads = None) -> NDArray[np.float32]:
         """Probability of each class for each sample.
 
         Parameters
         ----------
         X : array_like, shape (n, n_inputs)
-        threads : int, optional
+        threads : int or "auto", optional
 
         Returns
         -------
@@ -233,14 +240,14 @@ class SparseMLP(SparseNetwork):
             return normalised
         return p
 
-    def score(self, X: Any, y: Any, *, threads: int | None = None) -> float:
+    def score(self, X: Any, y: Any, *, threads: Threads = None) -> float:
         """Accuracy, the share of samples whose label is predicted, in [0, 1].
 
         Parameters
         ----------
         X : array_like, shape (n, n_inputs)
         y : array_like, shape (n,)
-        threads : int, optional
+        threads : int or "auto", optional
 
         Returns
         -------

@@ -13,11 +13,12 @@ from synaprune.pruning._run import PruningInterrupted, Run, Stop
 from synaprune.training import (
     Callback,
     Optimizer,
+    ThreadChoice,
+    Threads,
     check_callable,
     check_float,
     check_int,
     check_optimizer,
-    check_threads,
 )
 
 STRATEGIES = ("auto", "ladder", "gradual")
@@ -40,7 +41,7 @@ def prune(
     attempts: int = 10,
     batch_size: int = 64,
     optimizer: Optimizer | None = None,
-    threads: int | None = None,
+    threads: Threads = None,
     callback: Callback | None = None,
 ) -> PruningPath:
     """Take out synapses, weakest first, as long as the contract holds.
@@ -127,7 +128,7 @@ def prune(
         criterion=check_criterion(criterion, optimizer, net.init_scale),
         batch_size=check_int("batch_size", batch_size, 1),
         optimizer=optimizer,
-        threads=check_threads(threads),
+        threads=ThreadChoice(threads),
         callback=callback,
     )  # fmt: skip
     try:

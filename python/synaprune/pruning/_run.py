@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 from synaprune.arrays import finite
 from synaprune.network import SparseMLP
 from synaprune.path import PruningPath
-from synaprune.training import Callback, Optimizer, Progress, Schedule, run_epochs
+from synaprune.training import (
+    Callback,
+    Optimizer,
+    Progress,
+    Schedule,
+    ThreadChoice,
+    run_epochs,
+)
 
 
 class PruningInterrupted(KeyboardInterrupt):
@@ -43,7 +50,7 @@ class Run:
         criterion: str,
         batch_size: int,
         optimizer: Optimizer,
-        threads: int,
+        threads: ThreadChoice,
         callback: Callback | None,
     ) -> None:
         self.net = net.copy()
@@ -62,19 +69,22 @@ class Run:
     def correct(self) -> NDArray[np.bool_]:
         """Which validation samples the network gets right, shape (n,)."""
         right: NDArray[np.bool_] = (
-            finite(self.net.core.classify(self.X_val, self.threads)) == self.y_val
+            finite(self.net.core.classify(self.X_val, self.threads.most)) == self.y_val
         )
         return right
 
     def accuracy(self) -> float:
-        evaluation = finite(self.net.core.evaluate(self.X_val, self.y_val, self.threads))
+        evaluation = finite(self.net.core.evaluate(self.X_val, self.y_val, self.threads.most))
         return evaluation[1] / len(self.y_val)
 
     def tell(self, stage: str, accuracy: float | None) -> None:
         if self.callback is None:
             return
         n = self.net.n_synapses
-        if self.callback(Progress(stage, self.path.epochs, self.planned, self.loss, accuracy, n)):
+        progress = Progress(
+            stage, self.path.epochs, self.planned, self.loss, accuracy, n, self.threads.next()
+        )
+        if self.callback(progress):
             raise Stop
 
     def train(self, epochs: int, stage: str, schedule: Schedule | None = None) -> Iterator[int]:
