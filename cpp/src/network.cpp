@@ -102,10 +102,6 @@ void Network::set_input_transform(std::vector<float> shift, std::vector<float> s
 
 void Network::derive() {
   plan_ = make_plan(layers_);
-  derive_values();
-}
-
-void Network::derive_values() {
   block_values_.resize(layers_.size());
   for (std::size_t l = 0; l < layers_.size(); ++l) {
     block_values_[l].resize(layers_[l].nnz());

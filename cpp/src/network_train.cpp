@@ -26,9 +26,8 @@ bool finite(const Layer& layer) {
 
 TrainingTask Network::task(const Inputs& X, const offset_t* order, const index_t* labels,
                            offset_t batch_size) {
-  return {layers_,    plan_,         activation_,
-          loss_,      shift_.data(), scale_.data(),
-          {X, order}, labels,        std::min(batch_size, X.n)};
+  return {layers_,       block_values_, plan_,      activation_, loss_,
+          shift_.data(), scale_.data(), {X, order}, labels,      std::min(batch_size, X.n)};
 }
 
 double Network::train_epoch(const Inputs& X, const index_t* labels, index_t batch_size,
@@ -40,19 +39,12 @@ double Network::train_epoch(const Inputs& X, const index_t* labels, index_t batc
   Trainer trainer(task(X, order.data(), labels, batch_size), &optimizer, step_, threads);
   StopCheck check(should_stop);
   double total = 0.0;
-  const auto after = [&](double loss) {
+  trainer.run([&](double loss) {
     check();
     total += loss;
     ++step_;
     return std::isfinite(total);
-  };
-  try {
-    trainer.run(after);
-  } catch (...) {
-    derive_values();
-    throw;
-  }
-  derive_values();
+  });
   if (!std::isfinite(total)) return total;
   if (!std::all_of(layers_.begin(), layers_.end(), finite))
     return std::numeric_limits<double>::quiet_NaN();

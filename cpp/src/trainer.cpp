@@ -87,21 +87,33 @@ void Trainer::run(const std::function<bool(double)>& after) {
   parameters_.resize(small_ ? team_.size() : 1);
   for (auto& copy : parameters_) {
     copy.resize(n_layers_);
-    for (std::size_t l = 0; l < n_layers_; ++l) copy[l].read(t_.layers[l], plan(l));
+    for (std::size_t l = 0; l < n_layers_; ++l) {
+      if (&copy != &parameters_[0] && l > 0) copy[l].values = t_.values[l];
+      copy[l].read(t_.layers[l], plan(l));
+    }
   }
-  const auto write = [&] {
-    for (std::size_t l = 0; l < n_layers_; ++l) parameters_[0][l].write(plan(l), t_.layers[l]);
+  const auto exchange = [&] {  // the first thread works on the network's own
+    for (std::size_t l = 0; l < n_layers_; ++l) t_.values[l].swap(parameters_[0][l].values);
   };
+  const auto finish = [&] {
+    for (std::size_t l = 0; l < n_layers_; ++l) parameters_[0][l].write(plan(l), t_.layers[l]);
+    exchange();
+  };
+  exchange();
+  for (auto& copy : parameters_)
+    for (std::size_t l = 1; l < n_layers_ && small_; ++l)
+      transpose_values(plan(l), {0, plan(l).transposed.n_rows}, copy[l].values.data(),
+                       copy[l].transposed_values.data());
   try {
     team_.run([&](int w) {
       for (offset_t i = 0; i < n_batches_; ++i)
         if (!(small_ ? small_batch(i, w) : large_batch(i, w))) return;
     });
   } catch (...) {
-    write();
+    finish();
     throw;
   }
-  write();
+  finish();
 }
 
 void Parameters::read(const Layer& layer, const LayerPlan& plan) {
@@ -120,12 +132,9 @@ void Parameters::read(const Layer& layer, const LayerPlan& plan) {
   take(layer.bias, rows, bias);
   take(layer.bias_moment1, rows, bias_moment1);
   take(layer.bias_moment2, rows, bias_moment2);
-  take(layer.values, blocks, values);
   take(layer.moment1, blocks, moment1);
   take(layer.moment2, blocks, moment2);
   transposed_values.resize(plan.source.size());
-  if (!plan.source.empty())
-    transpose_values(plan, {0, plan.transposed.n_rows}, values.data(), transposed_values.data());
 }
 
 void Parameters::write(const LayerPlan& plan, Layer& layer) const {

@@ -24,9 +24,12 @@ logger = logging.getLogger("synaprune")
 
 def check_int(name: str, value: object, low: int, high: int = 2**31 - 64) -> int:
     """Return ``value`` as an int within [low, high], or raise naming the argument."""
-    if isinstance(value, bool) or not isinstance(value, SupportsIndex):
+    if type(value) is int:  # first, since asking for a protocol takes a microsecond
+        number = value
+    elif isinstance(value, bool) or not isinstance(value, SupportsIndex):
         raise TypeError(f"{name} must be an int, got {type(value).__name__}")
-    number = operator.index(value)
+    else:
+        number = operator.index(value)
     if not low <= number <= high:
         raise ValueError(f"{name} must be from {low} to {high}, got {number}")
     return number
@@ -60,10 +63,10 @@ def check_threads(threads: Threads) -> int:
 
 
 class ThreadChoice:
-    """How many threads each epoch gets: a fixed number, or ("auto") the faster of one and all.
+    """How many threads each epoch gets: a fixed number, or ("auto", None) the faster of one and all.
 
-    Which one is faster is measured on the first epochs, two of each, and again after every
-    hundred, since pruned networks are smaller. Results do not depend on it.
+    Which one is faster is measured on the first epochs, two of each, and again every 32 epochs,
+    since networks shrink and machines get busy. Results do not depend on it.
 
     Parameters
     ----------
@@ -73,7 +76,7 @@ class ThreadChoice:
 
     def __init__(self, threads: Threads) -> None:
         self.most = check_threads(threads)
-        self._measures = threads == "auto" and self.most > 1
+        self._measures = not isinstance(threads, int) and self.most > 1
         self._times: list[tuple[float, int]] = []
         self._chosen = self.most
 
@@ -92,10 +95,10 @@ class ThreadChoice:
             self._chosen = min(self._times)[1]
             best = {n: min(t for t, m in self._times if m == n) for n in (self.most, 1)}
             logger.info(
-                "threads='auto' chose %d: an epoch takes %.3g s on %d threads, %.3g s on one",
+                "training goes on with threads=%d: an epoch takes %.3g s on %d threads, %.3g s on one",
                 self._chosen, best[self.most], self.most, best[1],
             )  # fmt: skip
-        elif len(self._times) == 100:
+        elif len(self._times) == 32:
             self._times.clear()
 
 

@@ -289,11 +289,12 @@ def offer(monkeypatch, threads):
 
 
 @pytest.mark.parametrize(("all_threads", "one_thread", "chosen"), [(0.1, 0.2, 4), (0.2, 0.1, 1)])
+@pytest.mark.parametrize("threads", ["auto", None])
 def test_auto_chooses_what_was_faster_and_says_so(
-    monkeypatch, caplog, all_threads, one_thread, chosen
+    monkeypatch, caplog, threads, all_threads, one_thread, chosen
 ):
     offer(monkeypatch, 4)
-    choice = ThreadChoice("auto")
+    choice = ThreadChoice(threads)
     assert choice.most == 4
     tried = []
     with caplog.at_level("INFO", logger="synaprune"):
@@ -304,16 +305,25 @@ def test_auto_chooses_what_was_faster_and_says_so(
     assert [choice.next() for _ in range(3)] == [chosen] * 3
     [message] = caplog.messages
     assert message == (
-        f"threads='auto' chose {chosen}: an epoch takes {all_threads} s on 4 threads, "
+        f"training goes on with threads={chosen}: an epoch takes {all_threads} s on 4 threads, "
         f"{one_thread} s on one"
     )
 
 
-def test_auto_measures_again_after_a_hundred_epochs(monkeypatch):
+def test_a_number_is_not_measured(monkeypatch, caplog):
+    offer(monkeypatch, 4)
+    choice = ThreadChoice(3)
+    for _ in range(40):
+        assert choice.next() == 3
+        choice.took(0.1)
+    assert caplog.messages == []
+
+
+def test_auto_measures_again_after_a_while(monkeypatch):
     offer(monkeypatch, 2)
     choice = ThreadChoice("auto")
     seconds = {2: 0.1, 1: 0.2}
-    for _ in range(100):
+    for _ in range(32):
         choice.took(seconds[choice.next()])
     seconds[2] = 0.3  # the network has become small
     for _ in range(4):

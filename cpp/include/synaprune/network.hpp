@@ -83,7 +83,6 @@ class Network {
   TrainingTask task(const Inputs& X, const offset_t* order, const index_t* labels,
                     offset_t batch_size);
   void derive();
-  void derive_values();
 
   std::vector<Layer> layers_;
   Activation activation_;

@@ -19,6 +19,7 @@ struct Gradients {
 // What is trained, and on what.
 struct TrainingTask {
   std::vector<Layer>& layers;
+  std::vector<Buffer>& values;  // the layers' values in the plan's order; kept equal
   const Plan& plan;
   Activation activation;
   Loss loss;
@@ -34,7 +35,7 @@ struct Parameters {
   Buffer bias, bias_moment1, bias_moment2;             // [rows]
   Buffer values, moment1, moment2, transposed_values;  // [nnz]
 
-  void read(const Layer& layer, const LayerPlan& plan);
+  void read(const Layer& layer, const LayerPlan& plan);  // all but values
   void write(const LayerPlan& plan, Layer& layer) const;
 };
 

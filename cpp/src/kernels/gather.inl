@@ -27,13 +27,15 @@ static inline float* store_columns(const vec* words, std::uint64_t wanted, const
   return to;
 }
 
-template <bool bytes, bool shifted>
+template <bool bytes, bool shifted, bool check>
 static inline bool gather_as(const char* const* rows, const char* const* ahead, offset_t row_bytes,
                              const index_t* columns, index_t n_columns, const float* shift,
-                             const float* scale, index_t ld, bool check, float* tile) {
+                             const float* scale, index_t ld, float* tile) {
   constexpr offset_t per_piece = (bytes ? 4 : 1) * width;  // columns that one transposition brings
   constexpr offset_t piece_bytes = width * sizeof(float);
-  constexpr offset_t most = 64;  // pieces of a row at a time
+  // Pieces of a row at a time: bytes are few, so that the tile is what matters, and is written
+  // piece by piece.
+  constexpr offset_t most = bytes ? 1 : 64;
   const offset_t n_pieces = (row_bytes + piece_bytes - 1) / piece_bytes;
   vec finite = broadcast(0.0f);  // stays 0 while all is
   for (offset_t piece0 = 0; piece0 < n_pieces && (check || n_columns > 0); piece0 += most) {
@@ -88,7 +90,10 @@ static bool gather(bool bytes, const char* const* rows, const char* const* ahead
                    const float* shift, const float* scale, index_t ld, bool check, float* tile) {
   bool shifted = false;  // x - 0 is x
   for (index_t i = 0; i < n_columns; ++i) shifted |= shift[columns[i]] != 0.0f;
-  const auto as = bytes ? (shifted ? gather_as<true, true> : gather_as<true, false>)
-                        : (shifted ? gather_as<false, true> : gather_as<false, false>);
-  return as(rows, ahead, row_bytes, columns, n_columns, shift, scale, ld, check && !bytes, tile);
+  const auto floats =
+      check ? (shifted ? gather_as<false, true, true> : gather_as<false, false, true>)
+            : (shifted ? gather_as<false, true, false> : gather_as<false, false, false>);
+  const auto as =
+      bytes ? (shifted ? gather_as<true, true, false> : gather_as<true, false, false>) : floats;
+  return as(rows, ahead, row_bytes, columns, n_columns, shift, scale, ld, tile);
 }

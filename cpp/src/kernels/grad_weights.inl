@@ -27,15 +27,16 @@ static inline void products(const vec* d, const float* x, float* sums) {
   for (int v = 0; v < per_lanes; ++v) store(sums + v * width, acc[v]);
 }
 
-// Rows r .. r + 3 that have all of n columns: in squares of 4 x 4, whose operands serve four times.
+// Four rows that have all of n columns, of which first .. last: in squares of 4 x 4, whose operands
+// serve four times.
 template <int n_vec>
-static inline void grad_four_full_rows(offset_t n, const float* D, const float* X, bool accumulate,
-                                       float* g) {
+static inline void grad_four_full_rows(offset_t n, offset_t first, offset_t last, const float* D,
+                                       const float* X, bool accumulate, float* g) {
   constexpr offset_t ld = n_vec * width;
   constexpr int per_lanes = lanes / width;
   alignas(64) float sums[16 * lanes], square[16];
-  for (offset_t c = 0; c < n; c += 4) {
-    const offset_t m = n - c < 4 ? n - c : 4;
+  for (offset_t c = first; c < last; c += 4) {
+    const offset_t m = last - c < 4 ? last - c : 4;
     for (int part = 0; part < per_lanes; ++part) {
       vec acc[4][4];
       for (int v = part; v < n_vec; v += per_lanes) {
@@ -51,12 +52,35 @@ static inline void grad_four_full_rows(offset_t n, const float* D, const float* 
         for (int i = 0; i < 4; ++i) store(sums + (4 * j + i) * lanes + part * width, acc[j][i]);
     }
     for (int i = 0; i < 16; i += width) store(square + i, lane_sums<1>(sums + i * lanes));
-    for (offset_t j = 0; j < 4; ++j)
-      for (offset_t i = 0; i < m; ++i) {
-        float* to = g + j * n + c + i;
-        *to = accumulate ? *to + square[4 * j + i] : square[4 * j + i];
-      }
+    for (offset_t j = 0; j < 4; ++j) {
+      float* to = g + j * n + c;
+      if (m == 4 && !accumulate)
+        std::memcpy(to, square + 4 * j, 4 * sizeof(float));
+      else
+        for (offset_t i = 0; i < m; ++i)
+          to[i] = accumulate ? to[i] + square[4 * j + i] : square[4 * j + i];
+    }
   }
+}
+
+// All full rows from r on, four at a time; returns how many. Columns pass by in pieces that stay in
+// L1 for all of the rows.
+template <int n_vec>
+static inline index_t grad_full_rows(index_t r, index_t row1, const offset_t* begin,
+                                     const offset_t* end, const std::uint16_t* local,
+                                     const float* D, const float* X, bool accumulate, float* g) {
+  constexpr offset_t ld = n_vec * width, piece = 64;
+  const offset_t n = end[r] - begin[r];
+  index_t rows = 0;
+  while (four_full_rows(r + rows, row1, begin, end, local) &&
+         end[r + rows] - begin[r + rows] == n && local[begin[r + rows]] == local[begin[r]])
+    rows += 4;
+  const float* x = X + local[begin[r]] * ld;
+  for (offset_t first = 0; first < n; first += piece)
+    for (offset_t q = 0; q < rows; q += 4)
+      grad_four_full_rows<n_vec>(n, first, n - first < piece ? n : first + piece, D + (r + q) * ld,
+                                 x, accumulate, g + q * n);
+  return rows;
 }
 
 template <int n_vec>
@@ -91,9 +115,9 @@ static inline void grad_weights_tile(index_t row0, index_t row1, const offset_t*
     if (four_full_rows(r, row1, begin, end, local)) {
       add_up_rest();
       const offset_t count = end[r] - k;
-      grad_four_full_rows<n_vec>(count, D + r * ld, X + local[k] * ld, accumulate, g);
-      g += 4 * count;
-      r += 3;
+      const index_t rows = grad_full_rows<n_vec>(r, row1, begin, end, local, D, X, accumulate, g);
+      g += rows * count;
+      r += rows - 1;
       continue;
     }
     vec d[n_vec];
@@ -122,13 +146,19 @@ static void grad_weights(index_t row0, index_t row1, index_t ld, const offset_t*
 
 // sums[r] (+)= sum_s D[r, s], in the same order.
 static void row_sums(index_t n_rows, index_t ld, const float* D, bool accumulate, float* sums) {
-  for (index_t r = 0; r < n_rows; ++r, D += ld) {
-    float t[lanes];
-    for (int j = 0; j < lanes; ++j) t[j] = D[j];
-    for (index_t s = lanes; s < ld; s += lanes)
-      for (int j = 0; j < lanes; ++j) t[j] += D[s + j];
-    for (int half = lanes / 2; half > 0; half /= 2)
-      for (int j = 0; j < half; ++j) t[j] += t[j + half];
-    sums[r] = accumulate ? sums[r] + t[0] : t[0];
+  constexpr int per_lanes = lanes / width;
+  alignas(64) float waiting[width * lanes], result[width];
+  for (index_t r = 0; r < n_rows; r += width) {
+    const index_t n = n_rows - r < width ? n_rows - r : width;
+    for (index_t j = 0; j < width; ++j) {
+      const float* d = D + static_cast<offset_t>(r + (j < n ? j : 0)) * ld;
+      for (int v = 0; v < per_lanes; ++v) {
+        vec acc = load(d + v * width);
+        for (index_t s = lanes; s < ld; s += lanes) acc = add(acc, load(d + s + v * width));
+        store(waiting + j * lanes + v * width, acc);
+      }
+    }
+    store(result, lane_sums<1>(waiting));
+    for (index_t j = 0; j < n; ++j) sums[r + j] = accumulate ? sums[r + j] + result[j] : result[j];
   }
 }

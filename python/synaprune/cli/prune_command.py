@@ -92,7 +92,7 @@ def add_parser(commands: Any) -> None:
     )  # fmt: skip
     p.add_argument(
         "--threads", type=_threads, metavar="N",
-        help="of a run, or 'auto', which measures (default: as OpenMP offers)",
+        help="of a run, or 'auto' (default): one or all, whichever proves faster",
     )  # fmt: skip
     p.add_argument("--out", metavar="MODEL.npz", help="save the network and its path")
     p.add_argument("--json", metavar="FILE", help="write all figures")

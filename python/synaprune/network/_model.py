@@ -104,9 +104,9 @@ class SparseMLP(SparseNetwork):
         validation : (X, y), optional
             Data to report the accuracy on after each epoch.
         threads : int or "auto", optional
-            As OpenMP offers (OMP_NUM_THREADS) if left out; "auto" measures whether one is faster,
-            logs its choice (logger "synaprune") and tells it to the callback. Results never depend
-            on it.
+            "auto", or left out: one or as many as OpenMP offers (OMP_NUM_THREADS), whichever
+            proves faster; the choice is logged (logger "synaprune", level INFO) and told to the
+            callback. Results never depend on it.
         callback : callable, optional
             Called with a `Progress` after each epoch; returning True ends the training.
 
@@ -140,7 +140,7 @@ class SparseMLP(SparseNetwork):
                     continue
                 accuracy = None
                 if checked is not None:
-                    n_correct = finite(self.core.evaluate(*checked, choice.most))[1]
+                    n_correct = finite(self.core.evaluate(*checked, choice.next()))[1]
                     accuracy = n_correct / len(checked[1])
                 if callback(
                     Progress("train", epoch, epochs, loss, accuracy, self.n_synapses, choice.next())

@@ -69,12 +69,12 @@ class Run:
     def correct(self) -> NDArray[np.bool_]:
         """Which validation samples the network gets right, shape (n,)."""
         right: NDArray[np.bool_] = (
-            finite(self.net.core.classify(self.X_val, self.threads.most)) == self.y_val
+            finite(self.net.core.classify(self.X_val, self.threads.next())) == self.y_val
         )
         return right
 
     def accuracy(self) -> float:
-        evaluation = finite(self.net.core.evaluate(self.X_val, self.y_val, self.threads.most))
+        evaluation = finite(self.net.core.evaluate(self.X_val, self.y_val, self.threads.next()))
         return evaluation[1] / len(self.y_val)
 
     def tell(self, stage: str, accuracy: float | None) -> None:
