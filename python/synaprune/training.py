@@ -63,7 +63,7 @@ def check_threads(threads: Threads) -> int:
 
 
 class ThreadChoice:
-    """How many threads each epoch gets: a fixed number, or ("auto", None) the faster of one and all.
+    """How many threads each epoch gets: a number, or ("auto", None) the faster of one and all.
 
     Which one is faster is measured on the first epochs, two of each, and again every 32 epochs,
     since networks shrink and machines get busy. Results do not depend on it.
@@ -95,7 +95,7 @@ class ThreadChoice:
             self._chosen = min(self._times)[1]
             best = {n: min(t for t, m in self._times if m == n) for n in (self.most, 1)}
             logger.info(
-                "training goes on with threads=%d: an epoch takes %.3g s on %d threads, %.3g s on one",
+                "training goes on with threads=%d: an epoch takes %.3g s on %d, %.3g s on one",
                 self._chosen, best[self.most], self.most, best[1],
             )  # fmt: skip
         elif len(self._times) == 32:

@@ -305,7 +305,7 @@ def test_auto_chooses_what_was_faster_and_says_so(
     assert [choice.next() for _ in range(3)] == [chosen] * 3
     [message] = caplog.messages
     assert message == (
-        f"training goes on with threads={chosen}: an epoch takes {all_threads} s on 4 threads, "
+        f"training goes on with threads={chosen}: an epoch takes {all_threads} s on 4, "
         f"{one_thread} s on one"
     )
 

@@ -27,7 +27,7 @@ using SpmvFn = void (*)(index_t row0, index_t row1, const offset_t* begin, const
 using GradWeightsFn = void (*)(index_t row0, index_t row1, index_t ld, const offset_t* begin,
                                const offset_t* end, const std::uint16_t* local, const float* D,
                                const float* X, bool accumulate, float* g);
-// sums (+)= row sums of D; see kernels/grad_weights.inl.
+// sums (+)= row sums of D; see kernels/lane_sums.inl.
 using RowSumsFn = void (*)(index_t n_rows, index_t ld, const float* D, bool accumulate,
                            float* sums);
 // Samples into a tile; see kernels/gather.inl.

@@ -3,6 +3,10 @@
 // was compiled for the strongest level (one-definition rule).
 #include "spmm.inl"
 
+#include "lane_sums.inl"
+
+#include "grad_full_rows.inl"
+
 #include "grad_weights.inl"
 
 #include "gather.inl"
