@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
+import os
 import platform
 import statistics
 import subprocess
@@ -26,12 +27,12 @@ RESULTS = Path(__file__).parent / "results"
 SEEDS = {"development": (1000, (1001, 1002, 1003)), "final": (1, (1, 2, 3))}  # xor, mnist
 
 
-def console(*arguments: str) -> dict[str, Any]:
+def console(*arguments: str, environment: dict[str, str] | None = None) -> dict[str, Any]:
     """Run the console script and return what it writes with --json."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "result.json"
         command = [sys.executable, "-m", "synaprune", *arguments, "--json", str(file), "--quiet"]
-        subprocess.run(command, check=True)
+        subprocess.run(command, check=True, env={**os.environ, **(environment or {})})
         result: dict[str, Any] = json.loads(file.read_text())
     return result
 

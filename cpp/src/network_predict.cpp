@@ -32,24 +32,15 @@ class TilePass {
   // number of theirs is not finite. Those from `next` on are asked for already.
   float* operator()(const Inputs& X, offset_t first, index_t size, offset_t next) {
     const auto ld = static_cast<index_t>(padded(size));
+    if (!gather(kernels_, {X, nullptr}, first, size, next, view_, true, inputs_.data()))
+      return nullptr;
     const float* x = inputs_.data();
     for (std::size_t l = 0; l < values_.size(); ++l) {
       const BlockedCsr& W = plan_.layers[l].weights;
       float* y = outputs_[l].data();
-      for (index_t b = 0; b < W.n_blocks; ++b) {
-        const index_t column = W.first_column(b), n_columns = W.last_column(b) - column;
-        float* block = inputs_.data() + offset_t{column} * ld;
-        // Bytes are few: a block is gathered while it is near. Floats are read from end to end.
-        if (l == 0 && X.is_uint8)
-          gather(kernels_, {X, nullptr}, first, size, next, columns(column, n_columns), false,
-                 block);
-        else if (l == 0 && b == 0 &&
-                 !gather(kernels_, {X, nullptr}, first, size, next, columns(0, W.n_columns), true,
-                         inputs_.data()))
-          return nullptr;
+      for (index_t b = 0; b < W.n_blocks; ++b)
         kernels_.spmm(0, W.n_rows, ld, W.begin(b), W.end(b), W.local.data(), values_[l].data(),
-                      x + offset_t{column} * ld, bias_[l].data(), b > 0, ld, y);
-      }
+                      x + offset_t{W.first_column(b)} * ld, bias_[l].data(), b > 0, ld, y);
       if (l + 1 < values_.size()) kernels_.activate(activation_, offset_t{W.n_rows} * ld, y);
       x = y;
     }
@@ -57,10 +48,6 @@ class TilePass {
   }
 
  private:
-  InputView columns(index_t first, index_t n) const {
-    return {view_.columns + first, n, view_.shift, view_.scale};
-  }
-
   const std::vector<Buffer>& values_;
   const Plan& plan_;
   Activation activation_;

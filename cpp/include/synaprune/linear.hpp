@@ -30,8 +30,8 @@ class Linear {
   };
 
   int threads_worth(offset_t n, int threads) const;
-  void forward_tile(const Kernels& kernels, const float* X, Tiles tiles, offset_t t, index_t row0,
-                    index_t row1, Scratch& scratch, float* Y);
+  void forward_tile(const Kernels& kernels, const float* X, Tiles tiles, offset_t t,
+                    Range<index_t> rows, Scratch& scratch, float* Y);
 
   LayerPlan plan_;
   std::vector<float> values_, bias_;  // values in block order

@@ -20,6 +20,7 @@ def gradual(run: Run, n_synapses: int, epochs: int) -> None:
     done, since, before = 0, 0, math.nan
     for epoch in run.train(epochs, "train", constant_then_cosine(turn=last / epochs)):
         since += 1
+        accuracy = None
         if epoch in cuts:
             done += 1
             target = math.floor(start * (n_synapses / start) ** (done / len(cuts)) + 1e-9)
@@ -28,6 +29,8 @@ def gradual(run: Run, n_synapses: int, epochs: int) -> None:
                 run.accept(epochs=since, accuracy_before=before)
                 run.cut(run.net.n_synapses - target)
                 since, before = 0, run.accuracy()
-        run.tell("train", run.accuracy() if run.callback else None)
+                accuracy = before
+        if run.callback:
+            run.tell("train", run.accuracy() if accuracy is None else accuracy)
     run.accept(epochs=since, accuracy_before=before if since < epochs else run.accuracy())
     run.path.verdict = f"reached {run.net.n_synapses} synapses (target {n_synapses})"

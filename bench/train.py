@@ -1,0 +1,112 @@
+"""One epoch of MNIST, against torch (dense and masked) and scikit-learn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import synaprune as sn
+
+from bench.data import (
+    SGD,
+    Settings,
+    as_float,
+    check,
+    full_weights,
+    need_mnist,
+    network,
+    pruned_weights,
+    training_images,
+)
+from bench.peers import optional, thread_counts
+from bench.peers.classifiers import SklearnMLP, TorchMLP
+from bench.report import Report, against, spread
+from bench.timing import Contender, fastest, measure
+
+EPOCHS = 5  # of a call of ours, so that what a call costs beside them counts as it does in use
+PEERS = {
+    "torch dense, order by batch": partial(TorchMLP, gather="batch"),
+    "torch dense, order by epoch": partial(TorchMLP, gather="epoch"),
+    "torch masked, order by batch": partial(TorchMLP, gather="batch", masked=True),
+    "torch masked, order by epoch": partial(TorchMLP, gather="epoch", masked=True),
+    "scikit-learn": SklearnMLP,
+}
+
+
+def run(settings: Settings, report: Report) -> None:
+    """Measure the section."""
+    data = need_mnist(settings, report, "train")
+    if data is None:
+        return
+    X, y = training_images(data, settings.quick)
+    report.text("## Training")
+    report.text(
+        f"Seconds per epoch of {len(y)} MNIST images, 784-20-10, ReLU, SGD. Ours: whole calls of "
+        f"`fit` with {EPOCHS} epochs, divided. Everybody has the better of "
+        f"{' and '.join(map(str, thread_counts()))} threads (in brackets), torch also the better "
+        "of two ways to shuffle. Only torch masked keeps a pruned pattern; the dense peers show "
+        "what the network costs without."
+    )
+    header, rows = ["network", "ours, uint8", "ours, float32"], []
+    networks = {
+        "full, batch 64": (full_weights(), 64),
+        "pruned, batch 64": (pruned_weights(settings), 64),
+        "pruned, batch 10": (pruned_weights(settings), 10),
+    }
+    for name, (weights, batch_size) in networks.items():
+        verify(weights, X, y)
+        timings = measure(
+            fastest(list(contenders(weights, X, y, batch_size))),
+            rounds=(2, 3) if settings.quick else (5, 7), budget=15,
+        )  # fmt: skip
+        ours, others = timings[:2], timings[2:]
+        count = sum(len(w.values) for w in weights)
+        rows.append([f"{name}, {count} synapses", *(f"{spread(t)} [{t.threads}]" for t in ours)])
+        rows[-1] += [f"{against(ours[0], t)} [{t.threads}]" for t in others]
+        header[3:] = [f"{t.name} / uint8" for t in others]
+        report.record("train", timings, network=name, synapses=count, samples=len(y))
+    report.table(header, rows)
+
+
+def contenders(
+    weights: Sequence[sn.Weights], X: Any, y: Any, batch_size: int
+) -> Iterator[Contender]:
+    """Every contender in every variant."""
+    X_float = as_float(X)
+    for label, inputs in (("uint8", X), ("float32", X_float)):
+        for threads in thread_counts():
+            fit = partial(
+                network(weights).fit, inputs, y, epochs=EPOCHS, batch_size=batch_size,
+                optimizer=SGD, threads=threads,
+            )  # fmt: skip
+            yield Contender(f"ours, {label}", fit, threads, EPOCHS)
+    for name, peer in PEERS.items():
+        if installed(name):
+            for threads in thread_counts():
+                epoch = peer(weights, X_float, y, batch_size=batch_size, lr=SGD.lr).epoch
+                yield Contender(name.partition(",")[0], epoch, threads)
+
+
+def installed(name: str) -> bool:
+    """Whether a name of `PEERS` can run."""
+    return optional("sklearn" if name == "scikit-learn" else "torch") is not None
+
+
+def verify(weights: Sequence[sn.Weights], X: Any, y: Any) -> None:
+    """End the run unless everybody makes the same step from the same batch of 64."""
+    X, y = X[:64], y[:64]
+    net = network(weights).fit(X, y, epochs=1, batch_size=64, optimizer=SGD)
+    expected = [(w.to_dense(), w.bias) for w in net.weights]
+    for name, factory in PEERS.items():
+        if installed(name):
+            peer = factory(weights, as_float(X), y, batch_size=64, lr=SGD.lr)
+            peer.epoch()
+            pairs = zip(weights, expected, peer.layers(), strict=True)
+            for w, (W_ours, b_ours), (W, b) in pairs:
+                living = w.to_dense() != 0
+                same = np.allclose(W[living], W_ours[living], rtol=1e-4, atol=1e-6)
+                same = same and np.allclose(b, b_ours, rtol=1e-4, atol=1e-6)
+                check(same, f"one step of {name} and of ours differ")
+                check("masked" not in name or not W[~living].any(), f"{name} broke its mask")
