@@ -8,11 +8,11 @@ namespace synaprune {
 
 namespace {
 
-// Columns of a block: as many as a near cache holds of a tile (200 columns of 64 floats are 50 KB),
+// Columns of a block: as many as a near cache holds of a tile (160 columns of 64 floats are 40 KB),
 // more where so few synapses would share a block that starting a row costs more than a cache miss.
 // An even number of blocks, since the first layer's are shared out among threads.
 index_t block_width(index_t n_rows, index_t n_columns, offset_t nnz) {
-  constexpr double near_cache = 200.0, worth_a_row = 20.0, most = 65536.0;
+  constexpr double near_cache = 160.0, worth_a_row = 20.0, most = 65536.0;
   const double density = static_cast<double>(nnz) / (static_cast<double>(n_rows) * n_columns);
   const double wanted = std::clamp(worth_a_row / density, near_cache, most);
   double n_blocks = std::ceil(n_columns / wanted);

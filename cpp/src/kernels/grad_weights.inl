@@ -8,13 +8,24 @@
 
 // One synapse: its products in `lanes` sums.
 template <int n_vec>
-static inline void products(const vec* d, const float* x, float* sums) {
+static inline void products(const vec* d, const float* x, vec* acc) {
   constexpr int per_lanes = lanes / width;
-  vec acc[per_lanes];
   for (int v = 0; v < per_lanes; ++v) acc[v] = multiply(d[v], load(x + v * width));
   for (int v = per_lanes; v < n_vec; ++v)
     acc[v % per_lanes] = multiply_add(d[v], load(x + v * width), acc[v % per_lanes]);
-  for (int v = 0; v < per_lanes; ++v) store(sums + v * width, acc[v]);
+}
+
+// lane_sums of the products of `width` synapses of one row, without a detour through memory.
+template <int n_vec, int half>
+static inline vec row_of_sums(const vec* d, const float* X, const std::uint16_t* local) {
+  if constexpr (half == width) {
+    vec acc[lanes / width];
+    products<n_vec>(d, X + local[0] * static_cast<offset_t>(n_vec * width), acc);
+    return fold_lanes(acc);
+  } else {
+    return merge<half>(row_of_sums<n_vec, 2 * half>(d, X, local),
+                       row_of_sums<n_vec, 2 * half>(d, X, local + half));
+  }
 }
 
 template <int n_vec>
@@ -22,32 +33,18 @@ static inline void grad_weights_tile(index_t row0, index_t row1, const offset_t*
                                      const offset_t* end, const std::uint16_t* local,
                                      const float* D, const float* X, bool accumulate, float* g) {
   constexpr offset_t ld = n_vec * width;
-  constexpr int capacity = 64;  // synapses whose lanes wait for their tree; stays in L1
-  alignas(64) float waiting[capacity * lanes];
-  offset_t n = 0;
-  const auto add_up = [&](offset_t whole) {
-    for (offset_t i = 0; i < whole; i += width) {
-      const vec sums = lane_sums<1>(waiting + i * lanes);
-      store(g + i, accumulate ? add(load(g + i), sums) : sums);
-    }
-    g += n;
+  alignas(64) float waiting[width * lanes] = {}, sums[width];
+  float* place[width];  // in g, of those that wait to be `width`
+  int n = 0;
+  const auto add_up = [&] {
+    store(sums, lane_sums<1>(waiting));
+    for (int i = 0; i < n; ++i) *place[i] = accumulate ? *place[i] + sums[i] : sums[i];
     n = 0;
   };
-  const auto add_up_rest = [&] {  // not a multiple of `width`, so that nothing behind is touched
-    const offset_t whole = n / width * width;
-    alignas(64) float last[width] = {};
-    const offset_t rest = n - whole;
-    if (rest > 0) store(last, lane_sums<1>(waiting + whole * lanes));
-    for (offset_t i = 0; i < rest; ++i)
-      g[whole + i] = accumulate ? g[whole + i] + last[i] : last[i];
-    add_up(whole);
-  };
-  for (offset_t i = 0; i < capacity * lanes; i += width) store(waiting + i, broadcast(0.0f));
   for (index_t r = row0; r < row1; ++r) {
     offset_t k = begin[r];
     if (k == end[r]) continue;
     if (four_full_rows(r, row1, begin, end, local)) {
-      add_up_rest();
       const offset_t count = end[r] - k;
       const index_t rows = grad_full_rows<n_vec>(r, row1, begin, end, local, D, X, accumulate, g);
       g += rows * count;
@@ -56,15 +53,19 @@ static inline void grad_weights_tile(index_t row0, index_t row1, const offset_t*
     }
     vec d[n_vec];
     for (int v = 0; v < n_vec; ++v) d[v] = load(D + r * ld + v * width);
-    while (k < end[r]) {
-      const offset_t stop = end[r] - k < capacity - n ? end[r] : k + (capacity - n);
-      float* to = waiting + n * lanes;
-      n += stop - k;
-      for (; k < stop; ++k, to += lanes) products<n_vec>(d, X + local[k] * ld, to);
-      if (n == capacity) add_up(capacity);
+    for (; k + width <= end[r]; k += width, g += width) {
+      const vec row = row_of_sums<n_vec, 1>(d, X, local + k);
+      store(g, accumulate ? add(load(g), row) : row);
+    }
+    for (; k < end[r]; ++k) {
+      vec acc[lanes / width];
+      products<n_vec>(d, X + local[k] * ld, acc);
+      for (int v = 0; v < lanes / width; ++v) store(waiting + n * lanes + v * width, acc[v]);
+      place[n++] = g++;
+      if (n == width) add_up();
     }
   }
-  add_up_rest();
+  add_up();
 }
 
 static void grad_weights(index_t row0, index_t row1, index_t ld, const offset_t* begin,

@@ -5,10 +5,13 @@
 
 template <int half>
 static inline vec lane_sums(const float* rows) {
-  if constexpr (half == width)
-    return fold_lanes(rows);
-  else
+  if constexpr (half == width) {
+    vec acc[lanes / width];
+    for (int v = 0; v < lanes / width; ++v) acc[v] = load(rows + v * width);
+    return fold_lanes(acc);
+  } else {
     return merge<half>(lane_sums<2 * half>(rows), lane_sums<2 * half>(rows + half * lanes));
+  }
 }
 
 // sums[r] (+)= sum_s D[r, s] in `lanes` accumulators, then as a tree.

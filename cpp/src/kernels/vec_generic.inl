@@ -29,8 +29,9 @@ static inline vec multiply_add(const vec& a, const vec& b, vec c) {
 }
 static inline float multiply_add(float a, float b, float c) { return a * b + c; }
 static inline void come_near(const char*) {}
-static inline vec fold_lanes(const float* row) {
-  return add(add(load(row), load(row + 8)), add(load(row + 4), load(row + 12)));
+// `lanes` sums of one synapse to `width`.
+static inline vec fold_lanes(const vec* acc) {
+  return add(add(acc[0], acc[2]), add(acc[1], acc[3]));
 }
 
 template <int half>
