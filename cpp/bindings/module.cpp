@@ -1,6 +1,8 @@
 // The Python module _core: one function a noun, each in its own bind_*.cpp.
 #include <pybind11/pybind11.h>
 
+#include "synaprune/parallel.hpp"
+
 namespace synaprune::bindings {
 void bind_arrays(pybind11::module_& m);
 void bind_build_info(pybind11::module_& m);
@@ -11,6 +13,7 @@ void bind_network(pybind11::module_& m);
 
 PYBIND11_MODULE(_core, m) {
   using namespace synaprune::bindings;
+  synaprune::usable_threads(1);  // from here on it knows of forks
   m.doc() = "The C++ core of synaprune. Private: use the names in `synaprune`.";
   bind_arrays(m);
   bind_build_info(m);

@@ -117,6 +117,11 @@ void Linear::backward(const Kernels& kernels, const float* X, const float* D, of
   float* dx = as_it_lies ? dX : d_below_.data();
   transposed_values_.resize(nnz());
   d_values_.resize(nnz());
+  if (n == 0) {  // no tile passes by to overwrite them
+    std::fill(dvalues, dvalues + nnz(), 0.0f);
+    std::fill(dbias, dbias + n_out(), 0.0f);
+    return;
+  }
   Team team(threads_worth(n, threads));
   const BlockedCsr& W = plan_.weights;
   team.run([&](int w) {

@@ -1,4 +1,5 @@
-// What a network is: construction, checks, state, cuts. Passes over data stand in network_run.cpp.
+// What a network is: construction, checks, state, cuts. Passes over data stand in
+// network_train.cpp and network_predict.cpp.
 #include "synaprune/network.hpp"
 
 #include <cmath>

@@ -16,9 +16,10 @@ constexpr offset_t worth_a_team = 1 << 20;  // synapse-samples and bytes read: s
 // The buffers of one tile on its way up.
 class TilePass {
  public:
-  TilePass(const std::vector<Layer>& layers, const std::vector<Buffer>& values, const Plan& plan,
-           Activation activation, const InputView& view)
-      : values_(values), plan_(plan), activation_(activation), view_(view) {
+  TilePass(const Kernels& kernels, const std::vector<Layer>& layers,
+           const std::vector<Buffer>& values, const Plan& plan, Activation activation,
+           const InputView& view)
+      : kernels_(kernels), values_(values), plan_(plan), activation_(activation), view_(view) {
     inputs_.resize(static_cast<offset_t>(view.n_columns) * max_tile);
     for (std::size_t l = 0; l < layers.size(); ++l) {
       const LayerPlan& p = plan.layers[l];
@@ -48,11 +49,11 @@ class TilePass {
   }
 
  private:
+  const Kernels& kernels_;
   const std::vector<Buffer>& values_;
   const Plan& plan_;
   Activation activation_;
   InputView view_;
-  const Kernels& kernels_ = kernels();
   Buffer inputs_;
   std::vector<Buffer> outputs_, bias_;
 };
@@ -61,14 +62,13 @@ class TilePass {
 
 // One sample, without a tile around it; equal bits. Small networks need no memory but the stack.
 template <class F>
-void Network::for_one(const Inputs& X, F&& f) const {
+void Network::for_one(const Kernels& k, const Inputs& X, F&& f) const {
   constexpr offset_t small = 4096;
   offset_t n = static_cast<offset_t>(plan_.inputs.size());
   for (const LayerPlan& p : plan_.layers) n += 2 * offset_t{p.weights.n_rows};
   float on_stack[small];
   const std::unique_ptr<float[]> on_heap(n > small ? new float[n] : nullptr);
   float* x = on_heap ? on_heap.get() : on_stack;
-  const Kernels& k = kernels();
   gather_one(X, 0,
              {plan_.inputs.data(), static_cast<index_t>(plan_.inputs.size()), shift_.data(),
               scale_.data()},
@@ -89,12 +89,13 @@ void Network::for_one(const Inputs& X, F&& f) const {
 }
 
 template <class F>
-bool Network::for_tiles(const Inputs& X, int threads, const ShouldStop& should_stop, F&& f) const {
+bool Network::for_tiles(const Kernels& k, const Inputs& X, int threads,
+                        const ShouldStop& should_stop, F&& f) const {
   const InputView view{plan_.inputs.data(), static_cast<index_t>(plan_.inputs.size()),
                        shift_.data(), scale_.data()};
   if (X.n == 1) {
-    if (!X.is_uint8 && !all_finite(reinterpret_cast<const float*>(X.row(0)), X.d)) return false;
-    for_one(X, f);
+    if (!X.is_uint8 && !k.all_finite(reinterpret_cast<const float*>(X.row(0)), X.d)) return false;
+    for_one(k, X, f);
     return true;
   }
   const offset_t n_tiles = (X.n + max_tile - 1) / max_tile;
@@ -103,7 +104,7 @@ bool Network::for_tiles(const Inputs& X, int threads, const ShouldStop& should_s
   StopCheck check(should_stop);
   Atomic<bool> finite{true};
   team.run([&](int worker) {
-    TilePass pass(layers_, block_values_, plan_, activation_, view);
+    TilePass pass(k, layers_, block_values_, plan_, activation_, view);
     offset_t next = team.next_ticket();
     for (offset_t t; (t = next) < n_tiles && !team.stopped();) {
       next = team.next_ticket();
@@ -125,13 +126,16 @@ bool Network::for_tiles(const Inputs& X, int threads, const ShouldStop& should_s
 bool Network::evaluate(const Inputs& X, const index_t* labels, int threads,
                        const ShouldStop& should_stop, Evaluation& sum) const {
   std::vector<Evaluation> tiles(X.n / max_tile + 1);
-  const bool finite = for_tiles(
-      X, threads, should_stop, [&](offset_t t, offset_t first, index_t size, index_t ld, float* Z) {
-        index_t predicted[max_tile];
-        kernels().classify(n_outputs(), ld, Z, predicted);
-        for (index_t s = 0; s < size; ++s) tiles[t].n_correct += predicted[s] == labels[first + s];
-        tiles[t].loss = loss_only(kernels(), loss_, n_outputs(), size, ld, labels + first, Z);
-      });
+  const Kernels& k = kernels();
+  const bool finite =
+      for_tiles(k, X, threads, should_stop,
+                [&](offset_t t, offset_t first, index_t size, index_t ld, float* Z) {
+                  index_t predicted[max_tile];
+                  k.classify(n_outputs(), ld, Z, predicted);
+                  for (index_t s = 0; s < size; ++s)
+                    tiles[t].n_correct += predicted[s] == labels[first + s];
+                  tiles[t].loss = loss_only(k, loss_, n_outputs(), size, ld, labels + first, Z);
+                });
   sum = {};
   for (const Evaluation& tile : tiles) {
     sum.loss += tile.loss;
@@ -143,10 +147,11 @@ bool Network::evaluate(const Inputs& X, const index_t* labels, int threads,
 
 bool Network::probabilities(const Inputs& X, int threads, const ShouldStop& should_stop,
                             float* out) const {
-  return for_tiles(X, threads, should_stop,
+  const Kernels& k = kernels();
+  return for_tiles(k, X, threads, should_stop,
                    [&](offset_t, offset_t first, index_t size, index_t ld, float* Z) {
                      const index_t n_out = n_outputs();
-                     output_probabilities(kernels(), loss_, n_out, ld, Z);
+                     output_probabilities(k, loss_, n_out, ld, Z);
                      for (index_t s = 0; s < size; ++s)
                        for (index_t r = 0; r < n_out; ++r)
                          out[(first + s) * n_out + r] = Z[static_cast<offset_t>(r) * ld + s];
@@ -155,10 +160,11 @@ bool Network::probabilities(const Inputs& X, int threads, const ShouldStop& shou
 
 bool Network::classify(const Inputs& X, int threads, const ShouldStop& should_stop,
                        index_t* out) const {
-  return for_tiles(X, threads, should_stop,
+  const Kernels& k = kernels();
+  return for_tiles(k, X, threads, should_stop,
                    [&](offset_t, offset_t first, index_t size, index_t ld, const float* Z) {
                      index_t predicted[max_tile];
-                     kernels().classify(n_outputs(), ld, Z, predicted);
+                     k.classify(n_outputs(), ld, Z, predicted);
                      std::copy(predicted, predicted + size, out + first);
                    });
 }

@@ -39,8 +39,7 @@ double Network::train_epoch(const Inputs& X, const index_t* labels, index_t batc
   Trainer trainer(task(X, order.data(), labels, batch_size), &optimizer, step_, threads);
   StopCheck check(should_stop);
   double total = 0.0;
-  trainer.run([&](double loss) {
-    check();
+  trainer.run(check, [&](double loss) {
     total += loss;
     ++step_;
     return std::isfinite(total);
@@ -55,10 +54,11 @@ Gradients Network::gradients(const Inputs& X, const index_t* labels, int threads
   Network copy = *this;  // a trainer may write to what it is given, though this one does not
   Trainer trainer(copy.task(X, nullptr, labels, X.n), nullptr, 0, threads);
   double loss = 0.0;
-  trainer.run([&](double sum) {
-    loss = sum / static_cast<double>(X.n);
-    return true;
-  });
+  trainer.run([] {},
+              [&](double sum) {
+                loss = sum / static_cast<double>(X.n);
+                return true;
+              });
   Gradients gradients = trainer.gradients();
   gradients.loss = loss;
   return gradients;

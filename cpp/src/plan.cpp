@@ -90,7 +90,7 @@ BlockedCsr block_columns(index_t n_rows, index_t n_columns, const offset_t* indp
   m.n_columns = n_columns;
   const offset_t nnz = indptr[n_rows];
   m.width = nnz > 0 ? block_width(n_rows, n_columns, nnz) : std::max(n_columns, 1);
-  m.n_blocks = std::max((n_columns + m.width - 1) / m.width, 1);
+  m.n_blocks = std::max(static_cast<index_t>((offset_t{n_columns} + m.width - 1) / m.width), 1);
   const auto block_of = [&](offset_t k) { return indices[k] / m.width; };
   m.starts.assign(static_cast<std::size_t>(m.n_blocks) * n_rows + 1, 0);
   for (index_t r = 0; r < n_rows; ++r)

@@ -37,7 +37,9 @@ void for_own_parts(int w, const Team& team, const std::vector<index_t>& borders,
     f(Range<index_t>{borders[part], borders[part + 1]});
 }
 
-float* state(Buffer& moment, offset_t k = 0) { return moment.empty() ? nullptr : &moment[k]; }
+float* state(Buffer& moment, offset_t k = 0) {
+  return moment.empty() ? nullptr : moment.data() + k;
+}
 
 }  // namespace
 
@@ -82,7 +84,8 @@ Trainer::Trainer(const TrainingTask& task, const Optimizer* optimizer, std::int6
   }
 }
 
-void Trainer::run(const std::function<bool(double)>& after) {
+void Trainer::run(const std::function<void()>& before, const std::function<bool(double)>& after) {
+  before_ = before;
   after_ = after;
   parameters_.resize(small_ ? team_.size() : 1);
   for (auto& copy : parameters_) {
@@ -167,6 +170,7 @@ Gradients Trainer::gradients() const {
 
 bool Trainer::small_batch(offset_t i, int w) {
   asked_[w] = 0;
+  if (w == 0) before_();
   // The last batch may be smaller: its columns lie elsewhere, where others may still read.
   if (tiles(i).n < t_.batch_size && !wait(i, w)) return false;
   for_own_parts(w, team_, blocks_, [&](Rows blocks) {
@@ -282,6 +286,7 @@ void Trainer::tile_gradients(offset_t i, offset_t t) {
 
 // Every thread adds up all tiles' gradients and updates its own copy.
 void Trainer::update_own(offset_t i, int w) {
+  if (!optimizer_ && w != 0) return;  // gradients are kept once
   Buffer& sum = own_gradients_[w];
   sum = tile_gradients_[0];
   for (offset_t t = 1; t < upper_tiles(i).count(); ++t)
@@ -314,6 +319,7 @@ bool Trainer::large_batch(offset_t i, int w) {
   const Tiles batch = tiles(i);
   const Range<offset_t> all{0, batch.count()};
   asked_[w] = 0;
+  if (w == 0) before_();
   for_own_parts(w, team_, blocks_, [&](Rows blocks) { gather_columns(i, blocks); });
   for (std::size_t l = 0; l < n_layers_; ++l) {
     if (!wait(i, w)) return false;

@@ -89,7 +89,9 @@ class SparseLinear:
         TypeError, ValueError
             If dtype, shape or layout of an array is another.
         """
-        return self._core.forward(X, check_threads(threads), out)
+        if out is not None:
+            _check_array("out", out)
+        return self._core.forward(_check_array("X", X), check_threads(threads), out)
 
     def backward(self, X: Any, D: Any, *, threads: Threads = None) -> LinearGradients:
         """Return the gradients of a loss whose gradient by Y = W X + b is D.
@@ -113,4 +115,11 @@ class SparseLinear:
         TypeError, ValueError
             If dtype, shape or layout of an array is another.
         """
-        return LinearGradients(*self._core.backward(X, D, check_threads(threads)))
+        arrays = _check_array("X", X), _check_array("D", D)
+        return LinearGradients(*self._core.backward(*arrays, check_threads(threads)))
+
+
+def _check_array(name: str, value: Any) -> NDArray[Any]:
+    if not isinstance(value, np.ndarray):
+        raise TypeError(f"{name} must be an array of float32, got {type(value).__name__}")
+    return value

@@ -76,7 +76,7 @@ class ThreadChoice:
 
     def __init__(self, threads: Threads) -> None:
         self.most = check_threads(threads)
-        self._measures = not isinstance(threads, int) and self.most > 1
+        self._measures = (threads is None or threads == "auto") and self.most > 1
         self._times: list[tuple[float, int]] = []
         self._chosen = self.most
 

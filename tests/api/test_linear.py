@@ -63,6 +63,28 @@ def test_threads_do_not_change_a_bit(n):
         assert results(threads) == one
 
 
+def test_what_an_earlier_call_left_behind_the_last_sample_is_not_summed():
+    w = weights(50, 60, 0.5)
+    used, fresh = sn.SparseLinear(w), sn.SparseLinear(w)
+    used.backward(*(1e9 * a for a in arrays(w, 130)))
+    X, D = arrays(w, 97)
+    for name in ("values", "bias", "X"):
+        a, b = (getattr(layer.backward(X, D), name) for layer in (used, fresh))
+        assert a.tobytes() == b.tobytes()
+
+
+def test_what_is_no_array_is_named():
+    layer = sn.SparseLinear(weights(7, 30, 0.4))
+    X, rows = np.zeros((30, 4), np.float32), [np.zeros(4, np.float32)] * 7
+    for call, name in (
+        (lambda: layer.forward(X.tolist()), "X"),
+        (lambda: layer.forward(X, out=rows), "out"),
+        (lambda: layer.backward(X, rows), "D"),
+    ):
+        with pytest.raises(TypeError, match=f"^{name} must be an array of float32, got list"):
+            call()
+
+
 def test_out_is_written_and_returned():
     w = weights(7, 30, 0.4)
     X, _ = arrays(w, 20)

@@ -340,6 +340,14 @@ def test_auto_with_one_thread_has_nothing_to_choose(monkeypatch, caplog):
     assert caplog.messages == []
 
 
+def test_a_number_of_numpy_is_a_number(monkeypatch):
+    offer(monkeypatch, 4)
+    choice = ThreadChoice(np.int64(4))
+    for _ in range(6):
+        assert choice.next() == 4
+        choice.took(0.1)
+
+
 @pytest.mark.parametrize("threads", ["many", 1.5, True])
 def test_threads_are_a_number_or_auto(data, threads):
     with pytest.raises(TypeError, match="threads must be an int"):

@@ -116,6 +116,15 @@ def test_a_run_that_fails_side_by_side_ends_them_all_with_one_line(tmp_path):
     assert re.fullmatch(r"synaprune: .*n_synapses must be from .*\n", done.stderr)
 
 
+def test_warnings_of_runs_side_by_side_are_lines_of_ours(tmp_path):
+    args = ("prune", flowers(tmp_path), "--target", "kind", *QUICK, "--optimizer", "adam")
+    args += ("--lr", 0.01, "--runs", 2, "--jobs", 2)
+    done = run(*args)
+    assert (done.returncode, done.stderr.count("\n")) == (0, 1)
+    assert re.match(r"synaprune: warning: .*adaptive", done.stderr)
+    assert run(*args, "--quiet").stderr == ""
+
+
 def test_threads_auto(tmp_path):
     assert "synapses" in succeed("prune", "xor", "--threads", "auto")
     done = run("prune", "xor", "--threads", "many")

@@ -55,6 +55,20 @@ def test_passes_give_equal_bits_for_any_threads():
         assert passes(threads) == one
 
 
+@pytest.mark.parametrize("n", [128, 97])
+def test_gradients_of_a_small_network_give_equal_bits_for_any_threads(n):
+    net = _core.Network([450, 20, 10], "relu", "softmax", 1.0, 5)
+    X, y = data(n, 450, 10)
+
+    def gradients(threads):
+        loss, d_values, d_biases = net.gradients(X, y, threads)
+        return [loss, *(a.tobytes() for a in [*d_values, *d_biases])]
+
+    one = gradients(1)
+    for threads in (2, 3, 7):
+        assert gradients(threads) == one
+
+
 def test_same_seed_same_bits_other_seed_other_bits():
     small = {"sizes": (20, 12, 4), "n": 90, "batch_size": 16}
     assert trained(seed=5, **small) == trained(seed=5, **small)

@@ -129,16 +129,6 @@ def test_avx2_and_avx512_give_equal_bits(kernel, n, shape):
 
 
 @levels
-def test_what_is_behind_the_last_sample_is_not_summed(isa):
-    case = Matrix(9, 21, 0.5, 17)
-    alone = case.gradients(isa)
-    case.X = np.hstack([case.X, np.full((21, 3), 1e9, "f4")])
-    case.D = np.hstack([case.D, np.zeros((9, 3), "f4")])
-    for a, b in zip(alone[:2], case.gradients(isa)[:2], strict=True):
-        np.testing.assert_array_equal(a, b)
-
-
-@levels
 @matrices
 def test_a_sample_has_the_same_bits_in_any_company(isa, shape):
     case = Matrix(*shape, 65)
@@ -154,10 +144,10 @@ def test_a_sample_has_the_same_bits_in_any_company(isa, shape):
 @pytest.mark.parametrize("shape", [(0, 5, 16), (4, 0, 16), (4, 5, 0)], ids=str)
 def test_empty_sides(isa, shape):
     n_out, n_in, n = shape
-    case = Matrix(n_out, n_in, 0.5, n)
+    case = Matrix(n_out, n_in, 0.5, n, integers=True)
     np.testing.assert_array_equal(case.spmm(isa), case.dense_spmm().astype(np.float32))
     np.testing.assert_array_equal(case.grad_inputs(isa), np.zeros((n_in, n), np.float32))
-    assert len(case.grad_weights(isa)) == len(case.indices) + n_out
+    np.testing.assert_array_equal(case.grad_weights(isa), case.dense_grad_weights().astype("f4"))
 
 
 # --- gather -------------------------------------------------------------------------------------

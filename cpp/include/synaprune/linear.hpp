@@ -36,7 +36,7 @@ class Linear {
   LayerPlan plan_;
   std::vector<float> values_, bias_;  // values in block order
   // What is kept between calls to save allocations:
-  Buffer below_, above_, d_below_, d_above_, transposed_values_, d_values_;
+  Buffer below_, d_below_, d_above_, transposed_values_, d_values_;
   std::vector<Scratch> scratch_;  // per thread
 };
 

@@ -11,7 +11,7 @@ namespace synaprune {
 // Asked between batches, now and then; true means stop (the call then throws Interrupted).
 using ShouldStop = std::function<bool()>;
 
-// Asks at most every 20 ms.
+// Asks at most every 20 ms; throws Interrupted if the answer is yes.
 class StopCheck {
  public:
   explicit StopCheck(const ShouldStop& should_stop) : should_stop_(should_stop) {}
@@ -77,9 +77,10 @@ class Network {
  private:
   // Calls f(tile, first sample, samples, ld, outputs' inputs) for all tiles.
   template <class F>
-  bool for_tiles(const Inputs& X, int threads, const ShouldStop& should_stop, F&& f) const;
+  bool for_tiles(const Kernels& k, const Inputs& X, int threads, const ShouldStop& should_stop,
+                 F&& f) const;
   template <class F>
-  void for_one(const Inputs& X, F&& f) const;
+  void for_one(const Kernels& k, const Inputs& X, F&& f) const;
   TrainingTask task(const Inputs& X, const offset_t* order, const index_t* labels,
                     offset_t batch_size);
   void derive();

@@ -1,5 +1,5 @@
 // The only file that knows threads: OpenMP, locks, atomics. Without OpenMP everything runs on one
-// thread, and so does a process that was forked from one with threads, whose copies are gone.
+// thread, and so does a process that was forked from one that had imported us.
 //
 // parallel_for and Team hand out disjoint pieces of work; results never depend on the number of
 // threads, because each piece is computed the same way whoever computes it.
@@ -27,10 +27,8 @@ namespace synaprune {
 
 #ifdef _OPENMP
 inline constexpr bool has_openmp = true;
-inline int default_threads() { return omp_get_max_threads(); }
 #else
 inline constexpr bool has_openmp = false;
-inline int default_threads() { return 1; }
 #endif
 
 inline constexpr int max_threads = 1024;  // asking for more than a system has ends the process
@@ -43,8 +41,9 @@ using WriteGuard = std::unique_lock<ReadWriteLock>;
 template <class T>
 using Atomic = std::atomic<T>;
 
-// How many threads a call that may use `threads` gets. In a forked child the runtime's threads are
-// gone while it believes in them, and starting a team would wait for them for ever.
+// How many threads a call that may use `threads` gets. In a child that was forked after the first
+// call of this, the runtime's threads may be gone while it believes in them, and a team would wait
+// for them for ever.
 inline int usable_threads(int threads) {
 #ifdef SYNAPRUNE_HAS_ATFORK
   static std::atomic<bool> forked{false};
@@ -53,6 +52,14 @@ inline int usable_threads(int threads) {
   if (forked) return 1;
 #endif
   return has_openmp ? std::clamp(threads, 1, max_threads) : 1;
+}
+
+inline int default_threads() {
+#ifdef _OPENMP
+  return usable_threads(omp_get_max_threads());
+#else
+  return 1;
+#endif
 }
 
 // Threads that go through many short steps together: barriers cost a fraction of a microsecond, so

@@ -23,10 +23,10 @@ struct BlockedCsr {
     return starts.data() + static_cast<offset_t>(block) * n_rows;
   }
   const offset_t* end(index_t block) const { return begin(block) + 1; }
-  index_t first_column(index_t block) const { return std::min(block * width, n_columns); }
-  index_t last_column(index_t block) const {
-    return block + 1 < n_blocks ? (block + 1) * width : n_columns;
+  index_t first_column(index_t block) const {
+    return static_cast<index_t>(std::min<offset_t>(offset_t{block} * width, n_columns));
   }
+  index_t last_column(index_t block) const { return first_column(block + 1); }
   offset_t nnz() const { return static_cast<offset_t>(local.size()); }
   // Synapses of rows [row0, row1) in a block.
   offset_t count(index_t block, index_t row0, index_t row1) const {

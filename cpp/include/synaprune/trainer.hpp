@@ -50,9 +50,10 @@ class Trainer {
   // Without an optimiser nothing is updated, and gradients() tells those of the last batch.
   Trainer(const TrainingTask& task, const Optimizer* optimizer, std::int64_t step, int threads);
 
-  // All batches, in the samples' order. after(sum of the losses) is called on the calling thread
-  // after each forward pass; false ends the run, with a part of that batch's updates made.
-  void run(const std::function<bool(double)>& after);
+  // All batches, in the samples' order. On the calling thread before() is called between batches,
+  // and what it throws ends the run there; after(sum of the losses) after each forward pass, and
+  // false ends the run, with a part of that batch's updates made.
+  void run(const std::function<void()>& before, const std::function<bool(double)>& after);
 
   Gradients gradients() const;
 
@@ -104,6 +105,7 @@ class Trainer {
   bool small_;
   Team team_;
   const Kernels& kernels_ = kernels();
+  std::function<void()> before_;
   std::function<bool(double)> after_;
   // Borders between threads: the first layer's blocks, each layer's rows and columns.
   std::vector<index_t> blocks_;

@@ -34,7 +34,7 @@ static bool all_finite(const float* data, offset_t n) {
 // In place over n floats: y = f(y).
 static void activate(Activation activation, offset_t n, float* y) {
   if (activation == Activation::relu)
-    for (offset_t i = 0; i < n; ++i) y[i] = y[i] > 0.0f ? y[i] : 0.0f;
+    for (offset_t i = 0; i < n; ++i) y[i] = y[i] <= 0.0f ? 0.0f : y[i];  // NaN stays
   if (activation == Activation::sigmoid)
     for (offset_t i = 0; i < n; ++i) y[i] = sigmoid_of(y[i]);
   if (activation == Activation::tanh)
@@ -44,7 +44,7 @@ static void activate(Activation activation, offset_t n, float* y) {
 // d *= f'(.), written in terms of the activation's output y.
 static void activate_backward(Activation activation, offset_t n, const float* y, float* d) {
   if (activation == Activation::relu)
-    for (offset_t i = 0; i < n; ++i) d[i] = y[i] > 0.0f ? d[i] : 0.0f;
+    for (offset_t i = 0; i < n; ++i) d[i] = y[i] <= 0.0f ? 0.0f : d[i];
   if (activation == Activation::sigmoid)
     for (offset_t i = 0; i < n; ++i) d[i] *= y[i] * (1.0f - y[i]);
   if (activation == Activation::tanh)

@@ -56,6 +56,7 @@ class Result:
     path: PruningPath
     epochs: int
     seconds: float
+    threads: Threads = None
 
     def record(self) -> dict[str, Any]:
         """Return the JSON record of the run; its keys are a promise to users."""
@@ -63,8 +64,8 @@ class Result:
             "dataset": self.data.name,
             "seed": self.seed,
             "options": self.options.record(),
-            "start": measure(self.full, self.data),
-            "final": measure(self.path.smallest, self.data),
+            "start": measure(self.full, self.data, self.threads),
+            "final": measure(self.path.smallest, self.data, self.threads),
             "epochs": self.epochs,
             "seconds": round(self.seconds, 3),
             "version": __version__,
@@ -73,14 +74,14 @@ class Result:
         }
 
 
-def measure(net: SparseMLP, data: Dataset) -> dict[str, Any]:
+def measure(net: SparseMLP, data: Dataset, threads: Threads = None) -> dict[str, Any]:
     """Return structure, counts and accuracy on each split."""
     splits = {"train": data.train, "validation": data.validation, "test": data.test}
     return {
         "structure": net.structure,
         "n_synapses": net.n_synapses,
         "n_inputs": net.n_inputs,
-        "accuracy": {name: net.score(*split) for name, split in splits.items()},
+        "accuracy": {name: net.score(*split, threads=threads) for name, split in splits.items()},
     }
 
 
@@ -162,4 +163,4 @@ def run_job(
     path.options = {"dataset": data.name, **options.record()}
     path.data_sha256 = data.sha256
     seconds = time.perf_counter() - begin
-    return Result(data, seed, options, net, path, epochs + path.epochs, seconds)
+    return Result(data, seed, options, net, path, epochs + path.epochs, seconds, threads)

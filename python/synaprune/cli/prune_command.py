@@ -20,6 +20,7 @@ from synaprune.network import ACTIVATIONS, LOSSES
 from synaprune.pruning import STRATEGIES, PruningInterrupted
 from synaprune.training import Threads, check_threads
 
+_MOST_JOBS = 61  # processes that Python can wait for on Windows
 # flags that override the preset's field of the same name
 _OVERRIDES = tuple(
     field.name for field in dataclasses.fields(Preset) if field.name not in ("stop_at",)
@@ -88,7 +89,8 @@ def add_parser(commands: Any) -> None:
     p.add_argument("--seed", type=int, default=0, metavar="S")
     p.add_argument(
         "--jobs", type=_positive, metavar="N",
-        help="runs side by side, each on one thread (default: as many as OpenMP offers threads)",
+        help="runs side by side, each on one thread or as many as --threads says (default: as many "
+        "as OpenMP offers threads, one with --threads N)",
     )  # fmt: skip
     p.add_argument(
         "--threads", type=_threads, metavar="N",
@@ -113,11 +115,15 @@ def run(args: argparse.Namespace) -> int:
     records: list[dict[str, Any]] = []
     result = None
     seeds = range(args.seed, args.seed + args.runs)
-    jobs = min(args.runs, args.jobs or check_threads(args.threads))
+    fixed = isinstance(args.threads, int)  # then it is not ours to share out
+    threads = check_threads(args.threads)
+    jobs = min(args.runs, args.jobs or (1 if fixed else threads), _MOST_JOBS)
     with display.ProgressBar(quiet=args.quiet, runs=args.runs) as bar:
         try:
             if jobs > 1:
-                for record in run_side_by_side(data, options, seeds, jobs=jobs, threads=1):
+                for record in run_side_by_side(
+                    data, options, seeds, jobs=jobs, threads=threads if fixed else 1
+                ):
                     bar.next_run()
                     records.append(record)
             else:
@@ -125,9 +131,9 @@ def run(args: argparse.Namespace) -> int:
                     bar.next_run()
                     result = run_job(data, options, seed=seed, threads=args.threads, callback=bar)
                     records.append(result.record())
-        except KeyboardInterrupt as interrupt:
-            if isinstance(interrupt, PruningInterrupted):
-                _save_interrupted(interrupt, args.out)
+        except BaseException as error:  # what was finished is not lost with the rest
+            if isinstance(error, PruningInterrupted):
+                _save_interrupted(error, args.out)
             if records and args.json:
                 _write_json(args, records, time.perf_counter() - begin)
             raise

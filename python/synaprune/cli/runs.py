@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import multiprocessing
 import signal
+import threading
+import warnings
+from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from typing import Any
 
 from synaprune.cli.job import Options, run_job
@@ -21,28 +26,64 @@ def run_side_by_side(
     """Yield the record of each run, in the order of the seeds; equal to that of a run alone.
 
     Processes are started afresh, not forked, since a fork of a process with threads may hang. If
-    the caller stops early, by Ctrl-C or for another reason, they are ended.
+    the caller stops early, by Ctrl-C or for another reason, they are ended. Their warnings are
+    given here.
+
+    Raises
+    ------
+    OSError
+        If a process dies.
     """
+    ours = set(multiprocessing.active_children())
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(
         jobs, mp_context=context, initializer=_begin, initargs=(data, options, threads)
     )
+    waiting = iter(seeds)
+    pending: deque[Future[tuple[dict[str, Any], list[str]]]] = deque()
     try:
-        yield from pool.map(_record, seeds)
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        for child in multiprocessing.active_children():
+        with _interrupts_ignored():  # which the processes, all started here, inherit
+            for seed in itertools.islice(waiting, 2 * jobs):
+                pending.append(pool.submit(_record, seed))
+        while pending:
+            record, texts = pending.popleft().result()
+            for seed in itertools.islice(waiting, 1):
+                pending.append(pool.submit(_record, seed))
+            for text in texts:
+                warnings.warn(text, UserWarning, stacklevel=2)
+            yield record
+    except BaseException as error:
+        for child in set(multiprocessing.active_children()) - ours:
             child.terminate()
+        pool.shutdown(wait=False)
+        if isinstance(error, BrokenExecutor):
+            raise OSError("a process of --jobs ended unexpectedly; out of memory?") from error
         raise
     pool.shutdown()
+
+
+@contextlib.contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """Ctrl-C on a terminal goes to all processes; it is the parent's to handle."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may say so
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _begin(*task: Any) -> None:
     global _task
     _task = task
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's to handle
 
 
-def _record(seed: int) -> dict[str, Any]:
+def _record(seed: int) -> tuple[dict[str, Any], list[str]]:
+    """Return the record of a run, and what it warned of."""
     data, options, threads = _task
-    return run_job(data, options, seed=seed, threads=threads).record()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default")
+        record = run_job(data, options, seed=seed, threads=threads).record()
+    return record, [str(w.message) for w in caught]
