@@ -153,7 +153,11 @@ HEADERS = (
 )
 HEADER_LEVEL = {header: level for level, group in enumerate(HEADERS) for header in group}
 BESIDE = {("prune", "pointwise")}
-SOURCE_OF = {"network_train": "network", "network_predict": "network"}
+SOURCE_OF = {
+    "network_train": "network",
+    "network_predict": "network",
+    "trainer_small": "trainer",
+}
 
 
 def owner(name):

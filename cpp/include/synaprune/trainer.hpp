@@ -39,6 +39,18 @@ struct Parameters {
   void write(const LayerPlan& plan, Layer& layer) const;
 };
 
+// Calls f(range) for the parts of a thread; a team may be smaller than there are parts.
+template <class F>
+void for_own_parts(int w, const Team& team, const std::vector<index_t>& borders, F&& f) {
+  for (int part = w; part + 1 < static_cast<int>(borders.size()); part += team.size())
+    f(Range<index_t>{borders[part], borders[part + 1]});
+}
+
+// An optimiser's state of parameter k on, null where it has none.
+inline float* state(Buffer& moment, offset_t k = 0) {
+  return moment.empty() ? nullptr : moment.data() + k;
+}
+
 // The arithmetic is the same for any number of threads; what depends on it is who does what.
 //
 // In a small network each thread owns blocks of columns of the first layer, from the gather of
