@@ -9,15 +9,13 @@ unrecorded.
 
 from __future__ import annotations
 
-import argparse
 import datetime
 import os
 import statistics
 
 import synaprune as sn
 
-from bench.machine import commit
-from bench.main_job import RESULTS, console
+from bench.main_job import RESULTS, commit, console, parse_arguments
 
 RUNS = 5
 FIRST_SEED = {"development": 1001, "final": 1}
@@ -38,10 +36,7 @@ def level_line(level: str, seed: int, data_dir: str, splits: tuple[str, ...]) ->
 
 def main() -> None:
     """Run all levels and print Markdown."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data-dir", required=True, help="folder that holds mnist/")
-    parser.add_argument("--final", action="store_true", help="announced seeds, test figures, log")
-    args = parser.parse_args()
+    args = parse_arguments(__doc__.splitlines()[0])
     seed = FIRST_SEED["final" if args.final else "development"]
     splits = ("validation", "test") if args.final else ("validation",)
     levels = sn.build_info()["available_isa"]

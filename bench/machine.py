@@ -5,12 +5,12 @@ from __future__ import annotations
 import datetime
 import os
 import platform
-import subprocess
 from pathlib import Path
 
 import numpy as np
 import synaprune as sn
 
+from bench.main_job import commit
 from bench.peers import PACKAGES, cores, optional, versions
 
 
@@ -31,18 +31,6 @@ def describe(quick: bool) -> list[str]:
         "cell holds the median turn (minimum-maximum) and, after it, how many times our median it "
         "is: above 1.00× we are faster.",
     ]
-
-
-def commit() -> str:
-    """Return what git calls this tree, or "unknown"."""
-    try:
-        done = subprocess.run(
-            ["git", "describe", "--always", "--dirty"],
-            capture_output=True, text=True, cwd=Path(__file__).parent, check=True,
-        )  # fmt: skip
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return done.stdout.strip()
 
 
 def cpu_model() -> str:

@@ -78,21 +78,34 @@ def mnist_lines(title: str, seeds: tuple[int, ...], final: bool, *flags: str) ->
     return [*lines, "", f"Mean accuracy after: {', '.join(means)}.", ""]
 
 
-def main() -> None:
-    """Run everything and print Markdown."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def commit() -> str:
+    """Return what git calls this tree, or "unknown"."""
+    try:
+        done = subprocess.run(
+            ["git", "describe", "--always", "--dirty"],
+            capture_output=True, text=True, cwd=Path(__file__).parent, check=True,
+        )  # fmt: skip
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return done.stdout.strip()
+
+
+def parse_arguments(description: str) -> argparse.Namespace:
+    """Read the options of a script that looks at the test split only under ``--final``."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--data-dir", required=True, help="folder that holds mnist/")
     parser.add_argument("--final", action="store_true", help="announced seeds, test figures, log")
-    args = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Run everything and print Markdown."""
+    args = parse_arguments(__doc__.splitlines()[0])
     xor_seed, seeds = SEEDS["final" if args.final else "development"]
     data = ("--data-dir", args.data_dir)
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty"],
-        capture_output=True, text=True, cwd=Path(__file__).parent, check=False,
-    ).stdout.strip()  # fmt: skip
     info = sn.build_info()
     lines = [
-        f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}, commit {commit}, {platform.machine()} "
+        f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}, commit {commit()}, {platform.machine()} "
         f"{info['isa']}, {info['threads']} threads, {info['compiler']}.",
         "",
         *xor_lines(xor_seed),

@@ -16,7 +16,8 @@ CPP = ROOT / "cpp"
 LAYERS = (
     {"_core"},
     {"extras"},
-    {"arrays"},
+    {"arrays", "checks"},
+    {"threads"},
     {"datasets", "io"},
     {"training"},
     {"network"},

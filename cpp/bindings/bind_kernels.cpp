@@ -131,7 +131,6 @@ void bind_kernels(py::module_& m) {
   k.def("exp", &elementwise<exp_f>, py::arg("x"));
   k.def("tanh", &elementwise<tanh_f>, py::arg("x"));
   k.def("sigmoid", &elementwise<sigmoid_f>, py::arg("x"));
-  k.attr("max_tile") = max_tile;
 }
 
 }  // namespace synaprune::bindings

@@ -19,14 +19,18 @@ inline std::string describe(const py::array& a) {
   return text + ")";
 }
 
+inline bool is_c_ordered(const py::array& a, int ndim) {
+  constexpr int wanted = int{py::array::c_style} | int{py::detail::npy_api::NPY_ARRAY_ALIGNED_};
+  return a.ndim() == ndim && (a.flags() & wanted) == wanted;
+}
+
 // A C-ordered array of exactly T with `ndim` axes, borrowed as it is.
 template <class T>
 py::array_t<T> expect(const char* name, const py::array& a, int ndim) {
   if (!py::isinstance<py::array_t<T>>(a))
     throw py::type_error(std::string(name) + " must be " +
                          py::str(py::dtype::of<T>()).cast<std::string>() + ", got " + describe(a));
-  constexpr int wanted = int{py::array::c_style} | int{py::detail::npy_api::NPY_ARRAY_ALIGNED_};
-  if (a.ndim() != ndim || (a.flags() & wanted) != wanted)
+  if (!is_c_ordered(a, ndim))
     throw py::value_error(std::string(name) + " must be aligned and C-ordered with " +
                           std::to_string(ndim) + " axes, got " + describe(a));
   return py::reinterpret_borrow<py::array_t<T>>(a);
@@ -64,9 +68,7 @@ inline bool is_inputs(const py::object& X, offset_t n_features) {
   if (!py::isinstance<py::array_t<float>>(X) && !py::isinstance<py::array_t<std::uint8_t>>(X))
     return false;
   const auto a = py::reinterpret_borrow<py::array>(X);
-  constexpr int wanted = int{py::array::c_style} | int{py::detail::npy_api::NPY_ARRAY_ALIGNED_};
-  return a.ndim() == 2 && (a.flags() & wanted) == wanted && a.shape(0) > 0 &&
-         a.shape(1) == n_features;
+  return is_c_ordered(a, 2) && a.shape(0) > 0 && a.shape(1) == n_features;
 }
 
 // The same, or an error that says what is expected.

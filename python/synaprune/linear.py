@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from synaprune import _core
 from synaprune.network import Weights
-from synaprune.training import Threads, check_threads
+from synaprune.threads import Threads, check_threads
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synaprune import _core, io
+from synaprune.checks import check_float, check_int
 from synaprune.network import SparseMLP, Weights
-from synaprune.training import check_float, check_int
 
 _RECORD = (
     "step", "n_synapses", "n_inputs", "n_removed", "structure", "criterion", "epochs",

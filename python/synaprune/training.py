@@ -2,104 +2,21 @@
 
 from __future__ import annotations
 
-import logging
 import math
-import numbers
-import operator
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Literal, SupportsIndex, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from synaprune import _core
 from synaprune.arrays import Inputs
+from synaprune.checks import check_float
+from synaprune.threads import ThreadChoice
 
 Schedule: TypeAlias = Callable[[float], float]
-Threads: TypeAlias = int | Literal["auto"] | None
-logger = logging.getLogger("synaprune")
-
-
-def check_int(name: str, value: object, low: int, high: int = 2**31 - 64) -> int:
-    """Return ``value`` as an int within [low, high], or raise naming the argument."""
-    if type(value) is int:  # first, since asking for a protocol takes a microsecond
-        number = value
-    elif isinstance(value, bool) or not isinstance(value, SupportsIndex):
-        raise TypeError(f"{name} must be an int, got {type(value).__name__}")
-    else:
-        number = operator.index(value)
-    if not low <= number <= high:
-        raise ValueError(f"{name} must be from {low} to {high}, got {number}")
-    return number
-
-
-def check_float(
-    name: str, value: object, low: float, high: float = math.inf, *, open_low: bool = False
-) -> float:
-    """Return ``value`` as a finite float within [low, high], or raise naming the argument."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise TypeError(f"{name} must be a number, got {value!r}")
-    number = float(value)
-    inside = low < number <= high if open_low else low <= number <= high
-    if not (inside and math.isfinite(number)):
-        bracket = "(" if open_low else "["
-        raise ValueError(f"{name} must be finite and in {bracket}{low}, {high}], got {number}")
-    return number
-
-
-def check_callable(name: str, value: object) -> None:
-    """Raise naming the argument unless it is None or can be called."""
-    if value is not None and not callable(value):
-        raise TypeError(f"{name} must be a callable, got {value!r}")
-
-
-def check_threads(threads: Threads) -> int:
-    """Return the most threads that a call may use; None and "auto" mean what OpenMP offers."""
-    if threads is None or threads == "auto":
-        return _core.default_threads()
-    return check_int("threads", threads, 1, 1024)
-
-
-class ThreadChoice:
-    """How many threads each epoch gets: a number, or ("auto", None) the faster of one and all.
-
-    Which one is faster is measured on the first epochs, two of each, and again every 32 epochs,
-    since networks shrink and machines get busy. Results do not depend on it.
-
-    Parameters
-    ----------
-    threads : int, "auto" or None
-        As in `SparseMLP.fit`.
-    """
-
-    def __init__(self, threads: Threads) -> None:
-        self.most = check_threads(threads)
-        self._measures = (threads is None or threads == "auto") and self.most > 1
-        self._times: list[tuple[float, int]] = []
-        self._chosen = self.most
-
-    def next(self) -> int:
-        """Return the number for the epoch that comes next."""
-        if self._measures and len(self._times) < 4:
-            return (self.most, 1)[len(self._times) % 2]
-        return self._chosen
-
-    def took(self, seconds: float) -> None:
-        """Note how long that epoch took."""
-        if not self._measures:
-            return
-        self._times.append((seconds, self.next()))
-        if len(self._times) == 4:
-            self._chosen = min(self._times)[1]
-            best = {n: min(t for t, m in self._times if m == n) for n in (self.most, 1)}
-            logger.info(
-                "training goes on with threads=%d: an epoch takes %.3g s on %d, %.3g s on one",
-                self._chosen, best[self.most], self.most, best[1],
-            )  # fmt: skip
-        elif len(self._times) == 32:
-            self._times.clear()
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,9 @@ from dataclasses import FrozenInstanceError
 import numpy as np
 import pytest
 import synaprune as sn
-from synaprune.training import (
-    ThreadChoice,
-    check_float,
-    check_int,
-    check_optimizer,
-    check_threads,
-    run_epochs,
-)
+from synaprune.checks import check_float, check_int
+from synaprune.threads import ThreadChoice, check_threads
+from synaprune.training import check_optimizer, run_epochs
 
 NOT_INTS = [True, np.True_, 1.0, "1", None, [1], 1j]
 NOT_NUMBERS = [True, "0.1", None, [0.1], 0.1j]

@@ -7,8 +7,6 @@ from numpy.typing import NDArray
 
 _Floats: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
 
-max_tile: int
-
 # Y [n_out, n] = W X + bias
 def spmm(
     isa: str,

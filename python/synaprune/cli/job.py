@@ -16,14 +16,8 @@ from synaprune.datasets import Dataset
 from synaprune.network import SparseMLP
 from synaprune.path import PruningPath
 from synaprune.pruning import check_target, prune
-from synaprune.training import (
-    SGD,
-    Adam,
-    Callback,
-    Progress,
-    Threads,
-    constant_then_cosine,
-)
+from synaprune.threads import Threads
+from synaprune.training import SGD, Adam, Callback, Progress, constant_then_cosine
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from synaprune.criteria import CRITERIA
 from synaprune.io import write_atomically
 from synaprune.network import ACTIVATIONS, LOSSES
 from synaprune.pruning import STRATEGIES, PruningInterrupted
-from synaprune.training import Threads, check_threads
+from synaprune.threads import Threads, check_threads
 
 _MOST_JOBS = 61  # processes that Python can wait for on Windows
 # flags that override the preset's field of the same name

@@ -15,7 +15,7 @@ from typing import Any
 
 from synaprune.cli.job import Options, run_job
 from synaprune.datasets import Dataset
-from synaprune.training import Threads
+from synaprune.threads import Threads
 
 _task: tuple[Dataset, Options, Threads]  # what a process works at, sent to it once
 

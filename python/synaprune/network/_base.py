@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from synaprune import _core, io
 from synaprune.arrays import Labels
+from synaprune.checks import check_float, check_int
 from synaprune.network._checks import (
     ACTIVATIONS,
     INPUT_SCALINGS,
@@ -21,7 +22,6 @@ from synaprune.network._checks import (
     resolve_loss,
 )
 from synaprune.network._weights import CSR, Weights
-from synaprune.training import check_float, check_int
 
 
 class SparseNetwork:

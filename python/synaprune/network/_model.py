@@ -12,20 +12,17 @@ from numpy.typing import NDArray
 
 from synaprune import _core
 from synaprune.arrays import Inputs, Labels, as_inputs, as_labels, encode, finite
+from synaprune.checks import check_callable, check_int
 from synaprune.network._base import SparseNetwork
 from synaprune.network._checks import brief, check_classes, transform_for
+from synaprune.threads import ThreadChoice, Threads, check_threads
 from synaprune.training import (
     Callback,
     Optimizer,
     Progress,
     Schedule,
-    ThreadChoice,
-    Threads,
     TrainingDiverged,
-    check_callable,
-    check_int,
     check_optimizer,
-    check_threads,
     run_epochs,
 )
 

@@ -4,22 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from synaprune.checks import check_callable, check_float, check_int
 from synaprune.criteria import check_criterion
 from synaprune.network import SparseMLP
 from synaprune.path import PruningPath
 from synaprune.pruning._gradual import gradual
 from synaprune.pruning._ladder import ladder
 from synaprune.pruning._run import PruningInterrupted, Run, Stop
-from synaprune.training import (
-    Callback,
-    Optimizer,
-    ThreadChoice,
-    Threads,
-    check_callable,
-    check_float,
-    check_int,
-    check_optimizer,
-)
+from synaprune.threads import ThreadChoice, Threads
+from synaprune.training import Callback, Optimizer, check_optimizer
 
 STRATEGIES = ("auto", "ladder", "gradual")
 

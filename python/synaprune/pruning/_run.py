@@ -12,14 +12,8 @@ from numpy.typing import NDArray
 from synaprune.arrays import finite
 from synaprune.network import SparseMLP
 from synaprune.path import PruningPath
-from synaprune.training import (
-    Callback,
-    Optimizer,
-    Progress,
-    Schedule,
-    ThreadChoice,
-    run_epochs,
-)
+from synaprune.threads import ThreadChoice
+from synaprune.training import Callback, Optimizer, Progress, Schedule, run_epochs
 
 
 class PruningInterrupted(KeyboardInterrupt):

@@ -1,0 +1,41 @@
+"""Checks of single arguments; errors name the argument, what was expected and what came."""
+
+from __future__ import annotations
+
+import math
+import numbers
+import operator
+from typing import SupportsIndex
+
+
+def check_int(name: str, value: object, low: int, high: int = 2**31 - 64) -> int:
+    """Return ``value`` as an int within [low, high], or raise naming the argument."""
+    if type(value) is int:  # first, since asking for a protocol takes a microsecond
+        number = value
+    elif isinstance(value, bool) or not isinstance(value, SupportsIndex):
+        raise TypeError(f"{name} must be an int, got {type(value).__name__}")
+    else:
+        number = operator.index(value)
+    if not low <= number <= high:
+        raise ValueError(f"{name} must be from {low} to {high}, got {number}")
+    return number
+
+
+def check_float(
+    name: str, value: object, low: float, high: float = math.inf, *, open_low: bool = False
+) -> float:
+    """Return ``value`` as a finite float within [low, high], or raise naming the argument."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} must be a number, got {value!r}")
+    number = float(value)
+    inside = low < number <= high if open_low else low <= number <= high
+    if not (inside and math.isfinite(number)):
+        bracket = "(" if open_low else "["
+        raise ValueError(f"{name} must be finite and in {bracket}{low}, {high}], got {number}")
+    return number
+
+
+def check_callable(name: str, value: object) -> None:
+    """Raise naming the argument unless it is None or can be called."""
+    if value is not None and not callable(value):
+        raise TypeError(f"{name} must be a callable, got {value!r}")
