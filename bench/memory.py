@@ -18,9 +18,9 @@ def main(synapses: int, batch_size: int, threads: int) -> None:
     X, y = samples(2 * batch_size)
     before = resident("VmRSS")
     net = network(synapses)
-    inputs, codes = net.prepare(X, y)
+    data = net.prepare(X, y)
     Path("/proc/self/clear_refs").write_text("5")  # forgets the peak of construction
-    net.core.train_epoch(inputs, codes, batch_size, SGD.to_core(SGD.lr), threads)
+    data.train_epoch(net.core, batch_size, SGD.to_core(SGD.lr), threads)
     print(resident("VmHWM") - before)
 
 

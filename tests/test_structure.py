@@ -147,7 +147,7 @@ HEADERS = (
     {"parallel"},
     {"kernels"},
     {"passes"},
-    {"linear", "inputs", "pointwise", "optimizer", "prune"},
+    {"linear", "inputs", "pointwise", "optimizer", "prune", "targets"},
     {"trainer"},
     {"network"},
     {"bindings"},
@@ -155,6 +155,7 @@ HEADERS = (
 HEADER_LEVEL = {header: level for level, group in enumerate(HEADERS) for header in group}
 BESIDE = {("prune", "pointwise")}
 SOURCE_OF = {
+    "network_moments": "network",
     "network_train": "network",
     "network_predict": "network",
     "trainer_small": "trainer",

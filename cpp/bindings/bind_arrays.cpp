@@ -3,7 +3,28 @@
 
 namespace synaprune::bindings {
 
+namespace {
+
+ImageShift make_image_shift(index_t height, index_t width, index_t pixels, float probability,
+                            std::uint64_t seed) {
+  if (height < 1 || width < 1 || height > (1 << 15) || width > (1 << 15))
+    throw py::value_error("height and width must be from 1 to 32768, got " +
+                          std::to_string(height) + " and " + std::to_string(width));
+  if (pixels < 0 || pixels > std::min(height, width))
+    throw py::value_error("pixels must be from 0 to the smaller side, got " +
+                          std::to_string(pixels));
+  if (!(probability >= 0.0f && probability <= 1.0f))
+    throw py::value_error("probability must be in [0, 1], got " + std::to_string(probability));
+  return {height, width, pixels, probability, seed};
+}
+
+}  // namespace
+
 void bind_arrays(py::module_& m) {
+  py::class_<ImageShift>(m, "ImageShift")
+      .def(py::init(&make_image_shift), py::arg("height"), py::arg("width"), py::arg("pixels"),
+           py::arg("probability"), py::arg("seed") = 0);
+
   m.def(
       "all_finite",
       [](const py::array& a, int threads) {

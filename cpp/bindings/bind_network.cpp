@@ -76,15 +76,17 @@ py::tuple from_layer(const Layer& layer) {
 }
 
 double train_epoch(Handle& handle, const py::array& X, const py::array& y, index_t batch_size,
-                   const Optimizer& optimizer, int threads) {
+                   const Optimizer& optimizer, int threads, const std::optional<py::array>& weights,
+                   float smoothing, const std::optional<ImageShift>& shift) {
   const Inputs inputs = inputs_for(handle, X);
-  const auto labels = expect_labels(y, inputs.n, n_classes(handle));
+  const Targets targets = expect_targets(y, weights, smoothing, inputs.n, n_classes(handle));
+  if (shift) expect_images(*shift, inputs.d);
   if (batch_size < 1)
     throw py::value_error("batch_size must be at least 1, got " + std::to_string(batch_size));
-  const index_t* data = labels.data();
   expect_threads(threads);
   return handle.write([&](Network& n) {
-    return n.train_epoch(inputs, data, batch_size, optimizer, threads, signal_pending);
+    return n.train_epoch({inputs, targets, shift.value_or(ImageShift{})}, batch_size, optimizer,
+                         threads, signal_pending);
   });
 }
 
@@ -146,18 +148,40 @@ py::object labels(const Handle& handle, const py::object& X, const py::object& c
   return classes[codes];
 }
 
-py::tuple gradients(const Handle& handle, const py::array& X, const py::array& y, int threads) {
+py::tuple gradients(const Handle& handle, const py::array& X, const py::array& y, int threads,
+                    const std::optional<py::array>& weights, float smoothing) {
   const Inputs inputs = inputs_for(handle, X);
   if (inputs.n > (1 << 24)) throw py::value_error("X is one batch here: at most 2^24 rows");
-  const auto labels = expect_labels(y, inputs.n, n_classes(handle));
-  const index_t* data = labels.data();
+  const Targets targets = expect_targets(y, weights, smoothing, inputs.n, n_classes(handle));
   expect_threads(threads);
   const Gradients g =
-      handle.read([&](const Network& n) { return n.gradients(inputs, data, threads); });
+      handle.read([&](const Network& n) { return n.gradients({inputs, targets}, threads); });
   py::list values, bias;
   for (const auto& v : g.values) values.append(to_array(v));
   for (const auto& b : g.bias) bias.append(to_array(b));
   return py::make_tuple(g.loss, values, bias);
+}
+
+py::tuple gradient_moments(const Handle& handle, const py::array& X, const py::array& y,
+                           int threads, const std::optional<py::array>& weights, float smoothing) {
+  const Inputs inputs = inputs_for(handle, X);
+  const Targets targets = expect_targets(y, weights, smoothing, inputs.n, n_classes(handle));
+  expect_threads(threads);
+  const GradientMoments m = handle.read([&](const Network& n) {
+    return n.gradient_moments({inputs, targets}, threads, signal_pending);
+  });
+  return py::make_tuple(to_array(m.mean), to_array(m.mean_square));
+}
+
+py::array_t<float> scores(Handle& handle, const std::string& criterion,
+                          const std::optional<std::pair<py::array, py::array>>& moments) {
+  const Criterion c = parse_criterion(criterion);
+  GradientMoments m;
+  if (moments) {
+    m.mean = to_vector<float>("mean", moments->first);
+    m.mean_square = to_vector<float>("mean_square", moments->second);
+  }
+  return to_array(handle.write([&](Network& n) { return n.score(c, m); }));
 }
 
 Optimizer make_optimizer(const std::string& kind, float lr, float momentum, float beta1,
@@ -246,19 +270,17 @@ void bind_network(py::module_& m) {
             return h.read([](const Network& n) { return count_synapses(n.layers()); });
           })
       .def("train_epoch", &train_epoch, py::arg("X"), py::arg("y"), py::arg("batch_size"),
-           py::arg("optimizer"), py::arg("threads"))
+           py::arg("optimizer"), py::arg("threads"), py::arg("weights") = py::none(),
+           py::arg("smoothing") = 0.0f, py::arg("shift") = py::none())
       .def("evaluate", &evaluate, py::arg("X"), py::arg("y"), py::arg("threads"))
       .def("probabilities", &probabilities, py::arg("X"), py::arg("threads"))
       .def("classify", &classify, py::arg("X"), py::arg("threads"))
       .def("labels", &labels, py::arg("X"), py::arg("classes"), py::arg("threads"))
-      .def("gradients", &gradients, py::arg("X"), py::arg("y"), py::arg("threads"))
-      .def(
-          "score",
-          [](Handle& h, const std::string& criterion) {
-            const Criterion c = parse_criterion(criterion);
-            return to_array(h.write([&](Network& n) { return n.score(c); }));
-          },
-          py::arg("criterion"))
+      .def("gradients", &gradients, py::arg("X"), py::arg("y"), py::arg("threads"),
+           py::arg("weights") = py::none(), py::arg("smoothing") = 0.0f)
+      .def("gradient_moments", &gradient_moments, py::arg("X"), py::arg("y"), py::arg("threads"),
+           py::arg("weights") = py::none(), py::arg("smoothing") = 0.0f)
+      .def("score", &scores, py::arg("criterion"), py::arg("moments") = py::none())
       .def(
           "remove",
           [](Handle& h, const py::array& keep) {
@@ -268,13 +290,15 @@ void bind_network(py::module_& m) {
           py::arg("keep"))
       .def(
           "cut",
-          [](Handle& h, const std::string& criterion, offset_t n, offset_t skip) {
-            const Criterion c = parse_criterion(criterion);
+          [](Handle& h, const py::array& given, offset_t n, offset_t skip, bool per_layer,
+             float concentration) {
+            auto ranks = to_vector<float>("scores", given);
             return h.write([&](Network& network) {
-              return network.remove(keep_all_but_lowest(network.score(c), n, skip));
+              return network.cut(std::move(ranks), n, skip, per_layer, concentration);
             });
           },
-          py::arg("criterion"), py::arg("n"), py::arg("skip") = 0);
+          py::arg("scores"), py::arg("n"), py::arg("skip") = 0, py::arg("per_layer") = false,
+          py::arg("concentration") = 0.0f);
 }
 
 }  // namespace synaprune::bindings

@@ -5,7 +5,10 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <optional>
+
 #include "synaprune/inputs.hpp"
+#include "synaprune/targets.hpp"
 #include "synaprune/types.hpp"
 
 namespace synaprune::bindings {
@@ -93,6 +96,36 @@ inline py::array_t<index_t> expect_labels(const py::array& y, offset_t n, index_
       throw py::value_error("y must hold class numbers from 0 to " + std::to_string(n_classes - 1) +
                             ", got " + std::to_string(data[i]));
   return labels;
+}
+
+// What samples should be taken for: class numbers (int32) or probabilities (float32, one row each),
+// weights (None: 1 each) and smoothing. Borrows.
+inline Targets expect_targets(const py::array& y, const std::optional<py::array>& weights,
+                              float smoothing, offset_t n, index_t n_classes) {
+  Targets targets;
+  if (py::isinstance<py::array_t<float>>(y) && y.ndim() == 2) {
+    targets.soft = expect<float>("y", y, 2).data();
+    if (y.shape(0) != n || y.shape(1) != n_classes)
+      throw py::value_error("y must have shape (" + std::to_string(n) + ", " +
+                            std::to_string(n_classes) + "), got " + describe(y));
+  } else {
+    targets.labels = expect_labels(y, n, n_classes).data();
+  }
+  if (weights) {
+    targets.weights = expect<float>("weights", *weights, 1).data();
+    expect_size("weights", *weights, n);
+  }
+  if (!(smoothing >= 0.0f && smoothing < 1.0f))
+    throw py::value_error("smoothing must be in [0, 1), got " + std::to_string(smoothing));
+  targets.smoothing = smoothing;
+  return targets;
+}
+
+inline void expect_images(const ImageShift& shift, offset_t n_features) {
+  if (shift.pixels > 0 && offset_t{shift.height} * shift.width != n_features)
+    throw py::value_error("height * width must be the number of columns, " +
+                          std::to_string(n_features) + ", got " + std::to_string(shift.height) +
+                          " * " + std::to_string(shift.width));
 }
 
 // Runs f without the GIL. If Python asked to stop meanwhile, its exception goes on from here.

@@ -1,18 +1,69 @@
 #include "synaprune/inputs.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 #include "synaprune/parallel.hpp"
 
 namespace synaprune {
 
+std::pair<index_t, index_t> ImageShift::of(offset_t i) const {
+  if (pixels == 0) return {0, 0};
+  Rng rng{seed + static_cast<std::uint64_t>(i) * 0xD1B54A32D192ED03ULL};
+  if (rng.uniform() >= probability) return {0, 0};
+  const auto side = static_cast<std::uint64_t>(2 * pixels + 1), middle = side * side / 2;
+  const std::uint64_t place = rng.below(side * side - 1);
+  const auto move = static_cast<index_t>(place < middle ? place : place + 1);  // never (0, 0)
+  const auto n = static_cast<index_t>(side);
+  return {move / n - pixels, move % n - pixels};
+}
+
+namespace {
+
+// Columns [first, last) of an image that moves `down` and `right`, into `to` at the same places.
+template <class T>
+void move_image(const T* from, const ImageShift& image, index_t down, index_t right, offset_t first,
+                offset_t last, T* to) {
+  const offset_t width = image.width, size = image.height * width, by = down * width + right;
+  const offset_t begin = std::clamp(by, first, last), end = std::clamp(size + by, begin, last);
+  std::fill(to + first, to + begin, T{0});
+  if (begin < end) std::memcpy(to + begin, from + begin - by, (end - begin) * sizeof(T));
+  std::fill(to + end, to + last, T{0});
+  // What came in from the neighbouring rows.
+  for (offset_t row = first / width * width; right != 0 && row < last; row += width) {
+    const offset_t edge = right > 0 ? row : row + width + right;
+    std::fill(to + std::clamp(edge, first, last),
+              to + std::clamp(edge + std::abs(right), first, last), T{0});
+  }
+}
+
+// The sample, or a moved copy in row s of scratch whose columns from the view's first to its last
+// are set.
+const char* moved(const Samples& samples, offset_t i, const InputView& view, index_t s,
+                  char* scratch) {
+  const char* row = samples[i];
+  const auto [down, right] = samples.shift.of(i);
+  if ((down == 0 && right == 0) || view.n_columns == 0) return row;
+  scratch += s * samples.X.row_bytes();
+  const offset_t first = view.columns[0], last = offset_t{view.columns[view.n_columns - 1]} + 1;
+  if (samples.X.is_uint8)
+    move_image(reinterpret_cast<const std::uint8_t*>(row), samples.shift, down, right, first, last,
+               reinterpret_cast<std::uint8_t*>(scratch));
+  else
+    move_image(reinterpret_cast<const float*>(row), samples.shift, down, right, first, last,
+               reinterpret_cast<float*>(scratch));
+  return scratch;
+}
+
+}  // namespace
+
 bool gather(const Kernels& kernels, const Samples& samples, offset_t first, index_t size,
-            offset_t ahead, const InputView& view, bool check, float* tile) {
+            offset_t ahead, const InputView& view, bool check, char* scratch, float* tile) {
   const Inputs& X = samples.X;
   const char *rows[max_tile], *soon[max_tile];
   const auto ld = static_cast<index_t>(padded(size));
   for (index_t s = 0; s < ld; ++s) {
-    rows[s] = samples[s < size ? first + s : first];
+    rows[s] = s < size ? moved(samples, first + s, view, s, scratch) : rows[0];
     soon[s] = samples[ahead + s < X.n ? ahead + s : first];
   }
   return kernels.gather(X.is_uint8, rows, ahead < X.n ? soon : nullptr, X.row_bytes(), view.columns,

@@ -5,8 +5,6 @@
 #include <cmath>
 #include <numeric>
 
-#include "synaprune/prune.hpp"
-
 namespace synaprune {
 
 namespace {
@@ -110,8 +108,16 @@ void Network::derive() {
   }
 }
 
-std::vector<float> Network::score(Criterion criterion) {
-  return synaprune::score(layers_, criterion, rng_);
+std::vector<float> Network::score(Criterion criterion, const GradientMoments& moments) {
+  return synaprune::score(layers_, criterion, moments, rng_);
+}
+
+offset_t Network::cut(std::vector<float> scores, offset_t n, offset_t skip, bool per_layer,
+                      float concentration) {
+  check_scores(layers_, scores);
+  if (per_layer) rank_within_layers(layers_, scores);
+  if (concentration != 0.0f) concentrate(layers_, concentration, scores);
+  return remove(keep_all_but_lowest(scores, n, skip));
 }
 
 offset_t Network::remove(const std::vector<std::uint8_t>& keep) {

@@ -33,7 +33,7 @@ class TilePass {
   // number of theirs is not finite. Those from `next` on are asked for already.
   float* operator()(const Inputs& X, offset_t first, index_t size, offset_t next) {
     const auto ld = static_cast<index_t>(padded(size));
-    if (!gather(kernels_, {X, nullptr}, first, size, next, view_, true, inputs_.data()))
+    if (!gather(kernels_, {X, nullptr}, first, size, next, view_, true, nullptr, inputs_.data()))
       return nullptr;
     const float* x = inputs_.data();
     for (std::size_t l = 0; l < values_.size(); ++l) {

@@ -24,19 +24,21 @@ bool finite(const Layer& layer) {
 
 }  // namespace
 
-TrainingTask Network::task(const Inputs& X, const offset_t* order, const index_t* labels,
-                           offset_t batch_size) {
-  return {layers_,       block_values_, plan_,      activation_, loss_,
-          shift_.data(), scale_.data(), {X, order}, labels,      std::min(batch_size, X.n)};
+TrainingTask Network::task(const TrainingData& data, const offset_t* order, offset_t batch_size) {
+  return {layers_,       block_values_,
+          plan_,         activation_,
+          loss_,         shift_.data(),
+          scale_.data(), {data.X, order, data.shift},
+          data.targets,  std::min(batch_size, data.X.n)};
 }
 
-double Network::train_epoch(const Inputs& X, const index_t* labels, index_t batch_size,
-                            const Optimizer& optimizer, int threads,
-                            const ShouldStop& should_stop) {
+double Network::train_epoch(TrainingData data, index_t batch_size, const Optimizer& optimizer,
+                            int threads, const ShouldStop& should_stop) {
   if (prepare_state(optimizer, state_kind_, layers_)) step_ = 0;
   state_kind_ = optimizer.kind;
-  const std::vector<offset_t> order = shuffled(X.n, rng_);
-  Trainer trainer(task(X, order.data(), labels, batch_size), &optimizer, step_, threads);
+  const std::vector<offset_t> order = shuffled(data.X.n, rng_);
+  if (data.shift.pixels > 0) data.shift.seed = rng_.next();
+  Trainer trainer(task(data, order.data(), batch_size), &optimizer, step_, threads);
   StopCheck check(should_stop);
   double total = 0.0;
   trainer.run(check, [&](double loss) {
@@ -47,16 +49,16 @@ double Network::train_epoch(const Inputs& X, const index_t* labels, index_t batc
   if (!std::isfinite(total)) return total;
   if (!std::all_of(layers_.begin(), layers_.end(), finite))
     return std::numeric_limits<double>::quiet_NaN();
-  return total / static_cast<double>(X.n);
+  return total / static_cast<double>(data.X.n);
 }
 
-Gradients Network::gradients(const Inputs& X, const index_t* labels, int threads) const {
+Gradients Network::gradients(const TrainingData& data, int threads) const {
   Network copy = *this;  // a trainer may write to what it is given, though this one does not
-  Trainer trainer(copy.task(X, nullptr, labels, X.n), nullptr, 0, threads);
+  Trainer trainer(copy.task(data, nullptr, data.X.n), nullptr, 0, threads);
   double loss = 0.0;
   trainer.run([] {},
               [&](double sum) {
-                loss = sum / static_cast<double>(X.n);
+                loss = sum / static_cast<double>(data.X.n);
                 return true;
               });
   Gradients gradients = trainer.gradients();

@@ -107,4 +107,44 @@ double loss_and_gradient(const Kernels& kernels, Loss loss, index_t n_out, index
   return total;
 }
 
+namespace {
+
+// sums[s] = sum over r of T[r, s] Z[r, s], in double precision.
+void products(index_t n_out, index_t batch, index_t ld, const float* T, const float* Z,
+              double* sums) {
+  std::fill(sums, sums + batch, 0.0);
+  for (index_t r = 0; r < n_out; ++r, T += ld, Z += ld)
+    for (index_t s = 0; s < batch; ++s) sums[s] += static_cast<double>(T[s]) * Z[s];
+}
+
+}  // namespace
+
+double loss_and_gradient(const Kernels& kernels, Loss loss, index_t n_out, index_t batch,
+                         index_t ld, offset_t n, const float* T, const float* w, float* Z) {
+  const float mean = 1.0f / static_cast<float>(n);
+  double total = 0.0;
+  if (loss == Loss::softmax) {
+    float largest[max_tile], sum[max_tile];
+    double product[max_tile];
+    products(n_out, batch, ld, T, Z, product);
+    kernels.softmax(n_out, ld, Z, largest, sum);
+    for (index_t s = 0; s < batch; ++s)
+      total += w[s] * (std::log(static_cast<double>(sum[s])) + largest[s] - product[s]);
+    for (index_t r = 0; r < n_out; ++r, T += ld, Z += ld)
+      for (index_t s = 0; s < ld; ++s) Z[s] = (Z[s] / sum[s] - T[s]) * (w[s] * mean);
+    return total;
+  }
+  for (index_t r = 0; r < n_out; ++r, T += ld, Z += ld)
+    for (index_t s = 0; s < ld; ++s) {
+      const double z = Z[s];
+      const float o = sigmoid_of(Z[s]), e = o - T[s];
+      if (loss == Loss::sigmoid)
+        total += w[s] * (softplus(z) - T[s] * z);
+      else
+        total += w[s] * 0.5 * static_cast<double>(e) * e;
+      Z[s] = (loss == Loss::squared ? e * o * (1.0f - o) : e) * (w[s] * mean);
+    }
+  return total;
+}
+
 }  // namespace synaprune

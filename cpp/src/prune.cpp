@@ -8,22 +8,106 @@
 
 namespace synaprune {
 
-std::vector<float> score(const std::vector<Layer>& layers, Criterion criterion, Rng& rng) {
+namespace {
+
+bool needs_moments(Criterion c) {
+  return c == Criterion::fisher || c == Criterion::wsf_fisher || c == Criterion::taylor;
+}
+
+// g: E[g], g2: E[g^2]
+float score_of(Criterion criterion, float w, float w0, float g, float g2) {
+  const float moved = std::fabs(w - w0);
+  switch (criterion) {
+    case Criterion::wsf:
+      return moved;
+    case Criterion::magnitude:
+      return std::fabs(w);
+    case Criterion::magnitude_increase:
+      return std::fabs(w) - std::fabs(w0);
+    case Criterion::movement_magnitude:
+      return moved * std::fabs(w);
+    case Criterion::fisher:
+      return w * w * g2;
+    case Criterion::wsf_fisher:
+      return moved * std::sqrt(g2);
+    case Criterion::taylor:
+      return std::fabs(w * g);
+    case Criterion::random:
+      break;
+  }
+  return 0.0f;
+}
+
+void check_size(const std::vector<Layer>& layers, const char* what, const std::vector<float>& v) {
+  const offset_t n = count_synapses(layers);
+  if (static_cast<offset_t>(v.size()) != n)
+    throw std::invalid_argument(std::string(what) + " must have one entry a synapse, " +
+                                std::to_string(n) + ", got " + std::to_string(v.size()));
+}
+
+}  // namespace
+
+std::vector<float> score(const std::vector<Layer>& layers, Criterion criterion,
+                         const GradientMoments& moments, Rng& rng) {
+  const bool with_moments = needs_moments(criterion);
+  if (with_moments) {
+    check_size(layers, "mean", moments.mean);
+    check_size(layers, "mean_square", moments.mean_square);
+  }
   std::vector<float> scores;
   scores.reserve(count_synapses(layers));
   for (const Layer& layer : layers)
-    for (offset_t k = 0; k < layer.nnz(); ++k) switch (criterion) {
-        case Criterion::wsf:
-          scores.push_back(std::fabs(layer.values[k] - layer.initial[k]));
-          break;
-        case Criterion::magnitude:
-          scores.push_back(std::fabs(layer.values[k]));
-          break;
-        case Criterion::random:
-          scores.push_back(rng.uniform());
-          break;
-      }
+    for (offset_t k = 0; k < layer.nnz(); ++k) {
+      const std::size_t i = scores.size();
+      scores.push_back(criterion == Criterion::random
+                           ? rng.uniform()
+                           : score_of(criterion, layer.values[k], layer.initial[k],
+                                      with_moments ? moments.mean[i] : 0.0f,
+                                      with_moments ? moments.mean_square[i] : 0.0f));
+    }
   return scores;
+}
+
+void check_scores(const std::vector<Layer>& layers, const std::vector<float>& scores) {
+  check_size(layers, "scores", scores);
+  if (std::any_of(scores.begin(), scores.end(), [](float s) { return s != s; }))
+    throw std::invalid_argument("scores must not hold a NaN");
+}
+
+void rank_within_layers(const std::vector<Layer>& layers, std::vector<float>& scores) {
+  auto first = scores.begin();
+  std::vector<offset_t> order;
+  for (const Layer& layer : layers) {
+    order.resize(layer.nnz());
+    std::iota(order.begin(), order.end(), offset_t{0});
+    std::stable_sort(order.begin(), order.end(),
+                     [&](offset_t a, offset_t b) { return first[a] < first[b]; });
+    for (offset_t rank = 0; rank < layer.nnz(); ++rank)
+      first[order[rank]] =
+          static_cast<float>((static_cast<double>(rank) + 0.5) / static_cast<double>(layer.nnz()));
+    first += layer.nnz();
+  }
+}
+
+void concentrate(const std::vector<Layer>& layers, float exponent, std::vector<float>& scores) {
+  // fill[l][j]: synapses of the j-th neuron below layer l, as a share of the most there
+  std::vector<std::vector<float>> fill;
+  for (std::size_t l = 0; l < layers.size(); ++l) {
+    auto counts = column_counts(layers[l]);
+    for (std::size_t j = 0; l > 0 && j < counts.size(); ++j)
+      counts[j] += layers[l - 1].indptr[j + 1] - layers[l - 1].indptr[j];
+    const offset_t most = std::max<offset_t>(1, *std::max_element(counts.begin(), counts.end()));
+    auto& shares = fill.emplace_back();
+    for (const offset_t n : counts)
+      shares.push_back(static_cast<float>(static_cast<double>(n) / static_cast<double>(most)));
+  }
+  fill.emplace_back(layers.back().n_out, 1.0f);
+  auto score = scores.begin();
+  for (std::size_t l = 0; l < layers.size(); ++l)
+    for (index_t r = 0; r < layers[l].n_out; ++r)
+      for (offset_t k = layers[l].indptr[r]; k < layers[l].indptr[r + 1]; ++k, ++score)
+        *score = std::max(*score, 0.0f) *
+                 std::pow(fill[l][layers[l].indices[k]] * fill[l + 1][r], exponent);
 }
 
 std::vector<std::uint8_t> keep_all_but_lowest(const std::vector<float>& scores, offset_t n,

@@ -51,6 +51,12 @@ Trainer::Trainer(const TrainingTask& task, const Optimizer* optimizer, std::int6
   blocks_ = split_evenly(team_.size(), W.n_blocks, [](index_t b) { return offset_t{b}; });
   inputs_.resize(batch.floats(W.n_columns));
   losses_.resize(upper_tiles(0).count());
+  if (t_.samples.shift.pixels > 0)
+    moved_.resize(team_.size(), Buffer(max_tile * t_.samples.X.row_bytes() / sizeof(float) + 1));
+  if (!t_.targets.plain()) {
+    targets_.resize(batch.floats(weights(n_layers_ - 1).n_rows));
+    weights_.resize(batch.floats(1));
+  }
   asked_.resize(team_.size());
   offset_t largest_block = 0, own_parameters = 0;
   for (std::size_t l = 0; l < n_layers_; ++l) {
@@ -163,7 +169,7 @@ bool Trainer::large_batch(offset_t i, int w) {
   const Range<offset_t> all{0, batch.count()};
   asked_[w] = 0;
   if (w == 0) before_();
-  for_own_parts(w, team_, blocks_, [&](Rows blocks) { gather_columns(i, blocks); });
+  for_own_parts(w, team_, blocks_, [&](Rows blocks) { gather_columns(i, blocks, w); });
   for (std::size_t l = 0; l < n_layers_; ++l) {
     if (!wait(i, w)) return false;
     for_own_parts(w, team_, rows_[l], [&](Rows rows) { forward(l, rows, batch, all, own(l, w)); });
@@ -225,11 +231,20 @@ void Trainer::pass_down(std::size_t l, Rows columns, Tiles tiles, Range<offset_t
 
 void Trainer::loss_of(offset_t i, Tiles tiles, offset_t t) {
   const index_t n_out = weights(n_layers_ - 1).n_rows;
-  index_t labels[max_tile];
-  for (index_t s = 0; s < tiles.size(t); ++s)
-    labels[s] = t_.labels[t_.samples.position(i * t_.batch_size + t * tiles.step + s)];
-  losses_[t] = loss_and_gradient(kernels_, t_.loss, n_out, tiles.size(t), tiles.width(t), tiles.n,
-                                 labels, deltas_.back().data() + tiles.at(t, n_out));
+  const index_t size = tiles.size(t), ld = tiles.width(t);
+  float* Z = deltas_.back().data() + tiles.at(t, n_out);
+  offset_t position[max_tile];
+  for (index_t s = 0; s < size; ++s)
+    position[s] = t_.samples.position(i * t_.batch_size + t * tiles.step + s);
+  if (t_.targets.plain()) {
+    index_t labels[max_tile];
+    for (index_t s = 0; s < size; ++s) labels[s] = t_.targets.labels[position[s]];
+    losses_[t] = loss_and_gradient(kernels_, t_.loss, n_out, size, ld, tiles.n, labels, Z);
+    return;
+  }
+  float *T = targets_.data() + tiles.at(t, n_out), *w = weights_.data() + tiles.at(t, 1);
+  t_.targets.tile(n_out, position, size, ld, T, w);
+  losses_[t] = loss_and_gradient(kernels_, t_.loss, n_out, size, ld, tiles.n, T, w, Z);
 }
 
 bool Trainer::goes_on(Tiles tiles) {

@@ -10,7 +10,7 @@ bool Trainer::small_batch(offset_t i, int w) {
   // The last batch may be smaller: its columns lie elsewhere, where others may still read.
   if (tiles(i).n < t_.batch_size && !wait(i, w)) return false;
   for_own_parts(w, team_, blocks_, [&](Rows blocks) {
-    gather_columns(i, blocks);
+    gather_columns(i, blocks, w);
     partial_sums(i, blocks);
   });
   if (!wait(i, w)) return false;
@@ -27,16 +27,17 @@ bool Trainer::small_batch(offset_t i, int w) {
   return !team_.stopped();
 }
 
-void Trainer::gather_columns(offset_t i, Rows blocks) {
+void Trainer::gather_columns(offset_t i, Rows blocks, int w) {
   const Tiles batch = tiles(i);
   const BlockedCsr& W = weights(0);
   const index_t first = W.first_column(blocks.first), last = W.first_column(blocks.last);
   if (first == last) return;
   const InputView view{t_.plan.inputs.data() + first, last - first, t_.shift, t_.scale};
+  char* scratch = moved_.empty() ? nullptr : reinterpret_cast<char*>(moved_[w].data());
   for (offset_t t = 0; t < batch.count(); ++t) {
     const offset_t sample = i * t_.batch_size + t * batch.step;
     gather(kernels_, t_.samples, sample, batch.size(t), sample + t_.batch_size, view, false,
-           inputs_.data() + batch.at(t, W.n_columns) + offset_t{first} * batch.width(t));
+           scratch, inputs_.data() + batch.at(t, W.n_columns) + offset_t{first} * batch.width(t));
   }
 }
 

@@ -28,8 +28,15 @@ Loss parse_loss(const std::string& name) {
 Criterion parse_criterion(const std::string& name) {
   if (name == "wsf") return Criterion::wsf;
   if (name == "magnitude") return Criterion::magnitude;
+  if (name == "magnitude_increase") return Criterion::magnitude_increase;
+  if (name == "movement_magnitude") return Criterion::movement_magnitude;
+  if (name == "fisher") return Criterion::fisher;
+  if (name == "wsf_fisher") return Criterion::wsf_fisher;
+  if (name == "taylor") return Criterion::taylor;
   if (name == "random") return Criterion::random;
-  unknown("criterion", name, "'wsf', 'magnitude', 'random'");
+  unknown("criterion", name,
+          "'wsf', 'magnitude', 'magnitude_increase', 'movement_magnitude', 'fisher', 'wsf_fisher', "
+          "'taylor', 'random'");
 }
 
 }  // namespace synaprune

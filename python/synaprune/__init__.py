@@ -23,27 +23,18 @@ from synaprune.linear import LinearGradients, SparseLinear
 from synaprune.network import SparseMLP, Weights
 from synaprune.path import PathStep, PruningPath
 from synaprune.pruning import PruningInterrupted, prune
-from synaprune.training import SGD, Adam, Progress, TrainingDiverged, constant_then_cosine
+from synaprune.training import (
+    SGD,
+    Adam,
+    Progress,
+    ShiftImages,
+    TrainingDiverged,
+    constant_then_cosine,
+)
 
 __all__ = [
-    "Adam",
-    "CRITERIA",
-    "LinearGradients",
-    "ModelFileError",
-    "PathStep",
-    "Progress",
-    "PruningInterrupted",
-    "PruningPath",
-    "SGD",
-    "SparseLinear",
-    "SparseMLP",
-    "TrainingDiverged",
-    "Weights",
-    "__version__",
-    "build_info",
-    "constant_then_cosine",
-    "datasets",
-    "prune",
-    "score",
-    "set_isa",
-]
+    "Adam", "CRITERIA", "LinearGradients", "ModelFileError", "PathStep", "Progress",
+    "PruningInterrupted", "PruningPath", "SGD", "ShiftImages", "SparseLinear", "SparseMLP",
+    "TrainingDiverged", "Weights", "__version__", "build_info", "constant_then_cosine",
+    "datasets", "prune", "score", "set_isa",
+]  # fmt: skip

@@ -112,6 +112,78 @@ def as_labels(y: Any, n: int, name: str = "y") -> Labels:
     return raw
 
 
+def is_soft(y: Any) -> bool:
+    """Whether y is meant as probabilities of classes: floats in two axes."""
+    try:
+        array = np.asarray(y)
+    except ValueError:  # ragged, which `as_labels` says
+        return False
+    return array.ndim == 2 and array.dtype.kind == "f"
+
+
+def as_probabilities(y: Any, n: int, name: str = "y") -> NDArray[np.float32]:
+    """Return soft targets as a C-ordered float32 array, uncopied if they are one already.
+
+    Parameters
+    ----------
+    y : array_like of float, shape (n, n_classes)
+        Rows of probabilities.
+    n : int
+        The number of samples they belong to.
+    name : str
+        What errors call the argument.
+
+    Returns
+    -------
+    ndarray of float32, shape (n, n_classes)
+
+    Raises
+    ------
+    ValueError
+        If there are not n rows, or a row does not hold probabilities that sum to 1 (to 0.001).
+    """
+    soft: NDArray[np.float32] = np.require(y, np.float32, ["C", "ALIGNED"])
+    if len(soft) != n:
+        raise ValueError(f"{name} must have one row a sample, {n}, got {len(soft)}")
+    wrong = ~((soft >= 0.0).all(axis=1) & (abs(soft.sum(axis=1) - 1.0) <= 1e-3))
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise ValueError(
+            f"{name} must hold probabilities, each row of sum 1, got {soft[row].tolist()} "
+            f"in row {row}"
+        )
+    return soft
+
+
+def as_weights(weights: Any, n: int, name: str = "sample_weight") -> NDArray[np.float64]:
+    """Return weights of samples as float64.
+
+    Parameters
+    ----------
+    weights : array_like, shape (n,)
+        Finite numbers, none below 0, not all 0.
+    n : int
+        The number of samples they belong to.
+    name : str
+        What errors call the argument.
+
+    Returns
+    -------
+    ndarray of float64, shape (n,)
+
+    Raises
+    ------
+    ValueError
+        If they are not like that.
+    """
+    w = np.asarray(weights, np.float64)
+    if w.shape != (n,):
+        raise ValueError(f"{name} must have shape ({n},), one number a sample, got {w.shape}")
+    if not (np.isfinite(w).all() and (w >= 0.0).all() and w.any()):
+        raise ValueError(f"{name} must hold finite numbers of at least 0, not all of them 0")
+    return w
+
+
 def encode(y: Labels, classes: Labels, name: str = "y") -> NDArray[np.int32]:
     """Return labels as class numbers: positions in the sorted array ``classes``.
 

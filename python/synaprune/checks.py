@@ -39,3 +39,10 @@ def check_callable(name: str, value: object) -> None:
     """Raise naming the argument unless it is None or can be called."""
     if value is not None and not callable(value):
         raise TypeError(f"{name} must be a callable, got {value!r}")
+
+
+def check_bool(name: str, value: object) -> bool:
+    """Return ``value`` if it is a bool, or raise naming the argument."""
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} must be True or False, got {value!r}")
+    return value

@@ -44,7 +44,7 @@ WRONG = [
     ({"strategy": "gradual", "max_drop": 0.1}, ValueError, r"got 'gradual' with max_drop$"),
     ({"strategy": "gradual", "min_accuracy": 0.1}, ValueError, r"'gradual' with min_accuracy$"),
     ({"strategy": "ladder", "n_synapses": 9}, ValueError, r"got 'ladder' with n_synapses$"),
-    ({"criterion": "fisher"}, ValueError, r"^criterion must be one of wsf, .*, got 'fisher'$"),
+    ({"criterion": "obd"}, ValueError, r"^criterion must be one of wsf, .*, got 'obd'$"),
     ({"criterion": None}, ValueError, r"^criterion must be one of wsf, .*, got None$"),
     ({"optimizer": "sgd"}, TypeError, r"^optimizer must be an SGD or an Adam, got 'sgd'$"),
     ({"epochs": 1, "n_synapses": 9}, ValueError, r"^epochs must be from 2 to .*, got 1$"),

@@ -250,11 +250,11 @@ def test_divergence_survives_pickling_and_copying():
 
 def test_run_epochs_yields_the_mean_loss_of_each_epoch(data):
     net = sn.SparseMLP((4, 6, 1), init_scale=1.0)
-    X, codes = net.prepare(*data)
+    samples = net.prepare(*data)
     told = []
     net.copy().fit(*data, epochs=3, callback=lambda p: told.append((p.epoch, p.loss)) or None)
     got = run_epochs(
-        net.core, X, codes, epochs=3, batch_size=64, optimizer=sn.SGD(), threads=ThreadChoice(1)
+        net.core, samples, epochs=3, batch_size=64, optimizer=sn.SGD(), threads=ThreadChoice(1)
     )  # fmt: skip
     assert list(got) == told
     assert [epoch for epoch, _ in told] == [1, 2, 3]

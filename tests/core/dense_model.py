@@ -172,22 +172,28 @@ class DenseModel:
         e = exp(z - z.value.max(0))  # the largest cancels exactly
         return e / e.sum(0)
 
-    def _targets(self, z, y):
+    def _targets(self, z, y, smoothing=0.0):
+        """Targets [n_out, n] of classes [n] or of probabilities [n, classes]."""
         n_out = len(z.value)
-        return (y[None] if n_out == 1 else np.arange(n_out)[:, None] == y).astype(float)
+        n_classes = max(n_out, 2)
+        all_classes = y.T if y.ndim == 2 else np.arange(n_classes)[:, None] == y
+        targets = Rounded(all_classes[1:] if n_out == 1 else all_classes)
+        if smoothing == 0.0:
+            return targets
+        return targets * Rounded(1.0 - smoothing, 1.0) + Rounded(smoothing / n_classes, 1.0)
 
-    def _loss(self, z, y):
-        targets = self._targets(z, y)
+    def _loss(self, z, y, weights=1.0, smoothing=0.0):
+        targets = self._targets(z, y, smoothing)
         if self.loss_name == "squared":
             e = self._outputs(z) - targets
-            total = (e * e * 0.5).sum()
+            losses = (e * e * 0.5).sum(0)
         elif self.loss_name == "softmax":
             shifted = z - z.value.max(0)
-            total = (log(exp(shifted).sum(0)) - (shifted * targets).sum(0)).sum()
+            losses = log(exp(shifted).sum(0)) - (shifted * targets).sum(0)
         else:
-            sign = np.where(targets > 0.5, -1.0, 1.0)
-            total = (z * sign).map(np.logaddexp(0.0, sign * z.value), 1.0).sum()
-        return total * (1.0 / len(y))
+            s = 1.0 / (1.0 + np.exp(-z.value))
+            losses = (z.map(np.logaddexp(0.0, z.value), s) - z * targets).sum(0)
+        return (losses * weights).sum() * (1.0 / len(y))
 
     def sums(self, X):
         """What goes into the output neurons, [n, n_out]."""
@@ -199,11 +205,11 @@ class DenseModel:
     def loss(self, X, y):
         return self._loss(self._forward(X)[0][-1], y)
 
-    def gradients(self, X, y):
+    def gradients(self, X, y, weights=1.0, smoothing=0.0):
         """Mean loss, and its gradient by every weight (dense) and bias of every layer."""
         sums, inputs = self._forward(X)
         p = self._outputs(sums[-1])
-        delta = (p - self._targets(sums[-1], y)) * (1.0 / len(y))
+        delta = (p - self._targets(sums[-1], y, smoothing)) * (1.0 / len(y)) * weights
         if self.loss_name == "squared":
             delta = delta * p * (Rounded(1.0) - p)
         d_weights, d_biases = [], []
@@ -213,7 +219,7 @@ class DenseModel:
             if k > 0:
                 below = slope(self.activation, sums[k - 1], inputs[k])
                 delta = (self.weights[k].T @ delta) * below
-        return self._loss(sums[-1], y), d_weights, d_biases
+        return self._loss(sums[-1], y, weights, smoothing), d_weights, d_biases
 
     def _step(self, rule, X, y, weight_decay, l1):
         loss, d_weights, d_biases = self.gradients(X, y)

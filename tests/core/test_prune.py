@@ -174,7 +174,7 @@ def test_removing_everything_leaves_a_constant_network():
     assert (probabilities == probabilities[0]).all()
     np.testing.assert_array_equal(net.classify(X, 2), probabilities.argmax(1))
     assert net.score("wsf").shape == (0,)
-    assert net.cut("random", 0) == 0
+    assert net.cut(net.score("random"), 0) == 0
     assert net.remove(np.zeros(0, np.uint8)) == 0
 
     # the biases of the outputs still learn: the class frequencies in the end
@@ -250,7 +250,7 @@ def test_dead_neurons_stay_dead_in_training(kind):
 def test_wsf_after_a_cut_is_still_measured_from_the_first_weights():
     net = trained()
     first = dict(zip(where(net.layers()), flat(net.layers(), 4).tolist(), strict=True))
-    net.cut("wsf", 50)
+    net.cut(net.score("wsf"), 50)
     net.train_epoch(*data(60, 10, 3), 7, _core.Optimizer("sgd", 0.3), 1)
     layers = net.layers()
     initial = np.array([first[place] for place in where(layers)], np.float32)
@@ -264,12 +264,12 @@ def test_rejected_random_cut_is_undone_with_its_random_state():
     net = trained()
     saved = net.copy()
     state = net.rng_state
-    first = net.cut("random", 30), where(net.layers()), net.rng_state
+    first = net.cut(net.score("random"), 30), where(net.layers()), net.rng_state
     assert net.rng_state != state
     net.assign(saved)
     assert net.rng_state == state
-    assert (net.cut("random", 30), where(net.layers()), net.rng_state) == first
-    other = net.cut("random", 30), where(net.layers()), net.rng_state
+    assert (net.cut(net.score("random"), 30), where(net.layers()), net.rng_state) == first
+    other = net.cut(net.score("random"), 30), where(net.layers()), net.rng_state
     assert other != first
 
 
@@ -277,7 +277,7 @@ def test_rejected_cut_is_undone_bit_for_bit():
     net = trained(optimizer=_core.Optimizer("sgd", 0.1, momentum=0.9))
     saved = net.copy()
     before = [[a.tobytes() for a in layer[1:]] for layer in net.layers()]
-    net.cut("magnitude", net.n_synapses - 5)
+    net.cut(net.score("magnitude"), net.n_synapses - 5)
     assert [[a.tobytes() for a in layer[1:]] for layer in net.layers()] != before
     net.assign(saved)
     assert [[a.tobytes() for a in layer[1:]] for layer in net.layers()] == before

@@ -88,11 +88,11 @@ def test_assign_undoes_training_and_cuts_bit_for_bit(optimizer):
     net.input_transform = transform_for(np.float32, 20)
     for _ in range(3):
         net.train_epoch(X, y, 16, optimizer, 1)
-    net.cut("wsf", 100)
+    net.cut(net.score("wsf"), 100)
     net.train_epoch(X, y, 16, optimizer, 1)
     saved, at_save = net.copy(), bits(net)
 
-    net.cut("random", 60)
+    net.cut(net.score("random"), 60)
     net.train_epoch(X, y, 16, optimizer, 1)
     net.input_transform = (np.zeros(20, np.float32), np.ones(20, np.float32))
     assert all(a != b for a, b in zip(bits(net)[2:4], at_save[2:4], strict=True))

@@ -142,7 +142,7 @@ def test_readers_and_a_writer_share_a_network():
             started.wait()
             for _ in range(30):
                 assert np.isfinite(net.train_epoch(X, y, 500, sgd(0.05), 2))
-                net.cut("wsf", 20)
+                net.cut(net.score("wsf"), 20)
                 net.assign(net.copy())
         except BaseException as error:
             failures.append(error)

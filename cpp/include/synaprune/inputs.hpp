@@ -1,6 +1,8 @@
 // A user's samples, read where they lie, and the gather that turns some of them into a tile.
 #pragma once
 
+#include <utility>
+
 #include "synaprune/kernels.hpp"
 
 namespace synaprune {
@@ -25,10 +27,24 @@ struct InputView {
   const float* scale;  // [d]
 };
 
+// Images of height * width columns, row by row, some of which are moved by up to `pixels` each way
+// before the network sees them; what comes in from outside is 0.
+struct ImageShift {
+  index_t height = 0;
+  index_t width = 0;
+  index_t pixels = 0;        // 0: no image is moved
+  float probability = 0.0f;  // that an image is moved; all moves are equally likely
+  std::uint64_t seed = 0;    // of an epoch
+
+  // How far down and to the right the i-th image of the epoch moves. Whoever asks gets the same.
+  std::pair<index_t, index_t> of(offset_t i) const;
+};
+
 // Samples of X by position: order[i] for i = first, first + 1, …, or i itself without an order.
 struct Samples {
   const Inputs& X;
   const offset_t* order;
+  ImageShift shift = {};
 
   offset_t position(offset_t i) const { return order ? order[i] : i; }
   const char* operator[](offset_t i) const { return X.row(position(i)); }
@@ -37,9 +53,10 @@ struct Samples {
 // One tile, feature-major; see kernels/gather.inl. Asks for the samples from `ahead` on, too.
 // With check, returns whether all numbers of the samples are finite.
 //   in  size   of the tile, at most max_tile
+//       scratch[max_tile * row_bytes]   to move images in, where there are any
 //   out tile[view.n_columns, padded(size)]   behind the last sample the first one is repeated
 bool gather(const Kernels& kernels, const Samples& samples, offset_t first, index_t size,
-            offset_t ahead, const InputView& view, bool check, float* tile);
+            offset_t ahead, const InputView& view, bool check, char* scratch, float* tile);
 
 // Asks for memory, so that it is near when it is read.
 void come_near(const char* begin, const char* end);

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <functional>
 
+#include "synaprune/prune.hpp"
 #include "synaprune/trainer.hpp"
 
 namespace synaprune {
@@ -32,6 +33,13 @@ struct Evaluation {
   offset_t n_correct = 0;
 };
 
+// What training and scores are computed from.
+struct TrainingData {
+  const Inputs& X;
+  Targets targets;
+  ImageShift shift = {};  // its seed is drawn anew each epoch
+};
+
 class Network {
  public:
   // Fully connected layers of the given sizes (inputs first), weights drawn uniformly from
@@ -55,8 +63,8 @@ class Network {
 
   // One pass over the samples in a fresh random order, one update a batch. Returns the mean loss,
   // NaN or infinite as soon as the training has diverged.
-  double train_epoch(const Inputs& X, const index_t* labels, index_t batch_size,
-                     const Optimizer& optimizer, int threads, const ShouldStop& should_stop);
+  double train_epoch(TrainingData data, index_t batch_size, const Optimizer& optimizer, int threads,
+                     const ShouldStop& should_stop);
 
   // Passes over samples. Each returns false, its result undefined, if a sample of float32 inputs
   // holds a NaN or an infinity.
@@ -68,9 +76,15 @@ class Network {
   bool classify(const Inputs& X, int threads, const ShouldStop& should_stop, index_t* out) const;
 
   // Gradient of the mean loss over all samples as one batch.
-  Gradients gradients(const Inputs& X, const index_t* labels, int threads) const;
+  Gradients gradients(const TrainingData& data, int threads) const;
+  // Of every synapse's gradient, over single samples; equal bits for any number of threads.
+  GradientMoments gradient_moments(const TrainingData& data, int threads,
+                                   const ShouldStop& should_stop) const;
 
-  std::vector<float> score(Criterion criterion);
+  // See prune.hpp.
+  std::vector<float> score(Criterion criterion, const GradientMoments& moments);
+  offset_t cut(std::vector<float> scores, offset_t n, offset_t skip, bool per_layer,
+               float concentration);
   // Removes synapses and what is left dead; returns how many went.
   offset_t remove(const std::vector<std::uint8_t>& keep);
 
@@ -81,8 +95,7 @@ class Network {
                  F&& f) const;
   template <class F>
   void for_one(const Kernels& k, const Inputs& X, F&& f) const;
-  TrainingTask task(const Inputs& X, const offset_t* order, const index_t* labels,
-                    offset_t batch_size);
+  TrainingTask task(const TrainingData& data, const offset_t* order, offset_t batch_size);
   void derive();
 
   std::vector<Layer> layers_;

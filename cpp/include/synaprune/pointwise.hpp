@@ -20,7 +20,12 @@ void output_probabilities(const Kernels& kernels, Loss loss, index_t n_out, inde
 double loss_and_gradient(const Kernels& kernels, Loss loss, index_t n_out, index_t batch,
                          index_t ld, offset_t n, const index_t* labels, float* Z);
 
-// As above; Z is overwritten with nothing of use.
+// The same against targets T[n_out, ld], each sample's loss times w[ld], which is 0 from batch on.
+// With cross-entropy, that of the target's distribution and the network's.
+double loss_and_gradient(const Kernels& kernels, Loss loss, index_t n_out, index_t batch,
+                         index_t ld, offset_t n, const float* T, const float* w, float* Z);
+
+// The first without the gradient; Z is overwritten with nothing of use.
 double loss_only(const Kernels& kernels, Loss loss, index_t n_out, index_t batch, index_t ld,
                  const index_t* labels, float* Z);
 

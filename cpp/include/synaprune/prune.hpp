@@ -5,11 +5,37 @@
 
 namespace synaprune {
 
+// Over samples, of the loss's gradient by each synapse: layers one after another, CSR order within.
+struct GradientMoments {
+  std::vector<float> mean;         // E[g]
+  std::vector<float> mean_square;  // E[g^2], the diagonal of the empirical Fisher matrix
+};
+
 // One score per synapse, layers one after another, CSR order within; the lowest go first.
-//   wsf        |w - w(0)|      Bulin & Smidl 2017; `movement` in Zhou et al. 2019
-//   magnitude  |w|
-//   random     uniform, drawn from rng
-std::vector<float> score(const std::vector<Layer>& layers, Criterion criterion, Rng& rng);
+//   wsf                 |w - w(0)|               Bulin & Smidl 2017; `movement` in Zhou et al. 2019
+//   magnitude           |w|
+//   magnitude_increase  |w| - |w(0)|             Zhou et al. 2019
+//   movement_magnitude  |w - w(0)| |w|
+//   fisher              w^2 E[g^2]               optimal brain damage, LeCun et al. 1990, with the
+//                                                empirical Fisher for the curvature
+//   wsf_fisher          |w - w(0)| sqrt(E[g^2])
+//   taylor              |w E[g]|                 Molchanov et al. 2017
+//   random              uniform, drawn from rng
+// Throws std::invalid_argument if the criterion needs moments that do not fit.
+std::vector<float> score(const std::vector<Layer>& layers, Criterion criterion,
+                         const GradientMoments& moments, Rng& rng);
+
+// Throws std::invalid_argument unless there is one score a synapse and none is NaN.
+void check_scores(const std::vector<Layer>& layers, const std::vector<float>& scores);
+
+// Replaces scores by ranks within their layer, in (0, 1), so that a cut takes the same share of
+// each layer.
+void rank_within_layers(const std::vector<Layer>& layers, std::vector<float>& scores);
+
+// Multiplies scores by (f_from f_to)^exponent, f a neuron's synapses (for an input, those out; for
+// an output 1) as a share of the most that one of its layer has: what is nearly empty empties.
+// Scores below 0 are shifted to 0 first.
+void concentrate(const std::vector<Layer>& layers, float exponent, std::vector<float>& scores);
 
 // keep[k] = 0 for exactly n synapses, those of lowest score after the `skip` lowest, which stay.
 // Among equals the first position counts as lower.

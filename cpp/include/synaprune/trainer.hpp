@@ -7,6 +7,7 @@
 #include "synaprune/optimizer.hpp"
 #include "synaprune/parallel.hpp"
 #include "synaprune/passes.hpp"
+#include "synaprune/targets.hpp"
 
 namespace synaprune {
 
@@ -26,7 +27,7 @@ struct TrainingTask {
   const float* shift;  // [d]
   const float* scale;  // [d]
   Samples samples;
-  const index_t* labels;  // of all samples of X, in X's order
+  Targets targets;  // of all samples of X, in X's order
   offset_t batch_size;
 };
 
@@ -79,7 +80,7 @@ class Trainer {
   }
   bool ask_ahead(offset_t i, int w);
 
-  void gather_columns(offset_t i, Rows blocks);
+  void gather_columns(offset_t i, Rows blocks, int w);
   void partial_sums(offset_t i, Rows blocks);
   void add_partials(offset_t i, offset_t t, const float* bias);
   void up_and_down(offset_t i, offset_t t, int w);
@@ -124,6 +125,8 @@ class Trainer {
   std::vector<std::vector<index_t>> rows_, columns_;
   std::vector<double> losses_;   // per tile
   std::vector<offset_t> asked_;  // per thread: rows of the next batch that were asked for
+  std::vector<Buffer> moved_;    // per thread, for images that move: [a tile's samples, d]
+  Buffer targets_, weights_;     // unless they are plain: [outputs], [1] in upper_tiles
   Buffer inputs_, partial_, first_delta_;
   std::vector<Buffer> outputs_, deltas_;             // per layer, in upper_tiles
   std::vector<std::vector<Parameters>> parameters_;  // per thread (small) or one, and layer

@@ -40,7 +40,16 @@ enum class Activation { relu, sigmoid, tanh };
 // softmax: cross-entropy, one output a class.  sigmoid: cross-entropy, one output, two classes.
 // squared: half the squared error of sigmoid outputs against 0/1 targets, as in the original work.
 enum class Loss { softmax, sigmoid, squared };
-enum class Criterion { wsf, magnitude, random };
+enum class Criterion {
+  wsf,
+  magnitude,
+  magnitude_increase,
+  movement_magnitude,
+  fisher,
+  wsf_fisher,
+  taylor,
+  random
+};
 
 Activation parse_activation(const std::string& name);
 Loss parse_loss(const std::string& name);

@@ -21,6 +21,9 @@ _Layer: TypeAlias = tuple[
     NDArray[np.float32],
 ]
 _Inputs: TypeAlias = NDArray[np.float32] | NDArray[np.uint8]  # [n, n_inputs]
+# class numbers [n], or probabilities [n, n_classes]
+_Targets: TypeAlias = NDArray[np.int32] | NDArray[np.float32]
+_Moments: TypeAlias = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 @type_check_only
 class _BuildInfo(TypedDict):
@@ -58,6 +61,11 @@ class Linear(metaclass=_Pybind11Type):
         self, X: NDArray[np.float32], D: NDArray[np.float32], threads: int
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]: ...
 
+class ImageShift(metaclass=_Pybind11Type):
+    def __init__(
+        self, height: int, width: int, pixels: int, probability: float, seed: int = 0
+    ) -> None: ...
+
 class Optimizer(metaclass=_Pybind11Type):
     def __init__(
         self,
@@ -92,10 +100,13 @@ class Network(metaclass=_Pybind11Type):
     def train_epoch(
         self,
         X: _Inputs,
-        y: NDArray[np.int32],
+        y: _Targets,
         batch_size: int,
         optimizer: Optimizer,
         threads: int,
+        weights: NDArray[np.float32] | None = None,
+        smoothing: float = 0.0,
+        shift: ImageShift | None = None,
     ) -> float: ...
     # None stands for samples that hold a NaN or an infinity.
     def evaluate(
@@ -106,8 +117,29 @@ class Network(metaclass=_Pybind11Type):
     # None stands for an X that is not _Inputs, or not finite.
     def labels(self, X: object, classes: NDArray[Any], threads: int) -> NDArray[Any] | None: ...
     def gradients(
-        self, X: _Inputs, y: NDArray[np.int32], threads: int
+        self,
+        X: _Inputs,
+        y: _Targets,
+        threads: int,
+        weights: NDArray[np.float32] | None = None,
+        smoothing: float = 0.0,
     ) -> tuple[float, list[NDArray[np.float32]], list[NDArray[np.float32]]]: ...
-    def score(self, criterion: str) -> NDArray[np.float32]: ...
+    # Mean and mean square over samples, of every synapse.
+    def gradient_moments(
+        self,
+        X: _Inputs,
+        y: _Targets,
+        threads: int,
+        weights: NDArray[np.float32] | None = None,
+        smoothing: float = 0.0,
+    ) -> _Moments: ...
+    def score(self, criterion: str, moments: _Moments | None = None) -> NDArray[np.float32]: ...
     def remove(self, keep: NDArray[np.uint8]) -> int: ...
-    def cut(self, criterion: str, n: int, skip: int = 0) -> int: ...
+    def cut(
+        self,
+        scores: NDArray[np.float32],
+        n: int,
+        skip: int = 0,
+        per_layer: bool = False,
+        concentration: float = 0.0,
+    ) -> int: ...

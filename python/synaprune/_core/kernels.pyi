@@ -5,6 +5,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from . import ImageShift
+
 _Floats: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
 
 # Y [n_out, n] = W X + bias
@@ -27,7 +29,8 @@ def gradients(
     D: NDArray[np.float32],
 ) -> tuple[_Floats, _Floats, _Floats]: ...
 
-# [columns, order] = (X[order, columns] - shift[columns]) * scale[columns], transposed
+# [columns, order] = (X[order, columns] - shift[columns]) * scale[columns], transposed; images
+# move as those of an epoch do.
 def gather(
     isa: str,
     X: NDArray[np.float32] | NDArray[np.uint8],
@@ -35,6 +38,7 @@ def gather(
     columns: NDArray[np.int32],
     shift: NDArray[np.float32],
     scale: NDArray[np.float32],
+    move: ImageShift | None = None,
 ) -> NDArray[np.float32]: ...
 def exp(x: NDArray[np.float32]) -> NDArray[np.float32]: ...
 def tanh(x: NDArray[np.float32]) -> NDArray[np.float32]: ...

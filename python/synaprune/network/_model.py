@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from synaprune import _core
-from synaprune.arrays import Inputs, Labels, as_inputs, as_labels, encode, finite
+from synaprune.arrays import Labels, as_inputs, finite
 from synaprune.checks import check_callable, check_int
-from synaprune.network._base import SparseNetwork
-from synaprune.network._checks import brief, check_classes, transform_for
+from synaprune.network._average import WeightAverage
+from synaprune.network._prepare import PreparingNetwork
 from synaprune.threads import ThreadChoice, Threads, check_threads
 from synaprune.training import (
     Callback,
     Optimizer,
     Progress,
     Schedule,
+    ShiftImages,
     TrainingDiverged,
     check_optimizer,
     run_epochs,
@@ -29,7 +28,7 @@ from synaprune.training import (
 _OVERFLOW = "X holds values so large that the network's outputs overflow"
 
 
-class SparseMLP(SparseNetwork):
+class SparseMLP(PreparingNetwork):
     """A classifier: a multilayer perceptron with sparse layers.
 
     Parameters
@@ -80,6 +79,11 @@ class SparseMLP(SparseNetwork):
         batch_size: int = 64,
         optimizer: Optimizer | None = None,
         schedule: Schedule | None = None,
+        sample_weight: Any = None,
+        class_weight: Any = None,
+        label_smoothing: float = 0.0,
+        augment: ShiftImages | None = None,
+        average_last: int = 1,
         validation: tuple[Any, Any] | None = None,
         threads: Threads = None,
         callback: Callback | None = None,
@@ -90,14 +94,29 @@ class SparseMLP(SparseNetwork):
         ----------
         X : array_like, shape (n, n_inputs)
             Samples; float32 and uint8 are read as they are, other numbers are converted.
-        y : array_like, shape (n,)
-            Labels: ints, bools or strings.
+        y : array_like, shape (n,), or of float, shape (n, n_classes)
+            Labels: ints, bools or strings. Or soft targets: a probability of each class, columns in
+            the order of `classes` (0, 1, … if the network knows none yet), such as a larger
+            network's ``predict_proba``.
         epochs, batch_size : int
             Passes over the data, and samples an update.
         optimizer : SGD or Adam
             Plain SGD if left out.
         schedule : callable, optional
             Takes the share of the epochs done, in [0, 1), returns a factor on the learning rate.
+        sample_weight : array_like, shape (n,), optional
+            How much each sample's loss counts; only ratios matter.
+        class_weight : dict or "balanced", optional
+            How much each class counts, by label, 1 where left out; "balanced": inversely to how
+            often it occurs. Multiplies `sample_weight`.
+        label_smoothing : float
+            Share of each target, in [0, 1), that is spread evenly over all classes (Szegedy et al.,
+            2016).
+        augment : ShiftImages, optional
+            How samples are varied, anew in each epoch.
+        average_last : int
+            The network ends with the mean of its weights after each of so many last epochs; 1
+            is none.
         validation : (X, y), optional
             Data to report the accuracy on after each epoch.
         threads : int or "auto", optional
@@ -121,18 +140,23 @@ class SparseMLP(SparseNetwork):
         """
         epochs = check_int("epochs", epochs, 1)
         batch_size = check_int("batch_size", batch_size, 1)
+        average = WeightAverage(check_int("average_last", average_last, 1, epochs), epochs)
         optimizer = check_optimizer(optimizer)
         choice = ThreadChoice(threads)
         check_callable("schedule", schedule)
         check_callable("callback", callback)
         with self._restored_on(TrainingDiverged):
             with self._restored_on(TypeError, ValueError):
-                inputs, codes = self.prepare(X, y)
+                data = self.prepare(
+                    X, y, sample_weight=sample_weight, class_weight=class_weight,
+                    label_smoothing=label_smoothing, augment=augment,
+                )  # fmt: skip
                 checked = None if validation is None else self.check_validation(validation)
             for epoch, loss in run_epochs(
-                self.core, inputs, codes, epochs=epochs, batch_size=batch_size,
+                self.core, data, epochs=epochs, batch_size=batch_size,
                 optimizer=optimizer, threads=choice, schedule=schedule,
             ):  # fmt: skip
+                average.after(epoch, self)
                 if callback is None:
                     continue
                 accuracy = None
@@ -260,85 +284,3 @@ class SparseMLP(SparseNetwork):
         if not math.isfinite(loss):
             raise ValueError(_OVERFLOW)
         return n_correct / len(codes)
-
-    # ---- data as the core takes them
-
-    def prepare(self, X: Any, y: Any, classes: Any = None) -> tuple[Inputs, NDArray[np.int32]]:
-        """Fix classes and input transform, if no call has yet; return what the core trains on.
-
-        Parameters
-        ----------
-        X, y
-            Training data as in `fit`.
-        classes : array_like, optional
-            All labels that will ever come, if y lacks some.
-
-        Returns
-        -------
-        inputs : ndarray of float32 or uint8, shape (n, n_inputs)
-        codes : ndarray of int32, shape (n,)
-
-        Raises
-        ------
-        TypeError, ValueError
-            If the data do not fit; nothing has changed then.
-        """
-        inputs = as_inputs(X, self.layers[0])
-        labels = as_labels(y, len(inputs))
-        if classes is None and self._classes is not None:
-            return inputs, encode(labels, self._classes)
-        if classes is not None and np.ndim(classes) == 0:
-            raise TypeError(f"classes must be a sequence of labels, got {classes!r}")
-        all_labels = labels if classes is None else as_labels(classes, len(classes), "classes")
-        known = check_classes(np.unique(all_labels), self.layers[-1])
-        codes = encode(labels, known)
-        if self._classes is None:
-            if isinstance(self.input_scaling, str):
-                self._set_transform(*transform_for(inputs, self.input_scaling))
-            known.flags.writeable = False
-            self._classes = known
-        elif not np.array_equal(known, self._classes):
-            raise ValueError(
-                f"classes must be those of the first call, {brief(self._classes)}, "
-                f"got {brief(known)}"
-            )
-        return inputs, codes
-
-    def check_data(self, X: Any, y: Any, name: str = "") -> tuple[Inputs, NDArray[np.int32]]:
-        """Return samples and class numbers of further data; raises as `fit` does.
-
-        Parameters
-        ----------
-        X : array_like, shape (n, n_inputs)
-        y : array_like, shape (n,)
-        name : str
-            What errors call the data, such as "validation".
-        """
-        X_name, y_name = (f"{name} X", f"{name} y") if name else ("X", "y")
-        inputs = as_inputs(X, self.layers[0], X_name)
-        return inputs, encode(as_labels(y, len(inputs), y_name), self.classes, y_name)
-
-    def check_validation(self, validation: Any) -> tuple[Inputs, NDArray[np.int32]]:
-        """Return samples and class numbers of a validation split; raises as `fit` does.
-
-        Parameters
-        ----------
-        validation : (X, y)
-        """
-        if isinstance(validation, np.ndarray | str) or not hasattr(validation, "__iter__"):
-            raise TypeError(f"validation must be a pair (X, y), got {type(validation).__name__}")
-        parts = tuple(validation)
-        if len(parts) != 2:
-            raise ValueError(f"validation must be a pair (X, y), got {len(parts)} parts")
-        return self.check_data(*parts, "validation")
-
-    @contextmanager
-    def _restored_on(self, *errors: type[Exception]) -> Iterator[None]:
-        """Put everything back as it was if one of the errors passes."""
-        core, classes = self.core.copy(), self._classes
-        try:
-            yield
-        except errors:
-            self.core.assign(core)
-            self._classes = classes
-            raise

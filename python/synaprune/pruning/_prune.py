@@ -5,14 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from synaprune.checks import check_callable, check_float, check_int
-from synaprune.criteria import check_criterion
+from synaprune.criteria import Criterion, Ranking, check_criterion
 from synaprune.network import SparseMLP
 from synaprune.path import PruningPath
 from synaprune.pruning._gradual import gradual
 from synaprune.pruning._ladder import ladder
 from synaprune.pruning._run import PruningInterrupted, Run, Stop
 from synaprune.threads import ThreadChoice, Threads
-from synaprune.training import Callback, Optimizer, check_optimizer
+from synaprune.training import (
+    Callback,
+    Optimizer,
+    Schedule,
+    ShiftImages,
+    check_optimizer,
+)
 
 STRATEGIES = ("auto", "ladder", "gradual")
 
@@ -27,13 +33,21 @@ def prune(
     min_accuracy: float | None = None,
     max_drop: float | None = None,
     strategy: str = "auto",
-    criterion: str = "wsf",
+    criterion: Criterion = "wsf",
+    per_layer: bool = False,
+    concentration: float = 0.0,
     epochs: int = 60,
     retrain_epochs: int = 20,
     patience: int = 5,
     attempts: int = 10,
     batch_size: int = 64,
     optimizer: Optimizer | None = None,
+    schedule: Schedule | None = None,
+    average_last: int = 1,
+    sample_weight: Any = None,
+    class_weight: Any = None,
+    label_smoothing: float = 0.0,
+    augment: ShiftImages | None = None,
     threads: Threads = None,
     callback: Callback | None = None,
 ) -> PruningPath:
@@ -44,8 +58,8 @@ def prune(
     net : SparseMLP
         Copied, never changed. For "ladder" a trained network; for "gradual" trained or fresh.
     X : array_like, shape (n, n_inputs)
-    y : array_like, shape (n,)
-        Training data.
+    y : array_like, shape (n,), or of float, shape (n, n_classes)
+        Training data; labels or soft targets, as in `SparseMLP.fit`.
     validation : (X, y)
         Judges every cut. Keep the test split out of it.
     n_synapses : int, optional
@@ -58,8 +72,14 @@ def prune(
         share that succeeds, take the next after a failure, which is undone exactly; at last cut one
         synapse at a time (Bulín & Šmídl, 2017). "gradual": train `epochs` epochs, cutting after
         each between 5 % and 70 % of them, so that the count falls exponentially to the target.
-    criterion : {"wsf", "magnitude", "random"}
-        What ranks synapses; see `score`.
+    criterion : str or callable
+        What ranks synapses: a name in `CRITERIA`, or a function; see `score`.
+    per_layer : bool
+        Rank within each layer, so that a cut takes the same share of each; else all together.
+    concentration : float
+        Favours emptying inputs and neurons that are nearly empty, for fewer inputs with as many
+        synapses: scores are multiplied by (f·f')^concentration, f and f' the share of synapses that
+        a synapse's two neurons still have of the most in their layer. 0 is off.
     epochs : int
         Length of a "gradual" run, at least 2.
     retrain_epochs, patience : int
@@ -68,7 +88,10 @@ def prune(
     attempts : int
         "ladder": of how many synapses, weakest first, removing one alone is tried before the run
         ends. The original method stops at the weakest; 1 does so.
-    batch_size, optimizer, threads, callback
+    schedule, average_last
+        "gradual": as in `SparseMLP.fit`; the learning rate stays constant while cuts go on, then
+        falls along a half cosine, if left out.
+    batch_size, optimizer, sample_weight, class_weight, label_smoothing, augment, threads, callback
         As in `SparseMLP.fit`. A callback that returns True ends the run with what was accepted.
 
     Returns
@@ -110,7 +133,9 @@ def prune(
     )
     optimizer = check_optimizer(optimizer)
     check_callable("callback", callback)
+    check_callable("schedule", schedule)
     epochs = check_int("epochs", epochs, 2)
+    average_last = check_int("average_last", average_last, 1, epochs)
     retrain_epochs = check_int("retrain_epochs", retrain_epochs, 1)
     patience = check_int("patience", patience, 1)
     attempts = check_int("attempts", attempts, 1)
@@ -118,15 +143,21 @@ def prune(
         _ = net.classes  # a ladder starts from trained weights; this raises if there are none
     run = Run(
         net, X, y, validation,
-        criterion=check_criterion(criterion, optimizer, net.init_scale),
+        ranking=Ranking(
+            check_criterion(criterion, optimizer, net.init_scale), per_layer, concentration
+        ),
         batch_size=check_int("batch_size", batch_size, 1),
         optimizer=optimizer,
         threads=ThreadChoice(threads),
         callback=callback,
+        sample_weight=sample_weight,
+        class_weight=class_weight,
+        label_smoothing=label_smoothing,
+        augment=augment,
     )  # fmt: skip
     try:
         if n_synapses is not None:
-            gradual(run, n_synapses, epochs)
+            gradual(run, n_synapses, epochs, schedule, average_last)
         elif min_accuracy is not None:
             kept = min_accuracy
             ladder(run, lambda _: kept, retrain_epochs, patience, attempts)

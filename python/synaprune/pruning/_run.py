@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synaprune.arrays import finite
+from synaprune.criteria import Ranking
 from synaprune.network import SparseMLP
 from synaprune.path import PruningPath
 from synaprune.threads import ThreadChoice
@@ -41,16 +42,17 @@ class Run:
         y: Any,
         validation: tuple[Any, Any],
         *,
-        criterion: str,
+        ranking: Ranking,
         batch_size: int,
         optimizer: Optimizer,
         threads: ThreadChoice,
         callback: Callback | None,
+        **options: Any,
     ) -> None:
         self.net = net.copy()
-        self.X, self.y = self.net.prepare(X, y)
+        self.data = self.net.prepare(X, y, **options)
         self.X_val, self.y_val = self.net.check_validation(validation)
-        self.criterion = criterion
+        self.ranking = ranking
         self.batch_size = batch_size
         self.optimizer = optimizer
         self.threads = threads
@@ -84,7 +86,7 @@ class Run:
     def train(self, epochs: int, stage: str, schedule: Schedule | None = None) -> Iterator[int]:
         """Generate the epoch number after each epoch of training."""
         for epoch, loss in run_epochs(
-            self.net.core, self.X, self.y, epochs=epochs, batch_size=self.batch_size,
+            self.net.core, self.data, epochs=epochs, batch_size=self.batch_size,
             optimizer=self.optimizer, threads=self.threads, schedule=schedule,
         ):  # fmt: skip
             self.path.epochs += 1
@@ -92,7 +94,7 @@ class Run:
             yield epoch
 
     def cut(self, n: int, spared: int = 0) -> None:
-        self.net.core.cut(self.criterion, n, spared)
+        self.ranking.cut(self.net, n, spared, self.data, self.threads.next())
 
     def accept(self, *, epochs: int, accuracy_before: float) -> None:
         correct = self.correct()
@@ -101,7 +103,7 @@ class Run:
         accuracy = float(np.count_nonzero(correct)) / len(correct)
         self.path.add(
             self.net,
-            criterion=self.criterion,
+            criterion=self.ranking.name,
             epochs=epochs,
             accuracy_before=accuracy_before,
             accuracy=accuracy,

@@ -1,0 +1,119 @@
+"""What a network is trained on: samples, targets, weights and how samples are varied."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synaprune import _core
+from synaprune.arrays import Inputs
+from synaprune.checks import check_float, check_int
+
+SCORED = 10_000  # samples that scores with gradients are computed from
+
+
+@dataclass(frozen=True)
+class ShiftImages:
+    """Move training images at random, anew in each epoch; what comes in from outside is 0.
+
+    Parameters
+    ----------
+    height, width : int
+        Of the images, in pixels; inputs are their pixels row by row.
+    pixels : int
+        The most that an image moves up, down, left or right.
+    probability : float
+        That an image is moved; all moves but none are then equally likely.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a value is out of range.
+
+    Examples
+    --------
+    >>> ShiftImages(28, 28)
+    ShiftImages(height=28, width=28, pixels=1, probability=0.5)
+    """
+
+    height: int
+    width: int
+    pixels: int = 1
+    probability: float = 0.5
+
+    def __post_init__(self) -> None:
+        check_int("height", self.height, 1, 2**15)
+        check_int("width", self.width, 1, 2**15)
+        check_int("pixels", self.pixels, 1, min(self.height, self.width))
+        check_float("probability", self.probability, 0.0, 1.0)
+
+    def to_core(self) -> _core.ImageShift:
+        """Return the core's form."""
+        return _core.ImageShift(self.height, self.width, self.pixels, self.probability)
+
+
+def check_augment(augment: object, n_inputs: int) -> ShiftImages | None:
+    """Return it if it can vary samples of so many inputs, or raise naming the argument."""
+    if augment is None:
+        return None
+    if not isinstance(augment, ShiftImages):
+        raise TypeError(f"augment must be a ShiftImages, got {augment!r}")
+    if augment.height * augment.width != n_inputs:
+        raise ValueError(
+            f"augment moves images of {augment.height} * {augment.width} pixels, "
+            f"but the network has {n_inputs} inputs"
+        )
+    return augment
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """Arrays as the core takes them.
+
+    Attributes
+    ----------
+    X : ndarray of float32 or uint8, shape (n, n_inputs)
+    y : ndarray of int32, shape (n,), or of float32, shape (n, n_classes)
+        Class numbers, or a probability of each class.
+    weights : ndarray of float32, shape (n,), or None
+        Factors on the samples' losses, of mean 1; None is 1 each.
+    label_smoothing : float
+        Share of each target that is spread over all classes.
+    augment : ShiftImages or None
+    """
+
+    X: Inputs
+    y: NDArray[np.int32] | NDArray[np.float32]
+    weights: NDArray[np.float32] | None = None
+    label_smoothing: float = 0.0
+    augment: ShiftImages | None = None
+
+    def train_epoch(
+        self, core: _core.Network, batch_size: int, optimizer: _core.Optimizer, threads: int
+    ) -> float:
+        """Train one pass; returns the mean loss."""
+        return core.train_epoch(
+            self.X, self.y, batch_size, optimizer, threads, self.weights, self.label_smoothing,
+            None if self.augment is None else self.augment.to_core(),
+        )  # fmt: skip
+
+    def gradient_moments(
+        self, core: _core.Network, threads: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return E[g] and E[g²] of every synapse over at most `SCORED` samples, unmoved."""
+        some = self._scored
+        return core.gradient_moments(some.X, some.y, threads, some.weights, some.label_smoothing)
+
+    @cached_property
+    def _scored(self) -> TrainingSet:
+        n = len(self.X)
+        if n <= SCORED:
+            return self
+        rows = np.arange(SCORED) * n // SCORED  # evenly spaced: data may be sorted
+        weights = None if self.weights is None else self.weights[rows]
+        some: Any = {"X": self.X[rows], "y": self.y[rows], "weights": weights}
+        return replace(self, **some)
