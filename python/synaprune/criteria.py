@@ -132,6 +132,20 @@ class Ranking:
         scores = self.scores(net, data, threads)
         return net.core.cut(scores, n, spared, self.per_layer, self.concentration)
 
+    def cut_inputs(self, net: SparseMLP, n: int, data: TrainingSet | None, threads: int) -> int:
+        """Remove n of the inputs that live, those with the lowest sums of scores.
+
+        Returns how many synapses went.
+        """
+        scores = self.scores(net, data, threads)
+        first = net.weights[0].indices
+        sums = np.bincount(first, scores[: len(first)].astype(np.float64), net.layers[0])
+        living = net.used_inputs
+        lowest = living[np.argsort(sums[living], kind="stable")[:n]]
+        keep = np.ones(len(scores), np.uint8)
+        keep[: len(first)] = ~np.isin(first, lowest)
+        return net.core.remove(keep)
+
 
 def _of_user(
     criterion: Callable[[list[Weights]], Sequence[Any]], net: SparseMLP

@@ -269,3 +269,41 @@ def test_ladder_needs_a_trained_network(data):
     # This used to "keep" the accuracy of chance.
     with pytest.raises(ValueError, match="never fitted"):
         sn.prune(sn.SparseMLP((4, 6, 1)), *data, validation=data)
+
+
+# --- inputs -------------------------------------------------------------------------------------
+
+
+def test_gradual_reaches_both_counts(trained3):
+    net, X, y = trained3()
+    path = sn.prune(net, X, y, validation=(X, y), n_synapses=20, n_inputs=3, epochs=10)
+    assert path.smallest.n_synapses <= 20
+    assert path.smallest.n_inputs <= 3
+    assert path.verdict.endswith("inputs (target 3)")
+    counts = [step.n_inputs for step in path]
+    assert counts == sorted(counts, reverse=True)
+
+
+def test_inputs_alone_leave_the_synapses_of_the_others(trained3):
+    net, X, y = trained3()
+    path = sn.prune(net, X, y, validation=(X, y), n_inputs=2, epochs=4)
+    assert path.smallest.structure == "2-8-3"
+    assert path.smallest.n_synapses == 2 * 8 + 8 * 3
+
+
+def test_the_input_that_goes_has_the_lowest_sum_of_scores(trained3):
+    net, X, y = trained3()
+    sums = np.zeros(5)
+    np.add.at(sums, net.weights[0].indices, sn.score(net, "magnitude")[0])
+    path = sn.prune(
+        net, X, y, validation=(X, y), n_inputs=4, epochs=2, criterion="magnitude",
+        optimizer=sn.SGD(1e-9),
+    )  # fmt: skip
+    assert set(range(5)) - set(path.smallest.used_inputs.tolist()) == {int(sums.argmin())}
+
+
+@pytest.mark.parametrize("n_inputs", [0, 6, 2.0])
+def test_wrong_counts_of_inputs_are_named(n_inputs, trained3):
+    net, X, y = trained3()
+    with pytest.raises((TypeError, ValueError), match=r"^n_inputs must be"):
+        sn.prune(net, X, y, validation=(X, y), n_inputs=n_inputs)

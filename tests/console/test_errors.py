@@ -27,7 +27,7 @@ from console.process import FLOWERS, assert_error, flowers, run
         ("prune xor --synapses 301", ["synapses", "from 2 to 300", "got 301"]),
         ("prune xor --synapses 0", ["--synapses", "at least 1", "got 0"]),
         ("prune xor --synapses 2.5", ["--synapses", "2.5"]),
-        ("prune xor --criterion taylor", ["--criterion", "'taylor'", "'wsf'"]),
+        ("prune xor --criterion hessian", ["--criterion", "'hessian'", "'wsf'"]),
         ("prune xor --strategy fast", ["--strategy", "'fast'", "'ladder'"]),
         ("prune xor --strategy gradual", ["gradual", "synapses"]),
         ("prune xor --strategy ladder --synapses 9", ["ladder", "synapses"]),

@@ -153,6 +153,8 @@ def test_every_flag_of_the_help_is_tested():
         "--help",
         "--target",
         "--data-dir",
+        "--shift",
+        "--shift-probability",
         "--runs",
         "--jobs",
         "--seed",
@@ -241,6 +243,9 @@ FLAGS = {
     "--patience": (1, ("patience", 1)),
     "--attempts": (1, ("attempts", 1)),
     "--criterion": ("magnitude", ("criterion", "magnitude")),
+    "--concentration": (0.5, ("concentration", 0.5)),
+    "--label-smoothing": (0.1, ("label_smoothing", 0.1)),
+    "--inputs": (1, ("n_inputs", 1)),
     "--strategy": ("ladder", ("strategy", "ladder")),
     "--synapses": (20, ("n_synapses", 20)),
     "--min-accuracy": (0.3, ("min_accuracy", 0.3)),
@@ -264,6 +269,21 @@ def test_flag_overrides_the_preset(tmp_path, flag):
         assert record["final"]["n_synapses"] <= 20
     if flag == "--criterion":
         assert {step["criterion"] for step in record["path"]} == {"magnitude"}
+
+
+def test_images_are_shifted(tmp_path):
+    args = ("prune", "digits", "--synapses", 200, "--epochs", 5, "--quiet")
+    args += ("--json", tmp_path / "run.json")
+    results = []
+    for extra in ((), ("--shift", 1), ("--shift", 1, "--shift-probability", 0.9)):
+        succeed(*args, *extra)
+        record = read_json(tmp_path / "run.json")
+        results.append((record["start"], record["final"]))
+        assert record["options"]["shift"] == (1 if extra else 0)
+    assert results[0] != results[1] != results[2]
+    done = run("prune", flowers(tmp_path), "--target", "kind", "--shift", 1)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "the rows of flowers.csv are no images that could be shifted" in done.stderr
 
 
 def test_gradual_by_name():

@@ -99,7 +99,7 @@ def show_result(result: Result) -> None:
     console.print(table)
     n, kept = before.n_synapses, after.n_synapses
     lost = columns[0]["accuracy"]["validation"] - columns[1]["accuracy"]["validation"]
-    verb = "removed" if "n_synapses" in result.options.target else "redundant"
+    verb = "removed" if result.options.counted else "redundant"
     console.print(f"{1 - kept / n:.1%} of the synapses were {verb}: {n} → {kept}.")
     console.print(f"Validation accuracy changed by {-100 * lost:+.2f} points.")
     console.print(f"Ended because {_sentence(result.path.verdict)}")

@@ -17,7 +17,7 @@ from synaprune.network import SparseMLP
 from synaprune.path import PruningPath
 from synaprune.pruning import check_target, prune
 from synaprune.threads import Threads
-from synaprune.training import SGD, Adam, Callback, Progress, constant_then_cosine
+from synaprune.training import SGD, Adam, Callback, Progress, ShiftImages, constant_then_cosine
 
 
 @dataclass(frozen=True)
@@ -25,15 +25,18 @@ class Options:
     """What a run is asked for: the preset with the flags applied, and the target."""
 
     preset: Preset
-    criterion: str
     strategy: str
-    target: dict[str, float]  # at most one of n_synapses, min_accuracy, max_drop
+    target: dict[str, float]  # n_synapses, n_inputs; or one of min_accuracy, max_drop
+
+    @property
+    def counted(self) -> bool:
+        """Whether the target is a count, which a fresh network is trained to."""
+        return "n_synapses" in self.target or "n_inputs" in self.target
 
     def record(self) -> dict[str, Any]:
         """Return the options as JSON values. Threads are not among them: they change nothing."""
         return {
             **dataclasses.asdict(self.preset),
-            "criterion": self.criterion,
             "strategy": self.strategy,
             **self.target,
         }
@@ -119,6 +122,7 @@ def run_job(
     check_target(net, strategy=options.strategy, **options.target)  # type: ignore[arg-type]
     fresh = net.copy()
     optimizer = (SGD if preset.optimizer == "sgd" else Adam)(lr=preset.lr, l1=preset.l1)
+    augment = _augment(data, preset)
     epochs = 0
 
     def watch(progress: Progress) -> bool:
@@ -134,15 +138,20 @@ def run_job(
         batch_size=preset.batch_size,
         optimizer=optimizer,
         schedule=None if preset.stop_at is not None else constant_then_cosine(),
+        label_smoothing=preset.label_smoothing,
+        augment=augment,
         validation=(data.validation.X, data.validation.y),
         threads=threads,
         callback=watch,
     )
     path = prune(
-        fresh if "n_synapses" in options.target else net,
+        fresh if options.counted else net,
         *data.train,
         validation=(data.validation.X, data.validation.y),
-        criterion=options.criterion,
+        criterion=preset.criterion,
+        concentration=preset.concentration,
+        label_smoothing=preset.label_smoothing,
+        augment=augment,
         strategy=options.strategy,
         epochs=preset.epochs,
         retrain_epochs=preset.retrain_epochs,
@@ -158,3 +167,11 @@ def run_job(
     path.data_sha256 = data.sha256
     seconds = time.perf_counter() - begin
     return Result(data, seed, options, net, path, epochs + path.epochs, seconds, threads)
+
+
+def _augment(data: Dataset, preset: Preset) -> ShiftImages | None:
+    if preset.shift == 0:
+        return None
+    if data.image_shape is None:
+        raise ValueError(f"the rows of {data.name} are no images that could be shifted")
+    return ShiftImages(*data.image_shape, preset.shift, preset.shift_probability)

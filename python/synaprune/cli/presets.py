@@ -25,6 +25,11 @@ class Preset:
     l1: float = 0.0
     batch_size: int = 64
     epochs: int = 60
+    criterion: str = "wsf"
+    concentration: float = 0.0
+    shift: int = 0
+    shift_probability: float = 0.5
+    label_smoothing: float = 0.0
     retrain_epochs: int = 20
     patience: int = 5
     attempts: int = 10

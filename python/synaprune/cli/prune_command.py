@@ -33,6 +33,10 @@ def _positive(text: str) -> int:
     return int(text)
 
 
+def _count(text: str) -> int:
+    return 0 if text == "0" else _positive(text)
+
+
 def _sizes(text: str) -> tuple[int, ...]:
     try:
         return tuple(_positive(part) for part in text.split(","))
@@ -59,6 +63,7 @@ def add_parser(commands: Any) -> None:
     )  # fmt: skip
     p.add_argument("--target", metavar="COLUMN", help="label column of a CSV (array of an NPZ)")
     p.add_argument("--data-dir", metavar="DIR", help="folder that holds MNIST's files")
+    p.add_argument("--inputs", type=_positive, metavar="N", help="prune to N inputs")
     goal = p.add_mutually_exclusive_group()
     goal.add_argument("--synapses", type=_positive, metavar="N", help="prune to N synapses")
     goal.add_argument("--min-accuracy", type=float, metavar="A", help="validation accuracy to keep")
@@ -67,7 +72,10 @@ def add_parser(commands: Any) -> None:
         help="validation accuracy that may be lost, as a fraction (default 0.005)",
     )  # fmt: skip
     p.add_argument("--strategy", choices=STRATEGIES, default="auto")
-    p.add_argument("--criterion", choices=tuple(CRITERIA), default="wsf")
+    p.add_argument("--criterion", choices=tuple(CRITERIA), help="what ranks synapses")
+    p.add_argument(
+        "--concentration", type=float, metavar="C", help="favour emptying inputs and neurons"
+    )
     p.add_argument("--hidden", type=_sizes, metavar="N[,N…]", help="hidden neurons of each layer")
     p.add_argument("--activation", choices=ACTIVATIONS)
     p.add_argument("--loss", choices=LOSSES)
@@ -75,6 +83,14 @@ def add_parser(commands: Any) -> None:
     p.add_argument("--optimizer", choices=("sgd", "adam"))
     p.add_argument("--lr", type=float, metavar="R", help="learning rate")
     p.add_argument("--l1", type=float, metavar="R", help="L1 penalty on the weights")
+    p.add_argument(
+        "--shift", type=_count, metavar="PIXELS",
+        help="move training images at random by up to so many pixels",
+    )  # fmt: skip
+    p.add_argument("--shift-probability", type=float, metavar="P", help="that an image is moved")
+    p.add_argument(
+        "--label-smoothing", type=float, metavar="S", help="share of a target for all classes"
+    )
     p.add_argument("--batch-size", type=_positive, metavar="N")
     p.add_argument(
         "--epochs", type=_positive, metavar="N", help="of the full network, and of gradual pruning"
@@ -187,11 +203,12 @@ def _options(args: argparse.Namespace, dataset: str) -> Options:
     )
     goals = {
         "n_synapses": args.synapses,
+        "n_inputs": args.inputs,
         "min_accuracy": args.min_accuracy,
         "max_drop": args.max_drop,
     }
     target = {name: value for name, value in goals.items() if value is not None}
-    return Options(preset, args.criterion, args.strategy, target or {"max_drop": 0.005})
+    return Options(preset, args.strategy, target or {"max_drop": 0.005})
 
 
 def _save_interrupted(interrupt: PruningInterrupted, out: str | None) -> None:

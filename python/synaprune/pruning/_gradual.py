@@ -1,8 +1,9 @@
-"""Train and cut along one schedule, to a target count."""
+"""Train and cut along one schedule, to target counts."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from synaprune.network import WeightAverage
 from synaprune.pruning._run import Run
@@ -10,16 +11,23 @@ from synaprune.training import Schedule, constant_then_cosine
 
 
 def gradual(
-    run: Run, n_synapses: int, epochs: int, schedule: Schedule | None, average_last: int
+    run: Run,
+    *,
+    n_synapses: int | None,
+    n_inputs: int | None,
+    epochs: int,
+    schedule: Schedule | None,
+    average_last: int,
 ) -> None:
     """Train along one schedule; cut after each epoch between 5 % and 70 % of it.
 
-    The count falls exponentially to the target; without another schedule, the learning rate is
-    constant while cuts go on.
+    Counts of synapses and inputs fall exponentially to their targets; without another schedule, the
+    learning rate is constant while cuts go on.
     """
-    start = run.net.n_synapses
     last = max(1, math.floor(0.7 * epochs))
     cuts = [e for e in range(1, last + 1) if e > 0.05 * epochs]
+    synapses = _falling(run.net.n_synapses, n_synapses, len(cuts))
+    inputs = _falling(run.net.n_inputs, n_inputs, len(cuts))
     run.planned = epochs
     done, since, before = 0, 0, math.nan
     average = WeightAverage(average_last, epochs)
@@ -30,14 +38,29 @@ def gradual(
         accuracy = None
         if epoch in cuts:
             done += 1
-            target = math.floor(start * (n_synapses / start) ** (done / len(cuts)) + 1e-9)
-            if run.net.n_synapses > target:
+            if run.net.n_synapses > synapses(done) or run.net.n_inputs > inputs(done):
                 before = run.accuracy() if math.isnan(before) else before
                 run.accept(epochs=since, accuracy_before=before)
-                run.cut(run.net.n_synapses - target)
+                if run.net.n_synapses > synapses(done):
+                    run.cut(run.net.n_synapses - synapses(done))
+                if run.net.n_inputs > inputs(done):
+                    run.cut_inputs(run.net.n_inputs - inputs(done))
                 since, before = 0, run.accuracy()
                 accuracy = before
         if run.callback:
             run.tell("train", run.accuracy() if accuracy is None else accuracy)
     run.accept(epochs=since, accuracy_before=before if since < epochs else run.accuracy())
-    run.path.verdict = f"reached {run.net.n_synapses} synapses (target {n_synapses})"
+    reached = {
+        f"{run.net.n_synapses} synapses": n_synapses,
+        f"{run.net.n_inputs} inputs": n_inputs,
+    }
+    run.path.verdict = "reached " + " and ".join(
+        f"{what} (target {target})" for what, target in reached.items() if target is not None
+    )
+
+
+def _falling(start: int, target: int | None, cuts: int) -> Callable[[int], int]:
+    """Return how many may be left after so many of the cuts."""
+    if target is None or target >= start:
+        return lambda done: start
+    return lambda done: math.floor(start * (target / start) ** (done / cuts) + 1e-9)

@@ -30,6 +30,7 @@ def prune(
     *,
     validation: tuple[Any, Any],
     n_synapses: int | None = None,
+    n_inputs: int | None = None,
     min_accuracy: float | None = None,
     max_drop: float | None = None,
     strategy: str = "auto",
@@ -62,16 +63,18 @@ def prune(
         Training data; labels or soft targets, as in `SparseMLP.fit`.
     validation : (X, y)
         Judges every cut. Keep the test split out of it.
-    n_synapses : int, optional
-        Target count, which runs "gradual". At most one of the three targets may be given.
+    n_synapses, n_inputs : int, optional
+        Target counts, one or both, which run "gradual".
     min_accuracy, max_drop : float, optional
         Accuracy contract, which runs "ladder": a fraction to keep, or the largest loss against the
-        accuracy of ``net`` as given. With no target at all, ``max_drop=0.005``.
+        accuracy of ``net`` as given. At most one of them, and not beside a count; with no target at
+        all, ``max_drop=0.005``.
     strategy : {"auto", "ladder", "gradual"}
         "ladder": cut a share of the synapses, 75, 60, 50, 45 … 5, 4, 3, 2, 1 %; retrain; repeat a
         share that succeeds, take the next after a failure, which is undone exactly; at last cut one
         synapse at a time (Bulín & Šmídl, 2017). "gradual": train `epochs` epochs, cutting after
-        each between 5 % and 70 % of them, so that the count falls exponentially to the target.
+        each between 5 % and 70 % of them, so that counts fall exponentially to their targets. Whole
+        inputs go by the sums of their synapses' scores.
     criterion : str or callable
         What ranks synapses: a name in `CRITERIA`, or a function; see `score`.
     per_layer : bool
@@ -127,10 +130,12 @@ def prune(
     check_target(
         net,
         n_synapses=n_synapses,
+        n_inputs=n_inputs,
         min_accuracy=min_accuracy,
         max_drop=max_drop,
         strategy=strategy,
     )
+    counted = n_synapses is not None or n_inputs is not None
     optimizer = check_optimizer(optimizer)
     check_callable("callback", callback)
     check_callable("schedule", schedule)
@@ -139,7 +144,7 @@ def prune(
     retrain_epochs = check_int("retrain_epochs", retrain_epochs, 1)
     patience = check_int("patience", patience, 1)
     attempts = check_int("attempts", attempts, 1)
-    if n_synapses is None:
+    if not counted:
         _ = net.classes  # a ladder starts from trained weights; this raises if there are none
     run = Run(
         net, X, y, validation,
@@ -156,8 +161,15 @@ def prune(
         augment=augment,
     )  # fmt: skip
     try:
-        if n_synapses is not None:
-            gradual(run, n_synapses, epochs, schedule, average_last)
+        if counted:
+            gradual(
+                run,
+                n_synapses=n_synapses,
+                n_inputs=n_inputs,
+                epochs=epochs,
+                schedule=schedule,
+                average_last=average_last,
+            )
         elif min_accuracy is not None:
             kept = min_accuracy
             ladder(run, lambda _: kept, retrain_epochs, patience, attempts)
@@ -175,24 +187,34 @@ def check_target(
     net: SparseMLP,
     *,
     n_synapses: int | None = None,
+    n_inputs: int | None = None,
     min_accuracy: float | None = None,
     max_drop: float | None = None,
     strategy: str = "auto",
 ) -> None:
     """Raise a TypeError or ValueError unless `prune` can take these targets for this network."""
-    targets = {"n_synapses": n_synapses, "min_accuracy": min_accuracy, "max_drop": max_drop}
-    given = [name for name, value in targets.items() if value is not None]
-    if len(given) > 1:
-        raise ValueError(f"at most one target may be given, got {' and '.join(given)}")
+    contract = _given(min_accuracy=min_accuracy, max_drop=max_drop)
+    counts = _given(n_synapses=n_synapses, n_inputs=n_inputs)
+    if len(contract) > 1 or (contract and counts):
+        raise ValueError(
+            "at most one target may be given (n_inputs may go with n_synapses), "
+            f"got {' and '.join([*counts, *contract])}"
+        )
     if strategy not in STRATEGIES:
         raise ValueError(f"strategy must be one of {', '.join(STRATEGIES)}, got {strategy!r}")
-    if strategy != "auto" and (strategy == "gradual") != (n_synapses is not None):
+    if strategy != "auto" and (strategy == "gradual") != bool(counts):
+        got = " and ".join([*counts, *contract]) or "no target"
         raise ValueError(
-            "strategy 'gradual' goes with n_synapses, 'ladder' with min_accuracy or max_drop; "
-            f"got {strategy!r} with {given[0] if given else 'no target'}"
+            "strategy 'gradual' goes with n_synapses or n_inputs, 'ladder' with min_accuracy or "
+            f"max_drop; got {strategy!r} with {got}"
         )
     if n_synapses is not None:
         check_int("n_synapses", n_synapses, len(net.layers) - 1, net.n_synapses)
-    for name in ("min_accuracy", "max_drop"):
-        if targets[name] is not None:
-            check_float(name, targets[name], 0.0, 1.0)
+    if n_inputs is not None:
+        check_int("n_inputs", n_inputs, 1, net.n_inputs)
+    for name, value in contract.items():
+        check_float(name, value, 0.0, 1.0)
+
+
+def _given(**targets: float | None) -> dict[str, float]:
+    return {name: value for name, value in targets.items() if value is not None}

@@ -96,6 +96,9 @@ class Run:
     def cut(self, n: int, spared: int = 0) -> None:
         self.ranking.cut(self.net, n, spared, self.data, self.threads.next())
 
+    def cut_inputs(self, n: int) -> None:
+        self.ranking.cut_inputs(self.net, n, self.data, self.threads.next())
+
     def accept(self, *, epochs: int, accuracy_before: float) -> None:
         correct = self.correct()
         if self._reference is None:
