@@ -108,6 +108,8 @@ def shift_scale(net):
         ("auto", np.uint8, [0, 0], [np.float32(1) / np.float32(255)] * 2),
         ("auto", np.float32, [0, 0], [1, 1]),
         ("auto", np.int64, [0, 0], [1, 1]),
+        ("center", np.uint8, [2, 7], [np.float32(1) / np.float32(255)] * 2),
+        ("center", np.float32, [2, 7], [1, 1]),
         ("none", np.uint8, [0, 0], [1, 1]),
         ("none", np.float32, [0, 0], [1, 1]),
         ("standard", np.uint8, [2, 7], [0.5, 1]),  # the second input is constant
@@ -128,7 +130,7 @@ def test_input_scaling_is_fixed_at_the_first_fit(scaling, dtype, shift, scale):
     assert shift_scale(net) == [shift, scale]
     net.reset()
     net.fit(X.astype(np.float64), [0, 1, 0, 1], epochs=1)
-    if scaling != "auto" or dtype != np.uint8:
+    if scaling not in ("auto", "center") or dtype != np.uint8:
         assert shift_scale(net) == [shift, scale]
 
 

@@ -243,6 +243,7 @@ FLAGS = {
     "--patience": (1, ("patience", 1)),
     "--attempts": (1, ("attempts", 1)),
     "--criterion": ("magnitude", ("criterion", "magnitude")),
+    "--input-scaling": ("center", ("input_scaling", "center")),
     "--concentration": (0.5, ("concentration", 0.5)),
     "--label-smoothing": (0.1, ("label_smoothing", 0.1)),
     "--inputs": (1, ("n_inputs", 1)),

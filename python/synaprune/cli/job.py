@@ -115,7 +115,7 @@ def run_job(
         activation=preset.activation,
         loss=preset.loss,
         init_scale=preset.init_scale,
-        input_scaling=data.input_scaling,
+        input_scaling=preset.input_scaling or data.input_scaling,
         seed=seed,
     )
     net.input_names = data.input_names

@@ -20,6 +20,7 @@ class Preset:
     activation: str = "relu"
     loss: str = "auto"
     init_scale: float = 0.05
+    input_scaling: str | None = None  # None: the dataset's
     optimizer: str = "sgd"
     lr: float = 0.1
     l1: float = 0.0

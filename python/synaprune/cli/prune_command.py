@@ -16,7 +16,7 @@ from synaprune.cli.presets import Preset, preset_for
 from synaprune.cli.runs import run_side_by_side
 from synaprune.criteria import CRITERIA
 from synaprune.io import write_atomically
-from synaprune.network import ACTIVATIONS, LOSSES
+from synaprune.network import ACTIVATIONS, INPUT_SCALINGS, LOSSES
 from synaprune.pruning import STRATEGIES, PruningInterrupted
 from synaprune.threads import Threads, check_threads
 
@@ -80,6 +80,9 @@ def add_parser(commands: Any) -> None:
     p.add_argument("--activation", choices=ACTIVATIONS)
     p.add_argument("--loss", choices=LOSSES)
     p.add_argument("--init-scale", type=float, metavar="S", help="share of Glorot's range")
+    p.add_argument(
+        "--input-scaling", choices=INPUT_SCALINGS, help="what the network sees of the inputs"
+    )
     p.add_argument("--optimizer", choices=("sgd", "adam"))
     p.add_argument("--lr", type=float, metavar="R", help="learning rate")
     p.add_argument("--l1", type=float, metavar="R", help="L1 penalty on the weights")

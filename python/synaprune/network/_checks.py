@@ -14,7 +14,7 @@ Transform: TypeAlias = NDArray[np.float32]
 
 ACTIVATIONS = ("relu", "sigmoid", "tanh")
 LOSSES = ("auto", "softmax", "sigmoid", "squared")
-INPUT_SCALINGS = ("auto", "standard", "none")
+INPUT_SCALINGS = ("auto", "center", "standard", "none")
 
 
 def one_of(name: str, value: object, known: Sequence[str]) -> str:
@@ -53,9 +53,10 @@ def check_pair(scaling: object, n: int) -> tuple[Transform, Transform]:
 
 def transform_for(inputs: Inputs, scaling: str) -> tuple[ArrayLike, ArrayLike]:
     """(shift, scale) of a named input scaling, from the first training data."""
-    if scaling == "auto" and inputs.dtype == np.uint8:
-        return 0.0, np.float32(1.0) / np.float32(255.0)
-    if scaling != "standard":
+    if scaling in ("auto", "center"):
+        shift = inputs.mean(axis=0, dtype=np.float64) if scaling == "center" else 0.0
+        return shift, np.float32(1.0) / np.float32(255.0 if inputs.dtype == np.uint8 else 1.0)
+    if scaling == "none":
         return 0.0, 1.0
     mean = inputs.mean(axis=0, dtype=np.float64)
     spread = _spread(inputs, mean)

@@ -44,10 +44,11 @@ class SparseMLP(PreparingNetwork):
     init_scale : float
         Weights start uniform in ±init_scale·√(6 / (n_in + n_out)) (Glorot & Bengio, 2010), biases
         at 0. Small starts make WSF rank what was learned.
-    input_scaling : {"auto", "standard", "none"} or pair of array_like
+    input_scaling : {"auto", "center", "standard", "none"} or pair of array_like
         How inputs become (x - shift)·scale, fixed at the first fit: "auto" is scale 1/255 for uint8
-        and nothing else; "standard" takes mean and standard deviation of the first training data;
-        a pair gives (shift, scale), each of shape (n_inputs,) or a number.
+        and nothing else; "center" also subtracts the mean of the first training data, which makes
+        images easier to learn; "standard" takes mean and standard deviation of the first training
+        data; a pair gives (shift, scale), each of shape (n_inputs,) or a number.
     seed : int
         Of the initial weights and of the order of the samples.
 

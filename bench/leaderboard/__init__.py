@@ -1,0 +1,1 @@
+"""The smallest networks on MNIST; see ``python -m bench.leaderboard --help``."""

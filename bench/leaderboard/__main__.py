@@ -1,0 +1,178 @@
+"""The smallest networks on MNIST beside the published ones; criteria and options side by side.
+
+    python -m bench.leaderboard --data-dir DIR                  validation figures, seeds 1001-1005
+    python -m bench.leaderboard --data-dir DIR --final          test figures too, seeds 11-15
+    python -m bench.leaderboard --data-dir DIR --row NAME --seed S     one row, one seed
+
+``--final`` writes bench/results/leaderboard.md and .png, and appends the use to
+bench/results/final_log.md, so that no look at the test split goes unrecorded.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import synaprune as sn
+
+from bench.leaderboard import figure
+from bench.leaderboard.rows import COMPARISON, OPTIONS, PUBLISHED, ROWS, Recipe
+from bench.leaderboard.runs import Outcome, processes, run, side_by_side
+from bench.machine import cpu_model
+from bench.main_job import RESULTS, commit
+from bench.report import Report
+
+SEEDS = {"development": range(1001, 1006), "final": range(11, 16)}
+SECTIONS = ("rows", "criteria", "options")
+
+
+def main() -> None:
+    """Run the sections that are asked for and print Markdown."""
+    args = _arguments()
+    if args.row:
+        outcome = run(sn.datasets.mnist(args.data_dir), ROWS[args.row], args.seed)
+        figures = {n: v for n, v in vars(outcome).items() if args.final or n != "test"}
+        print(*(f"{name} {value}" for name, value in figures.items()), sep="\n")
+        return
+    seeds = SEEDS["final" if args.final else "development"]
+    report = Report()
+    report.text(
+        f"`python -m bench.leaderboard{' --final' if args.final else ''}`, "
+        f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}, commit {commit()}, {cpu_model()}, "
+        f"ISA {sn.build_info()['isa']}. Mean ± standard deviation over seeds {seeds[0]} to "
+        f"{seeds[-1]}, of final networks; a run takes one thread."
+    )
+
+    def outcomes(recipes: dict[str, Recipe]) -> dict[str, list[Outcome]]:
+        jobs = [(recipe, seed) for recipe in recipes.values() for seed in seeds]
+        done = list(side_by_side(args.data_dir, jobs, processes()))
+        n = len(seeds)
+        return {name: done[i * n : (i + 1) * n] for i, name in enumerate(recipes)}
+
+    section = {"rows": _rows, "criteria": _criteria, "options": _options}
+    for name in args.only or SECTIONS:
+        section[name](report, outcomes, args.final)
+    if args.final:
+        (RESULTS / "leaderboard.md").write_text("# Leaderboard\n\n" + report.markdown())
+        with (RESULTS / "final_log.md").open("a") as log:
+            log.write(f"## python -m bench.leaderboard --final\n\n{report.markdown()}\n")
+
+
+Outcomes = Callable[[dict[str, Recipe]], dict[str, list[Outcome]]]
+
+
+def _rows(report: Report, outcomes: Outcomes, final: bool) -> None:
+    report.text("## The smallest networks")
+    done = outcomes(ROWS)
+    header = ["row", "start", "end", "synapses", "inputs", *_splits(final), "seconds", "recipe"]
+    report.table(
+        header,
+        [
+            [
+                name,
+                "-".join(map(str, (784, *ROWS[name].hidden, 10))),
+                runs[0].structure,
+                str(max(r.n_synapses for r in runs)),
+                str(max(r.n_inputs for r in runs)),
+                *_accuracies(runs, final),
+                f"{statistics.fmean(r.seconds for r in runs):.0f}",
+                ROWS[name].text(),
+            ]
+            for name, runs in done.items()
+        ],
+    )
+    report.text(
+        "The structure is that of the first seed, synapses and inputs the largest of all. With "
+        "all_images the validation split is trained on, and says nothing."
+    )
+    if final:
+        report.table(
+            ["published", "weights", "test accuracy"],
+            [[name, str(n), f"{1 - error:.2%}"] for name, (n, error) in PUBLISHED.items()],
+        )
+        figure.draw(done, RESULTS / "leaderboard.png")
+        report.text("![synapses against test error](leaderboard.png)")
+
+
+def _criteria(report: Report, outcomes: Outcomes, final: bool) -> None:
+    report.text("## Criteria under one loop")
+    report.text(f"784-20-10 to {COMPARISON.n_synapses} synapses in {COMPARISON.epochs} epochs.")
+    shifts = {"": 0.0, ", shifted": 0.5}
+    recipes = {
+        f"{criterion}{suffix}": replace(COMPARISON, criterion=criterion, shift=shift)
+        for suffix, shift in shifts.items()
+        for criterion in sn.CRITERIA
+    }
+    done = outcomes(recipes)
+    _compared(report, "criterion", done, final)
+    for suffix in shifts:
+        group = {name: done[f"{name}{suffix}"] for name in sn.CRITERIA}
+        report.text(_verdict(group, "shifted images" if suffix else "images as they are"))
+
+
+def _verdict(group: dict[str, list[Outcome]], what: str) -> str:
+    """Say which criterion is best on validation, and how WSF stands to it."""
+    means = {name: statistics.fmean(r.validation for r in runs) for name, runs in group.items()}
+    best = max(means, key=lambda name: means[name])
+    if best == "wsf":
+        return f"With {what}, WSF is the best of them on validation."
+    gain = 100 * (means[best] - means["wsf"])
+    pairs = [b.validation - w.validation for b, w in zip(group[best], group["wsf"], strict=True)]
+    error = statistics.stdev(pairs) / len(pairs) ** 0.5
+    return (
+        f"With {what}, {best} is the best of them on validation, {gain:.2f} points above WSF "
+        f"(standard error of the paired difference {100 * error:.2f})."
+    )
+
+
+def _options(report: Report, outcomes: Outcomes, final: bool) -> None:
+    report.text("## Options of training, one at a time")
+    report.text(
+        f"784-20-10 to {COMPARISON.n_synapses} synapses in {COMPARISON.epochs} epochs, WSF."
+    )
+    _compared(report, "with", outcomes(OPTIONS), final)
+
+
+def _compared(report: Report, what: str, done: dict[str, list[Outcome]], final: bool) -> None:
+    report.table(
+        [what, "inputs", *_splits(final), "seconds"],
+        [
+            [
+                name,
+                f"{statistics.fmean(r.n_inputs for r in runs):.0f}",
+                *_accuracies(runs, final),
+                f"{statistics.fmean(r.seconds for r in runs):.1f}",
+            ]
+            for name, runs in done.items()
+        ],
+    )
+
+
+def _splits(final: bool) -> list[str]:
+    return ["validation", "test"] if final else ["validation"]
+
+
+def _accuracies(runs: Sequence[Outcome], final: bool) -> list[str]:
+    cells = []
+    for split in _splits(final):
+        values = [getattr(r, split) for r in runs]
+        cells.append(f"{statistics.fmean(values):.2%} ± {statistics.stdev(values):.2%}")
+    return cells
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data-dir", type=Path, required=True, help="folder that holds mnist/")
+    parser.add_argument("--final", action="store_true", help="announced seeds, test figures, log")
+    parser.add_argument("--only", nargs="+", choices=SECTIONS, help="sections")
+    parser.add_argument("--row", choices=tuple(ROWS), help="one row alone")
+    parser.add_argument("--seed", type=int, default=1001, help="of --row")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+"""One run of a recipe, and many of them side by side."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import time
+import warnings
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import synaprune as sn
+from numpy.typing import NDArray
+
+from bench.leaderboard.rows import Recipe
+
+_data: sn.datasets.Dataset
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run ended with."""
+
+    seed: int
+    structure: str
+    n_synapses: int
+    n_inputs: int
+    validation: float
+    test: float
+    seconds: float
+
+
+def run(data: sn.datasets.Dataset, recipe: Recipe, seed: int) -> Outcome:
+    """Train and prune from scratch on one thread; the final network is what counts."""
+    begin = time.perf_counter()
+    X, y = data.train
+    if recipe.all_images:
+        X, y = (np.concatenate([a, b]) for a, b in zip(data.train, data.validation, strict=True))
+    augment = sn.ShiftImages(28, 28, 1, recipe.shift) if recipe.shift else None
+    if recipe.teacher:
+        y = _taught(X, y, recipe, augment, seed)
+    net = sn.SparseMLP((data.n_inputs, *recipe.hidden, 10), init_scale=recipe.init_scale, seed=seed)
+    net.prepare(*data.train)
+    path = sn.prune(
+        net, X, y, validation=data.validation, n_synapses=recipe.n_synapses,
+        n_inputs=recipe.n_inputs, criterion=recipe.criterion, concentration=recipe.concentration,
+        epochs=recipe.epochs, batch_size=recipe.batch_size, optimizer=recipe.optimizer,
+        label_smoothing=recipe.label_smoothing, average_last=recipe.average_last, threads=1,
+        augment=augment,
+    )  # fmt: skip
+    small = path.smallest
+    accuracies = [small.score(*split, threads=1) for split in (data.validation, data.test)]
+    seconds = time.perf_counter() - begin
+    counts = (small.structure, small.n_synapses, small.n_inputs)
+    return Outcome(seed, *counts, *accuracies, seconds)
+
+
+def _taught(
+    X: NDArray[np.uint8],
+    y: NDArray[np.int64],
+    recipe: Recipe,
+    augment: sn.ShiftImages | None,
+    seed: int,
+) -> NDArray[np.float32]:
+    """Return what a larger network, trained with the same options, makes of the samples."""
+    teacher = sn.SparseMLP((X.shape[1], *recipe.teacher, 10), init_scale=1.0, seed=seed)
+    schedule = sn.constant_then_cosine()
+    teacher.fit(
+        X, y, epochs=30, optimizer=sn.SGD(0.1), schedule=schedule, augment=augment, threads=1
+    )
+    return teacher.predict_proba(X, threads=1)
+
+
+def side_by_side(
+    data_dir: Path, jobs: Iterable[tuple[Recipe, int]], processes: int
+) -> Iterator[Outcome]:
+    """Yield the outcomes in the order of the jobs."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, context, _begin, (data_dir,)) as pool:
+        yield from pool.map(_outcome, jobs)
+
+
+def processes() -> int:
+    """Return how many runs fit side by side."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _begin(data_dir: Path) -> None:
+    global _data
+    _data = sn.datasets.mnist(data_dir)
+    warnings.simplefilter("ignore")  # that wsf and L1 do not go together, say
+
+
+def _outcome(job: tuple[Recipe, int]) -> Outcome:
+    return run(_data, *job)
