@@ -1,4 +1,6 @@
 #include <memory>
+#include <optional>
+#include <tuple>
 
 #include "convert.hpp"
 #include "synaprune/network.hpp"
@@ -184,12 +186,40 @@ py::array_t<float> scores(Handle& handle, const std::string& criterion,
   return to_array(handle.write([&](Network& n) { return n.score(c, m); }));
 }
 
+OptimizerKind parse_kind(const std::string& kind) {
+  if (kind != "sgd" && kind != "adam")
+    throw py::value_error("kind must be 'sgd' or 'adam', got '" + kind + "'");
+  return kind == "sgd" ? OptimizerKind::sgd : OptimizerKind::adam;
+}
+
+// None stands for no state: plain SGD, or no training yet.
+py::object optimizer_state(const Handle& handle) {
+  const OptimizerState state = handle.read([](const Network& n) { return n.optimizer_state(); });
+  if (state.rows == 0) return py::none();
+  const auto columns = static_cast<py::ssize_t>(state.moments.size()) / state.rows;
+  const py::array_t<float> moments({static_cast<py::ssize_t>(state.rows), columns},
+                                   state.moments.data());
+  return py::make_tuple(state.kind == OptimizerKind::sgd ? "sgd" : "adam", state.step, moments);
+}
+
+void set_optimizer_state(
+    Handle& handle, const std::optional<std::tuple<std::string, std::int64_t, py::array>>& given) {
+  OptimizerState state;
+  if (given) {
+    const auto& [kind, step, array] = *given;
+    const auto moments = expect<float>("moments", array, 2);
+    state.kind = parse_kind(kind);
+    state.step = step;
+    state.rows = moments.shape(0);
+    state.moments.assign(moments.data(), moments.data() + moments.size());
+  }
+  handle.write([&](Network& n) { n.set_optimizer_state(state); });
+}
+
 Optimizer make_optimizer(const std::string& kind, float lr, float momentum, float beta1,
                          float beta2, float epsilon, float weight_decay, float l1) {
   Optimizer o;
-  if (kind != "sgd" && kind != "adam")
-    throw py::value_error("kind must be 'sgd' or 'adam', got '" + kind + "'");
-  o.kind = kind == "sgd" ? OptimizerKind::sgd : OptimizerKind::adam;
+  o.kind = parse_kind(kind);
   o.lr = lr;
   o.momentum = momentum;
   o.beta1 = beta1;
@@ -259,6 +289,7 @@ void bind_network(py::module_& m) {
       .def_property_readonly(
           "rng_state",
           [](const Handle& h) { return h.read([](const Network& n) { return n.rng().state; }); })
+      .def_property("optimizer_state", &optimizer_state, &set_optimizer_state)
       .def_property_readonly("structure",
                              [](const Handle& h) {
                                return py::tuple(py::cast(

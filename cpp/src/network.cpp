@@ -59,6 +59,15 @@ void check_loss(Loss loss, index_t n_out) {
     throw std::invalid_argument("loss 'sigmoid' needs one output, got " + std::to_string(n_out));
 }
 
+// The arrays of one moment, in the order in which `OptimizerState` lines them up.
+template <class Layers, class F>
+void for_moment(Layers& layers, offset_t row, F&& f) {
+  for (auto& layer : layers) {
+    f(row == 0 ? layer.moment1 : layer.moment2, layer.values.size());
+    f(row == 0 ? layer.bias_moment1 : layer.bias_moment2, layer.bias.size());
+  }
+}
+
 }  // namespace
 
 Network::Network(const std::vector<index_t>& sizes, Activation activation, Loss loss,
@@ -97,6 +106,41 @@ void Network::set_input_transform(std::vector<float> shift, std::vector<float> s
     throw std::invalid_argument("input shift and scale must be finite");
   shift_ = std::move(shift);
   scale_ = std::move(scale);
+}
+
+OptimizerState Network::optimizer_state() const {
+  OptimizerState state{state_kind_, step_, 0, {}};
+  const Layer& first = layers_.front();  // has biases, whether or not synapses are left
+  if (!first.bias_moment1.empty()) state.rows = first.bias_moment2.empty() ? 1 : 2;
+  for (offset_t row = 0; row < state.rows; ++row)
+    for_moment(layers_, row, [&](const std::vector<float>& moment, std::size_t) {
+      state.moments.insert(state.moments.end(), moment.begin(), moment.end());
+    });
+  return state;
+}
+
+void Network::set_optimizer_state(const OptimizerState& state) {
+  std::size_t n = 0;
+  for (const Layer& layer : layers_) n += layer.values.size() + layer.bias.size();
+  if (state.step < 0)
+    throw std::invalid_argument("updates must not be negative, got " + std::to_string(state.step));
+  if (state.rows != 0 && state.rows != (state.kind == OptimizerKind::adam ? 2 : 1))
+    throw std::invalid_argument("moments must have 1 row for 'sgd' and 2 for 'adam', got " +
+                                std::to_string(state.rows));
+  if (state.moments.size() != n * static_cast<std::size_t>(state.rows))
+    throw std::invalid_argument("moments must have " + std::to_string(n) +
+                                " entries a row, one a synapse and one a bias");
+  if (!all_finite(state.moments.data(), static_cast<offset_t>(state.moments.size())))
+    throw std::invalid_argument("moments must be finite");
+  auto from = state.moments.begin();
+  for (offset_t row = 0; row < 2; ++row)
+    for_moment(layers_, row, [&](std::vector<float>& moment, std::size_t size) {
+      const auto to = from + static_cast<std::ptrdiff_t>(row < state.rows ? size : 0);
+      moment.assign(from, to);
+      from = to;
+    });
+  state_kind_ = state.kind;
+  step_ = state.step;
 }
 
 void Network::derive() {

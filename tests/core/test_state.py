@@ -133,3 +133,83 @@ def test_assign_takes_another_shape_and_itself():
     assert net.structure == (5, 4, 4, 1)
     assert bits(net) == bits(_core.Network([5, 4, 4, 1], "tanh", "sigmoid", 1.0, 9))
     assert net.probabilities(np.zeros((2, 5), np.float32), 1).tolist() == [[0.5], [0.5]]
+
+
+# --- the optimiser's state ----------------------------------------------------------------------
+
+OPTIMIZERS = {
+    "momentum": (sgd(0.1, momentum=0.9), ("sgd", 1)),
+    "adam": (_core.Optimizer("adam", 0.01), ("adam", 2)),
+}
+
+
+def rebuilt(net):
+    return _core.Network.from_layers(net.layers(), "relu", "softmax", net.rng_state)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_training_goes_on_from_a_state_that_was_read_and_set(name):
+    optimizer, (kind, rows) = OPTIMIZERS[name]
+    X, y = data(120, 20, 4)
+    net = _core.Network([20, 12, 4], "relu", "softmax", 1.0, 5)
+    assert net.optimizer_state is None
+    for n_cut in (0, 100, 30):
+        net.train_epoch(X, y, 16, optimizer, 1)
+        net.cut("wsf", n_cut)
+    got_kind, updates, moments = net.optimizer_state
+    assert (got_kind, updates) == (kind, 3 * 8)
+    assert (moments.dtype, moments.shape) == (np.float32, (rows, net.n_synapses + 16))
+    same, other = rebuilt(net), rebuilt(net)
+    same.optimizer_state = net.optimizer_state
+    moments[:] = 0.0  # a copy
+    assert same.optimizer_state[2].any(axis=1).all()
+    for n in (net, same, other):
+        n.train_epoch(X, y, 16, optimizer, 1)
+    assert bits(same) == bits(net)
+    assert bits(other) != bits(net)
+    net.optimizer_state = None
+    assert net.optimizer_state is None
+
+
+def test_moments_stand_layer_by_layer_synapses_before_biases():
+    net = _core.Network([2, 3, 2], "relu", "softmax", 1.0, 0)
+    net.optimizer_state = ("sgd", 5, np.arange(6 + 3 + 6 + 2, dtype=np.float32)[None])
+    mask = np.ones(12, np.uint8)
+    mask[[0, 7]] = 0  # the first synapse of layer 0, the second of layer 1
+    net.remove(mask)
+    kind, updates, moments = net.optimizer_state
+    assert (kind, updates) == ("sgd", 5)
+    assert moments.tolist() == [[n for n in range(17) if n not in (0, 10)]]
+
+
+def test_plain_sgd_has_no_state():
+    X, y = data(30, 5, 2)
+    net = _core.Network([5, 4, 2], "relu", "softmax", 1.0, 0)
+    for optimizer in (sgd(0.1), sgd(0.1, momentum=0.5), sgd(0.1)):
+        net.train_epoch(X, y, 16, optimizer, 1)
+    assert net.optimizer_state is None
+
+
+@pytest.mark.parametrize(
+    ("state", "error", "message"),
+    [
+        (("sgd", 1, np.zeros((1, 6), np.float32)), ValueError, "must have 17 entries a row"),
+        (("sgd", 1, np.zeros((2, 17), np.float32)), ValueError, "1 row for 'sgd' and 2 .*, got 2"),
+        (("adam", 1, np.zeros((1, 17), np.float32)), ValueError, "2 for 'adam', got 1"),
+        (("adam", 1, np.zeros((9, 17), np.float32)), ValueError, "2 for 'adam', got 9"),
+        (("adam", -1, np.zeros((2, 17), np.float32)), ValueError, "updates must not be .*, got -1"),
+        (("rms", 1, np.zeros((2, 17), np.float32)), ValueError, "kind must be .*, got 'rms'"),
+        (("sgd", 1, np.full((1, 17), np.nan, np.float32)), ValueError, "moments must be finite"),
+        (("sgd", 1, np.zeros((1, 17))), TypeError, "moments must be float32, got float64"),
+        (("sgd", 1, np.zeros(17, np.float32)), ValueError, "moments must be .* with 2 axes"),
+        (5, TypeError, "incompatible function arguments"),
+    ],
+)
+def test_a_wrong_state_is_refused_and_changes_nothing(state, error, message):
+    net = _core.Network([2, 3, 2], "relu", "softmax", 1.0, 0)
+    moments = np.arange(17, dtype=np.float32)[None]
+    net.optimizer_state = ("sgd", 4, moments)
+    with pytest.raises(error, match=message):
+        net.optimizer_state = state
+    kind, updates, now = net.optimizer_state
+    assert (kind, updates, now.tolist()) == ("sgd", 4, moments.tolist())

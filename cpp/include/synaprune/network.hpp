@@ -40,6 +40,14 @@ struct TrainingData {
   ImageShift shift = {};  // its seed is drawn anew each epoch
 };
 
+// What an optimiser remembers between updates, so that training can go on elsewhere.
+struct OptimizerState {
+  OptimizerKind kind = OptimizerKind::sgd;
+  std::int64_t step = 0;       // updates so far
+  offset_t rows = 0;           // 1: momentum; 2: Adam's moments; 0: plain SGD, which has none
+  std::vector<float> moments;  // [rows, parameters]: layer by layer, synapses and then biases
+};
+
 class Network {
  public:
   // Fully connected layers of the given sizes (inputs first), weights drawn uniformly from
@@ -57,6 +65,9 @@ class Network {
   Rng& rng() { return rng_; }
   const Rng& rng() const { return rng_; }
   std::int64_t step() const { return step_; }
+  OptimizerState optimizer_state() const;
+  // Throws std::invalid_argument if the moments do not fit the layers or are not finite.
+  void set_optimizer_state(const OptimizerState& state);
   const std::vector<float>& input_shift() const { return shift_; }
   const std::vector<float>& input_scale() const { return scale_; }
   void set_input_transform(std::vector<float> shift, std::vector<float> scale);

@@ -81,6 +81,9 @@ class Optimizer(metaclass=_Pybind11Type):
 
 class Network(metaclass=_Pybind11Type):
     input_transform: tuple[NDArray[np.float32], NDArray[np.float32]]  # shift, scale [n_inputs]
+    # kind ("sgd", "adam"), updates so far, moments [1 or 2, n_synapses + n_biases]: layer by layer,
+    # synapses and then biases. None: plain SGD, or no training yet.
+    optimizer_state: tuple[str, int, NDArray[np.float32]] | None
     @property
     def rng_state(self) -> int: ...
     @property
