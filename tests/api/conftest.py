@@ -20,6 +20,15 @@ def _bits(net):
     return seen + [a.tobytes() for a in [*arrays, *net.input_transform]]
 
 
+def _whole(net):
+    """`_bits`, and the optimiser's state."""
+    state = net.core.optimizer_state
+    return [
+        *_bits(net),
+        None if state is None else (*state[:2], state[2].shape, state[2].tobytes()),
+    ]
+
+
 def _goes_on_alike(a, b, X, y, optimizer):
     """Whether two networks train on to equal bits, unseen optimiser state included."""
     a, b = a.copy(), b.copy()
@@ -38,6 +47,12 @@ def blobs():
 def bits():
     """All of a network that can be seen, in a form that ``==`` compares."""
     return _bits
+
+
+@pytest.fixture(scope="session")
+def whole():
+    """The same, with what the optimiser remembers."""
+    return _whole
 
 
 @pytest.fixture(scope="session")
