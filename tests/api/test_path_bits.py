@@ -56,7 +56,8 @@ def test_network_undo_select_and_files_give_every_bit(
     for action in actions:
         if action[0] == "step":
             _, n_cut, epochs, tenths = action
-            net.core.cut(criterion, min(n_cut, net.n_synapses))
+            flat = np.concatenate(sn.score(net, criterion, X, y))
+            net.core.cut(flat, min(n_cut, net.n_synapses))
             if epochs:
                 net.fit(X, y, epochs=epochs, batch_size=16, optimizer=optimizer)
             accept(tenths / 10)

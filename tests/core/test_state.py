@@ -155,7 +155,7 @@ def test_training_goes_on_from_a_state_that_was_read_and_set(name):
     assert net.optimizer_state is None
     for n_cut in (0, 100, 30):
         net.train_epoch(X, y, 16, optimizer, 1)
-        net.cut("wsf", n_cut)
+        net.cut(net.score("wsf"), n_cut)
     got_kind, updates, moments = net.optimizer_state
     assert (got_kind, updates) == (kind, 3 * 8)
     assert (moments.dtype, moments.shape) == (np.float32, (rows, net.n_synapses + 16))
