@@ -31,6 +31,7 @@ class Recipe:
     criterion: str = "wsf"
     concentration: float = 0.0
     init_scale: float = 0.05
+    input_scaling: str = "auto"
     epochs: int = 150
     lr: float = 0.1
     l1: float = 0.0
@@ -45,8 +46,13 @@ class Recipe:
 
     @property
     def optimizer(self) -> sn.SGD:
-        """Plain SGD with the recipe's numbers."""
+        """SGD with the recipe's numbers."""
         return sn.SGD(self.lr, self.momentum, self.weight_decay, self.l1)
+
+    @property
+    def final_optimizer(self) -> sn.SGD:
+        """The same without L1, for what comes after the last cut."""
+        return replace(self.optimizer, l1=0.0)
 
     def text(self) -> str:
         """Return what differs from the defaults, to read beside a figure."""

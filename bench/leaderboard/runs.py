@@ -42,12 +42,18 @@ def run(data: sn.datasets.Dataset, recipe: Recipe, seed: int) -> Outcome:
     augment = sn.ShiftImages(28, 28, 1, recipe.shift) if recipe.shift else None
     if recipe.teacher:
         y = _taught(X, y, recipe, augment, seed)
-    net = sn.SparseMLP((data.n_inputs, *recipe.hidden, 10), init_scale=recipe.init_scale, seed=seed)
+    net = sn.SparseMLP(
+        (data.n_inputs, *recipe.hidden, 10),
+        init_scale=recipe.init_scale,
+        input_scaling=recipe.input_scaling,
+        seed=seed,
+    )
     net.prepare(*data.train)
     path = sn.prune(
         net, X, y, validation=data.validation, n_synapses=recipe.n_synapses,
         n_inputs=recipe.n_inputs, criterion=recipe.criterion, concentration=recipe.concentration,
         epochs=recipe.epochs, batch_size=recipe.batch_size, optimizer=recipe.optimizer,
+        final_optimizer=recipe.final_optimizer,
         label_smoothing=recipe.label_smoothing, average_last=recipe.average_last, threads=1,
         augment=augment,
     )  # fmt: skip

@@ -108,7 +108,7 @@ def spy(monkeypatch):
     def decided_retrain(run, *args, **options):
         if Spy.verdict is None:
             return retrain(run, *args, **options)
-        for _ in run.train(2, "retrain"):  # all state moves: weights, biases, momentum, random
+        for _ in run.train(2):  # all state moves: weights, biases, momentum, random
             pass
         return 0 if Spy.verdict(run, *Spy.cuts[-1]) else None
 

@@ -164,7 +164,7 @@ def test_rollbacks_and_successes_in_any_order(pattern, optimizer, trained3, whol
 
     def retrain(run, *_, **__):
         last["run"] = run
-        for _ in run.train(1, "retrain"):
+        for _ in run.train(1):
             pass
         if next(answers, False):
             kept.append(run.net.copy())
@@ -310,3 +310,20 @@ def test_wrong_counts_of_inputs_are_named(n_inputs, trained3):
     net, X, y = trained3()
     with pytest.raises((TypeError, ValueError), match=r"^n_inputs must be"):
         sn.prune(net, X, y, validation=(X, y), n_inputs=n_inputs)
+
+
+def test_the_final_optimiser_takes_over_after_the_last_cut(trained3, bits):
+    net, X, y = trained3()
+    options = {"validation": (X, y), "n_synapses": 20, "epochs": 10, "criterion": "magnitude"}
+    sparse, plain = sn.SGD(0.1, l1=0.01), sn.SGD(0.1)
+    both = sn.prune(net, X, y, **options, optimizer=sparse, final_optimizer=plain)
+    alone = sn.prune(net, X, y, **options, optimizer=sparse)
+    never = sn.prune(net, X, y, **options, optimizer=plain)
+    last_cut = len(alone) - 2  # accepted right before it
+    assert bits(both.network(last_cut)) == bits(alone.network(last_cut))
+    assert bits(both.smallest) != bits(alone.smallest)
+    assert bits(both.network(last_cut)) != bits(never.network(last_cut))
+    same = sn.prune(net, X, y, **options, optimizer=sparse, final_optimizer=sparse)
+    assert bits(same.smallest) == bits(alone.smallest)
+    with pytest.raises(TypeError, match=r"final_optimizer must be an SGD or an Adam, got 0.1"):
+        sn.prune(net, X, y, **options, final_optimizer=0.1)

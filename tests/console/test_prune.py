@@ -237,6 +237,7 @@ FLAGS = {
     "--optimizer": ("adam", ("optimizer", "adam")),
     "--lr": (0.02, ("lr", 0.02)),
     "--l1": (0.001, ("l1", 0.001)),
+    "--weight-decay": (1e-4, ("weight_decay", 1e-4)),
     "--batch-size": (5, ("batch_size", 5)),
     "--epochs": (7, ("epochs", 7)),
     "--retrain-epochs": (2, ("retrain_epochs", 2)),
@@ -257,7 +258,9 @@ FLAGS = {
 @pytest.mark.parametrize("flag", FLAGS)
 def test_flag_overrides_the_preset(tmp_path, flag):
     value, (name, expected) = FLAGS[flag]
-    others = ("--criterion", "random") if flag in ("--optimizer", "--l1") else ()  # wsf would warn
+    others = (
+        ("--criterion", "random") if flag in ("--optimizer", "--l1", "--weight-decay") else ()
+    )  # wsf would warn
     args = ("prune", flowers(tmp_path), "--target", "kind", *QUICK, *others)
     succeed(*args, flag, value, "--json", tmp_path / "run.json", "--quiet")
     record = read_json(tmp_path / "run.json")

@@ -121,7 +121,9 @@ def run_job(
     net.input_names = data.input_names
     check_target(net, strategy=options.strategy, **options.target)  # type: ignore[arg-type]
     fresh = net.copy()
-    optimizer = (SGD if preset.optimizer == "sgd" else Adam)(lr=preset.lr, l1=preset.l1)
+    optimizer: SGD | Adam = (SGD if preset.optimizer == "sgd" else Adam)(
+        lr=preset.lr, l1=preset.l1, weight_decay=preset.weight_decay
+    )
     augment = _augment(data, preset)
     epochs = 0
 
@@ -148,6 +150,7 @@ def run_job(
         fresh if options.counted else net,
         *data.train,
         validation=(data.validation.X, data.validation.y),
+        final_optimizer=dataclasses.replace(optimizer, l1=0.0) if options.counted else None,
         criterion=preset.criterion,
         concentration=preset.concentration,
         label_smoothing=preset.label_smoothing,

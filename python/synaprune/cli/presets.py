@@ -23,7 +23,8 @@ class Preset:
     input_scaling: str | None = None  # None: the dataset's
     optimizer: str = "sgd"
     lr: float = 0.1
-    l1: float = 0.0
+    l1: float = 0.0  # towards a count, until the last cut
+    weight_decay: float = 0.0
     batch_size: int = 64
     epochs: int = 60
     criterion: str = "wsf"

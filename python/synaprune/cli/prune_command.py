@@ -85,7 +85,11 @@ def add_parser(commands: Any) -> None:
     )
     p.add_argument("--optimizer", choices=("sgd", "adam"))
     p.add_argument("--lr", type=float, metavar="R", help="learning rate")
-    p.add_argument("--l1", type=float, metavar="R", help="L1 penalty on the weights")
+    p.add_argument(
+        "--l1", type=float, metavar="R",
+        help="L1 penalty on the weights; towards a count, until the last cut",
+    )  # fmt: skip
+    p.add_argument("--weight-decay", type=float, metavar="R", help="L2 penalty on the weights")
     p.add_argument(
         "--shift", type=_count, metavar="PIXELS",
         help="move training images at random by up to so many pixels",

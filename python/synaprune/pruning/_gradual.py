@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from synaprune.network import WeightAverage
 from synaprune.pruning._run import Run
-from synaprune.training import Schedule, constant_then_cosine
+from synaprune.training import Optimizer, Schedule, constant_then_cosine
 
 
 def gradual(
@@ -17,6 +17,7 @@ def gradual(
     n_inputs: int | None,
     epochs: int,
     schedule: Schedule | None,
+    final_optimizer: Optimizer | None,
     average_last: int,
 ) -> None:
     """Train along one schedule; cut after each epoch between 5 % and 70 % of it.
@@ -32,7 +33,8 @@ def gradual(
     done, since, before = 0, 0, math.nan
     average = WeightAverage(average_last, epochs)
     schedule = schedule or constant_then_cosine(turn=last / epochs)
-    for epoch in run.train(epochs, "train", schedule):
+    later = None if final_optimizer is None else (last, final_optimizer)
+    for epoch in run.train(epochs, schedule, later):
         average.after(epoch, run.net)
         since += 1
         accuracy = None

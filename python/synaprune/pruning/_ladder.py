@@ -71,7 +71,7 @@ def retrain(
         return 0
     best_accuracy, best_loss, stale = accuracy, math.inf, 0
     try:
-        for epoch in run.train(retrain_epochs, "retrain"):
+        for epoch in run.train(retrain_epochs):
             accuracy = run.accuracy()
             run.tell("retrain", accuracy)
             if accuracy >= threshold:

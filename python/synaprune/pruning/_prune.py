@@ -44,6 +44,7 @@ def prune(
     batch_size: int = 64,
     optimizer: Optimizer | None = None,
     schedule: Schedule | None = None,
+    final_optimizer: Optimizer | None = None,
     average_last: int = 1,
     sample_weight: Any = None,
     class_weight: Any = None,
@@ -94,6 +95,9 @@ def prune(
     schedule, average_last
         "gradual": as in `SparseMLP.fit`; the learning rate stays constant while cuts go on, then
         falls along a half cosine, if left out.
+    final_optimizer : SGD or Adam, optional
+        "gradual": takes over after the last cut. An L1 penalty sorts synapses while cuts go on, and
+        holds back those that are left: ``optimizer=SGD(0.1, l1=1e-4), final_optimizer=SGD(0.1)``.
     batch_size, optimizer, sample_weight, class_weight, label_smoothing, augment, threads, callback
         As in `SparseMLP.fit`. A callback that returns True ends the run with what was accepted.
 
@@ -137,6 +141,8 @@ def prune(
     )
     counted = n_synapses is not None or n_inputs is not None
     optimizer = check_optimizer(optimizer)
+    if final_optimizer is not None:
+        check_optimizer(final_optimizer, "final_optimizer")
     check_callable("callback", callback)
     check_callable("schedule", schedule)
     epochs = check_int("epochs", epochs, 2)
@@ -168,6 +174,7 @@ def prune(
                 n_inputs=n_inputs,
                 epochs=epochs,
                 schedule=schedule,
+                final_optimizer=final_optimizer,
                 average_last=average_last,
             )
         elif min_accuracy is not None:

@@ -83,11 +83,16 @@ class Run:
         if self.callback(progress):
             raise Stop
 
-    def train(self, epochs: int, stage: str, schedule: Schedule | None = None) -> Iterator[int]:
+    def train(
+        self,
+        epochs: int,
+        schedule: Schedule | None = None,
+        later: tuple[int, Optimizer] | None = None,
+    ) -> Iterator[int]:
         """Generate the epoch number after each epoch of training."""
         for epoch, loss in run_epochs(
             self.net.core, self.data, epochs=epochs, batch_size=self.batch_size,
-            optimizer=self.optimizer, threads=self.threads, schedule=schedule,
+            optimizer=self.optimizer, threads=self.threads, schedule=schedule, later=later,
         ):  # fmt: skip
             self.path.epochs += 1
             self.loss = loss

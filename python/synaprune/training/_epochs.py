@@ -83,8 +83,11 @@ def run_epochs(
     optimizer: Optimizer,
     threads: ThreadChoice,
     schedule: Schedule | None = None,
+    later: tuple[int, Optimizer] | None = None,
 ) -> Iterator[tuple[int, float]]:
     """Train epoch by epoch; yields (epoch counted from 1, mean loss) after each.
+
+    After the epoch that `later` names, its optimiser takes over.
 
     Raises
     ------
@@ -92,6 +95,8 @@ def run_epochs(
         If loss or weights are no longer finite. Restoring the network is the caller's part.
     """
     for epoch in range(1, epochs + 1):
+        if later is not None and epoch > later[0]:
+            optimizer = later[1]
         factor = 1.0 if schedule is None else schedule((epoch - 1) / epochs)
         lr = optimizer.lr * check_float("the schedule's factor", factor, 0.0)
         begin = time.perf_counter()

@@ -122,10 +122,10 @@ class Adam:
 Optimizer: TypeAlias = SGD | Adam
 
 
-def check_optimizer(optimizer: Optimizer | None) -> Optimizer:
+def check_optimizer(optimizer: Optimizer | None, name: str = "optimizer") -> Optimizer:
     """Return the optimiser, plain SGD for None, or raise a TypeError."""
     if optimizer is None:
         return SGD()
     if not isinstance(optimizer, SGD | Adam):
-        raise TypeError(f"optimizer must be an SGD or an Adam, got {optimizer!r}")
+        raise TypeError(f"{name} must be an SGD or an Adam, got {optimizer!r}")
     return optimizer
