@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -144,6 +145,29 @@ class Ranking:
         lowest = living[np.argsort(sums[living], kind="stable")[:n]]
         keep = np.ones(len(scores), np.uint8)
         keep[: len(first)] = ~np.isin(first, lowest)
+        return net.core.remove(keep)
+
+    def cut_neuron(
+        self, net: SparseMLP, spared: int, data: TrainingSet | None, threads: int
+    ) -> int:
+        """Remove the living hidden neuron of the lowest sum of scores but for the `spared` lowest.
+
+        What counts is the scores of its synapses, in and out. Returns how many synapses went.
+        """
+        scores = self.scores(net, data, threads)
+        weights = net.weights
+        ends = np.cumsum([len(w.values) for w in weights])
+        parts = np.split(scores.astype(np.float64), ends[:-1])
+        neurons: list[tuple[float, int, int]] = []  # sum of scores, layer, row
+        for layer, (below, above) in enumerate(itertools.pairwise(weights)):
+            sums = np.bincount(above.indices, parts[layer + 1], above.n_in)
+            sums += np.bincount(below.rows, parts[layer], above.n_in)
+            living = np.flatnonzero(np.diff(below.indptr))
+            neurons += [(sums[row], layer, row) for row in living.tolist()]
+        _, layer, row = sorted(neurons)[spared]
+        below = weights[layer]
+        keep = np.ones(len(scores), np.uint8)
+        keep[ends[layer] - len(below.values) :][below.indptr[row] : below.indptr[row + 1]] = 0
         return net.core.remove(keep)
 
 

@@ -11,7 +11,7 @@ from synaprune.io import read_model, write_model
 
 KEYS = {
     "step", "n_synapses", "n_inputs", "n_removed", "structure", "criterion", "epochs",
-    "accuracy_before", "accuracy", "p_value",
+    "accuracy_before", "accuracy", "p_value", "bound",
 }  # fmt: skip
 
 
@@ -34,7 +34,7 @@ def runs(trained3):
     """Make (path, X, y) of a run, by name; kept, since paths are not changed by use."""
     net, X, y = trained3()
     options = {"validation": (X, y), "batch_size": 16}
-    ladder = {**options, "max_drop": 0.02, "retrain_epochs": 4, "attempts": 3}
+    ladder = {**options, "max_drop": 0.02, "retrain_epochs": 4, "attempts": 3, "effort": 0}
     paths = {
         "ladder": sn.prune(net, X, y, **ladder, optimizer=sn.SGD(0.1)),
         "gradual": sn.prune(net, X, y, **options, n_synapses=9, epochs=12, optimizer=sn.SGD(0.1)),
@@ -48,7 +48,8 @@ both = pytest.mark.parametrize("run", ["ladder", "gradual"])
 
 @pytest.mark.parametrize("criterion", sn.CRITERIA)
 @pytest.mark.parametrize(
-    "target", [{"max_drop": 0.02, "retrain_epochs": 3}, {"n_synapses": 9, "epochs": 10}]
+    "target",
+    [{"max_drop": 0.02, "retrain_epochs": 3, "effort": 0}, {"n_synapses": 9, "epochs": 10}],
 )
 @pytest.mark.parametrize("activation", ["relu", "sigmoid"])
 def test_every_step_comes_back_as_it_was_accepted(

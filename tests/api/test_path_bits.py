@@ -19,7 +19,7 @@ optimizers = pytest.mark.parametrize("name", OPTIMIZERS)
 
 def prune(trained3, name, **options):
     net, X, y = trained3()
-    options = {"max_drop": 0.02, "retrain_epochs": 3, "attempts": 2, **options}
+    options = {"max_drop": 0.02, "retrain_epochs": 3, "attempts": 2, "effort": 0, **options}
     return sn.prune(
         net, X, y, validation=(X, y), optimizer=OPTIMIZERS[name], batch_size=16,
         criterion="magnitude", **options,

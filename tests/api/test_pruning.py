@@ -11,7 +11,7 @@ import synaprune as sn
 
 LADDER = {"max_drop": 0.02, "retrain_epochs": 4, "patience": 2, "attempts": 3}
 GRADUAL = {"n_synapses": 9, "epochs": 10}
-SGD = {"optimizer": sn.SGD(0.1), "batch_size": 16}
+SGD = {"optimizer": sn.SGD(0.1), "batch_size": 16, "effort": 0}
 strategies = pytest.mark.parametrize("target", [LADDER, GRADUAL], ids=["ladder", "gradual"])
 
 # --- arguments ----------------------------------------------------------------------------------

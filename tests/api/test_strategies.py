@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from synaprune.pruning import PERCENTAGES, _ladder
 
 GRADUAL = {"n_synapses": 9, "epochs": 10}
-SGD = {"optimizer": sn.SGD(0.1), "batch_size": 16}
+SGD = {"optimizer": sn.SGD(0.1), "batch_size": 16, "effort": 0}
 
 # --- gradual ------------------------------------------------------------------------------------
 
@@ -50,7 +50,7 @@ def test_gradual_with_nothing_to_cut_is_training(trained3, bits):
     assert len(path) == 1
     assert path.steps[0].epochs == 4
     schedule = sn.constant_then_cosine(turn=0.5)
-    same = net.copy().fit(X, y, epochs=4, schedule=schedule, **SGD)
+    same = net.copy().fit(X, y, epochs=4, schedule=schedule, optimizer=sn.SGD(0.1), batch_size=16)
     assert bits(path.smallest) == bits(same)
 
 
@@ -138,7 +138,7 @@ def test_a_rejected_cut_leaves_every_bit(
     spy.verdict = lambda run, n, spared: False
     path = sn.prune(
         net, X, y, validation=(X, y), criterion=criterion, optimizer=optimizer, batch_size=16,
-        attempts=4, callback=callback,
+        attempts=4, effort=0, callback=callback,
     )  # fmt: skip
     assert len(path) == 1
     assert rejected == [True] * len(spy.cuts)
@@ -175,7 +175,7 @@ def test_rollbacks_and_successes_in_any_order(pattern, optimizer, trained3, whol
         patch.setattr(_ladder, "retrain", retrain)
         path = sn.prune(
             net, X, y, validation=(X, y), optimizer=optimizer, batch_size=16, attempts=2,
-            criterion="magnitude",
+            criterion="magnitude", effort=0,
         )  # fmt: skip
     assert [whole(path.network(i)) for i in range(len(path))] == [whole(n) for n in kept]
     assert whole(last["run"].net) == whole(kept[-1])
@@ -227,7 +227,7 @@ def test_ladder_takes_divergence_for_a_failed_cut(trained3, bits):
     net, X, y = trained3()
     stages = []
     path = sn.prune(
-        net, X, y, validation=(X, y), max_drop=0.0, optimizer=sn.SGD(1e30),
+        net, X, y, validation=(X, y), max_drop=0.0, optimizer=sn.SGD(1e30), effort=0,
         callback=lambda p: stages.append(p.stage),
     )  # fmt: skip
     assert "rejected" in stages
@@ -261,7 +261,7 @@ def test_patience_ends_a_hopeless_retraining(trained3):
     told = []
     sn.prune(
         net, X, y, validation=(X, y), max_drop=0.0, retrain_epochs=50, patience=3, attempts=1,
-        optimizer=sn.SGD(1e-12), batch_size=16, callback=lambda p: told.append(p.stage),
+        optimizer=sn.SGD(1e-12), batch_size=16, effort=0, callback=lambda p: told.append(p.stage),
     )  # fmt: skip
     in_row = [len(part.split()) for part in " ".join(told).replace("accepted", "rejected").split(
         "rejected")]  # fmt: skip

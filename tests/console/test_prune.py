@@ -31,7 +31,7 @@ RECORD = {
 NETWORK = {"structure", "n_synapses", "n_inputs", "accuracy"}
 STEP = {
     "step", "n_synapses", "n_inputs", "n_removed", "structure", "criterion", "epochs",
-    "accuracy_before", "accuracy", "p_value",
+    "accuracy_before", "accuracy", "p_value", "bound",
 }  # fmt: skip
 RUNS = {"dataset", "seed", "options", "seconds", "version", "runs", "structures"}
 FRACTIONS = ("accuracy_before", "accuracy", "p_value")
@@ -57,7 +57,8 @@ def check_record(record):
         assert step["n_removed"] == above - step["n_synapses"] >= 0
     last = {"accuracy": path[-1]["accuracy"], **{k: path[-1][k] for k in NETWORK - {"accuracy"}}}
     final = {**record["final"], "accuracy": record["final"]["accuracy"]["validation"]}
-    assert last == final
+    if record["options"]["metric"] == "accuracy":
+        assert last == final
     assert path[0]["n_synapses"] == record["start"]["n_synapses"]
     assert path[0]["structure"] == record["start"]["structure"]
     assert record["epochs"] >= sum(step["epochs"] for step in path)
@@ -85,7 +86,9 @@ def test_without_arguments_the_digits_are_pruned():
         assert float(shares[1][:-1]) > 85
     redundant = f"{1 - after / before:.1%} of the synapses were redundant: {before} → {after}."
     assert redundant in out.splitlines()
-    assert "Ended because no cut survives: " in out
+    assert re.search(
+        r"^Ended because (no cut survives: |the budget of effort 1 is)", out, re.MULTILINE
+    )
     assert re.search(r"^\d+ epochs in [\d.]+ m?s\.$", out, re.MULTILINE)
 
 
@@ -154,6 +157,7 @@ def test_every_flag_of_the_help_is_tested():
         "--target",
         "--data-dir",
         "--shift",
+        "--confidence",
         "--shift-probability",
         "--runs",
         "--jobs",
@@ -245,6 +249,8 @@ FLAGS = {
     "--attempts": (1, ("attempts", 1)),
     "--criterion": ("magnitude", ("criterion", "magnitude")),
     "--input-scaling": ("center", ("input_scaling", "center")),
+    "--effort": (0.0, ("effort", 0.0)),
+    "--metric": ("balanced_accuracy", ("metric", "balanced_accuracy")),
     "--concentration": (0.5, ("concentration", 0.5)),
     "--label-smoothing": (0.1, ("label_smoothing", 0.1)),
     "--inputs": (1, ("n_inputs", 1)),
@@ -288,6 +294,24 @@ def test_images_are_shifted(tmp_path):
     done = run("prune", flowers(tmp_path), "--target", "kind", "--shift", 1)
     assert (done.returncode, done.stdout) == (2, "")
     assert "the rows of flowers.csv are no images that could be shifted" in done.stderr
+
+
+def test_confidence_keeps_a_bound(tmp_path):
+    args = ("prune", "digits", "--max-drop", 0.03, "--epochs", 40, "--effort", 0, "--quiet")
+    counts = []
+    for extra in ((), ("--confidence", 0.95)):
+        succeed(*args, *extra, "--json", tmp_path / "run.json")
+        record = read_json(tmp_path / "run.json")
+        bounds = [step["bound"] for step in record["path"]]
+        if extra:
+            assert all(bound <= 0.03 + 1e-9 for bound in bounds)
+        else:
+            assert set(bounds) == {None}
+        counts.append(record["final"]["n_synapses"])
+    assert counts[0] < counts[1]
+    done = run(*args, "--confidence", 0.9999999)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "needs more validation samples, at least" in done.stderr
 
 
 def test_gradual_by_name():

@@ -15,7 +15,7 @@ from synaprune.cli.presets import Preset
 from synaprune.datasets import Dataset
 from synaprune.network import SparseMLP
 from synaprune.path import PruningPath
-from synaprune.pruning import check_target, prune
+from synaprune.pruning import check_samples, check_target, prune
 from synaprune.threads import Threads
 from synaprune.training import SGD, Adam, Callback, Progress, ShiftImages, constant_then_cosine
 
@@ -27,6 +27,8 @@ class Options:
     preset: Preset
     strategy: str
     target: dict[str, float]  # n_synapses, n_inputs; or one of min_accuracy, max_drop
+    confidence: float | None = None
+    metric: str = "accuracy"
 
     @property
     def counted(self) -> bool:
@@ -38,6 +40,8 @@ class Options:
         return {
             **dataclasses.asdict(self.preset),
             "strategy": self.strategy,
+            "confidence": self.confidence,
+            "metric": self.metric,
             **self.target,
         }
 
@@ -119,7 +123,15 @@ def run_job(
         seed=seed,
     )
     net.input_names = data.input_names
-    check_target(net, strategy=options.strategy, **options.target)  # type: ignore[arg-type]
+    goal: dict[str, Any] = {
+        **options.target,
+        "strategy": options.strategy,
+        "confidence": options.confidence,
+        "metric": options.metric,
+    }
+    check_target(net, **goal)
+    if options.confidence is not None and "max_drop" in options.target:  # before all the work
+        check_samples(options.target["max_drop"], options.confidence, len(data.validation))
     fresh = net.copy()
     optimizer: SGD | Adam = (SGD if preset.optimizer == "sgd" else Adam)(
         lr=preset.lr, l1=preset.l1, weight_decay=preset.weight_decay
@@ -155,7 +167,7 @@ def run_job(
         concentration=preset.concentration,
         label_smoothing=preset.label_smoothing,
         augment=augment,
-        strategy=options.strategy,
+        effort=preset.effort,
         epochs=preset.epochs,
         retrain_epochs=preset.retrain_epochs,
         patience=preset.patience,
@@ -164,7 +176,7 @@ def run_job(
         optimizer=optimizer,
         threads=threads,
         callback=callback,
-        **options.target,  # type: ignore[arg-type]
+        **goal,
     )
     path.options = {"dataset": data.name, **options.record()}
     path.data_sha256 = data.sha256

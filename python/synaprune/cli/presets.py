@@ -35,6 +35,7 @@ class Preset:
     retrain_epochs: int = 20
     patience: int = 5
     attempts: int = 10
+    effort: float = 1.0
     stop_at: float | None = None
 
 
@@ -46,9 +47,9 @@ PRESETS = {
         lr=2.0,
         batch_size=4,
         epochs=20000,
-        retrain_epochs=2000,
-        patience=1000,
-        attempts=20,
+        retrain_epochs=1000,
+        patience=300,
+        attempts=6,
         stop_at=1.0,
     ),
     "digits": Preset(lr=0.1, batch_size=16, epochs=100),

@@ -17,7 +17,7 @@ from synaprune.cli.runs import run_side_by_side
 from synaprune.criteria import CRITERIA
 from synaprune.io import write_atomically
 from synaprune.network import ACTIVATIONS, INPUT_SCALINGS, LOSSES
-from synaprune.pruning import STRATEGIES, PruningInterrupted
+from synaprune.pruning import METRICS, STRATEGIES, PruningInterrupted
 from synaprune.threads import Threads, check_threads
 
 _MOST_JOBS = 61  # processes that Python can wait for on Windows
@@ -70,6 +70,17 @@ def add_parser(commands: Any) -> None:
     goal.add_argument(
         "--max-drop", type=float, metavar="D",
         help="validation accuracy that may be lost, as a fraction (default 0.005)",
+    )  # fmt: skip
+    p.add_argument(
+        "--confidence", type=float, metavar="C",
+        help="one-sided confidence with which the accuracy must be kept, such as 0.95",
+    )  # fmt: skip
+    p.add_argument(
+        "--metric", choices=METRICS, default="accuracy", help="what is kept on validation"
+    )
+    p.add_argument(
+        "--effort", type=float, metavar="E",
+        help="when no cut survives, go back and cut otherwise, for so many times the work so far",
     )  # fmt: skip
     p.add_argument("--strategy", choices=STRATEGIES, default="auto")
     p.add_argument("--criterion", choices=tuple(CRITERIA), help="what ranks synapses")
@@ -215,7 +226,9 @@ def _options(args: argparse.Namespace, dataset: str) -> Options:
         "max_drop": args.max_drop,
     }
     target = {name: value for name, value in goals.items() if value is not None}
-    return Options(preset, args.strategy, target or {"max_drop": 0.005})
+    return Options(
+        preset, args.strategy, target or {"max_drop": 0.005}, args.confidence, args.metric
+    )
 
 
 def _save_interrupted(interrupt: PruningInterrupted, out: str | None) -> None:

@@ -39,12 +39,15 @@ class Weights:
         """(n_out, n_in)."""
         return len(self.bias), self.n_in
 
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """Row of each synapse, as `indices` is its column."""
+        return np.repeat(np.arange(len(self.bias), dtype=np.int64), np.diff(self.indptr))
+
     def to_dense(self) -> NDArray[np.float32]:
         """Return the weights as an array of shape (n_out, n_in), zero where no synapse is."""
         dense = np.zeros(self.shape, np.float32)
-        dense[np.repeat(np.arange(len(self.bias)), np.diff(self.indptr)), self.indices] = (
-            self.values
-        )
+        dense[self.rows, self.indices] = self.values
         return dense
 
     def to_core(self) -> tuple[Any, ...]:

@@ -38,7 +38,7 @@ class AcceptedNetworks:
             Its synapses must be among those of the start.
         **record
             The figures of `PathStep` that the network cannot tell itself: criterion, epochs,
-            accuracy_before, accuracy, p_value.
+            accuracy_before, accuracy, p_value, and bound, if there is one.
 
         Returns
         -------

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from synaprune.network import SparseMLP
 from synaprune.path._accepted import AcceptedNetworks
 from synaprune.path._files import UNFIT, no_path, read_path, write_path
 from synaprune.path._select import select, table
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _FACTS = ("epochs", "verdict", "options", "data_sha256")  # of the run, saved along
 
@@ -87,8 +90,43 @@ class PruningPath(AcceptedNetworks):
         return self.network(step.step)
 
     def table(self) -> str:
-        """Return the path as a text table, one line a step."""
+        """Return the path as a text table, one line a step, with bounds where there are any."""
         return table(self.steps)
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw accuracy on the validation split against synapses, a point a step.
+
+        Needs matplotlib: ``pip install "synaprune[plot]"``.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            Where to draw; several paths may share one. A new figure if left out.
+
+        Returns
+        -------
+        matplotlib Axes
+            Its x axis is logarithmic. The dashed line is the accuracy of step 0, the ring the
+            smallest network.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is missing.
+        TypeError, ValueError
+            If ``ax`` is no Axes, or the path is empty.
+
+        Examples
+        --------
+        >>> import synaprune as sn
+        >>> data = sn.datasets.xor()
+        >>> net = sn.SparseMLP((2, 6, 1), seed=0)
+        >>> path = sn.prune(net, *data.train, validation=data.validation, n_synapses=6, epochs=10)
+        >>> path.plot().figure.savefig("path.png")  # doctest: +SKIP
+        """
+        from synaprune.plots import plot_path
+
+        return plot_path(self, ax)
 
     def to_json(self) -> str:
         """Return the steps' figures as a JSON array."""

@@ -82,6 +82,5 @@ def smallest_dtype(n_synapses: int) -> type[np.signedinteger[Any]]:
 
 def _keys(w: Weights) -> NDArray[np.int64]:
     """One ascending number per synapse: row * n_in + column."""
-    rows = np.repeat(np.arange(len(w.bias), dtype=np.int64), np.diff(w.indptr))
-    keys: NDArray[np.int64] = rows * w.n_in + w.indices
+    keys: NDArray[np.int64] = w.rows * w.n_in + w.indices
     return keys

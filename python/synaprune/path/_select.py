@@ -49,11 +49,15 @@ def select(
 
 def table(steps: Sequence[PathStep]) -> str:
     """Return the steps as a text table, one line a step."""
+    bounded = any(s.bound is not None for s in steps)
     head = f"{'step':>4} {'synapses':>9} {'inputs':>7} {'structure':<18} {'epochs':>6}"
-    lines = [f"{head} {'after cut':>10} {'accuracy':>9} {'p':>7}"]
+    head = f"{head} {'after cut':>10} {'accuracy':>9} {'p':>7}"
+    lines = [f"{head} {'bound':>7}" if bounded else head]
     for s in steps:
-        lines.append(
+        line = (
             f"{s.step:>4} {s.n_synapses:>9} {s.n_inputs:>7} {s.structure:<18} {s.epochs:>6} "
             f"{s.accuracy_before:>10.4f} {s.accuracy:>9.4f} {s.p_value:>7.3f}"
         )
+        bound = "" if s.bound is None else f"{s.bound:.4f}"
+        lines.append(f"{line} {bound:>7}" if bounded else line)
     return "\n".join(lines)

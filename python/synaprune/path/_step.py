@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 _RECORD = (
     "step", "n_synapses", "n_inputs", "n_removed", "structure", "criterion", "epochs",
-    "accuracy_before", "accuracy", "p_value",
+    "accuracy_before", "accuracy", "p_value", "bound",
 )  # fmt: skip
 
 
@@ -33,10 +33,14 @@ class PathStep:
     epochs : int
         Epochs trained after the cut.
     accuracy_before, accuracy : float
-        On the validation split, right after the cut and at the end of the step.
+        On the validation split, right after the cut and at the end of the step. If `prune` was
+        given another ``metric``, these are that metric.
     p_value : float
         McNemar's exact test of this network against step 0 on the validation split: how likely a
         difference as large would be by chance if both were equally accurate.
+    bound : float or None
+        What a `prune` with ``confidence`` is sure of: with ``max_drop`` the upper bound of the
+        drop in accuracy from step 0, with ``min_accuracy`` the lower bound of the accuracy.
     living : ndarray of int32, shape (n_synapses,)
         Positions of the living synapses among those of step 0, ascending (int64 if step 0 has
         2**31 or more).
@@ -61,6 +65,7 @@ class PathStep:
     accuracy_before: float
     accuracy: float
     p_value: float
+    bound: float | None = None
     living: NDArray[np.int32] | NDArray[np.int64] = field(repr=False)
     values: NDArray[np.float32] = field(repr=False)
     biases: NDArray[np.float32] = field(repr=False)

@@ -1,14 +1,21 @@
 """`prune`: when to cut and how many, under a target count or an accuracy contract."""
 
+from synaprune.pruning._bounds import accuracy_lower_bound, drop_upper_bound, mcnemar
+from synaprune.pruning._contract import check_samples
 from synaprune.pruning._ladder import PERCENTAGES
+from synaprune.pruning._metric import METRICS
 from synaprune.pruning._prune import STRATEGIES, check_target, prune
-from synaprune.pruning._run import PruningInterrupted, mcnemar
+from synaprune.pruning._run import PruningInterrupted
 
 __all__ = [
+    "METRICS",
     "PERCENTAGES",
     "STRATEGIES",
     "PruningInterrupted",
+    "accuracy_lower_bound",
+    "check_samples",
     "check_target",
+    "drop_upper_bound",
     "mcnemar",
     "prune",
 ]

@@ -5,76 +5,91 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+from synaprune.network import SparseMLP
 from synaprune.pruning._run import Run
 from synaprune.training import TrainingDiverged
 
-# Bulín & Šmídl's percentiles. Their 0, the single weakest synapse, comes after them in _ladder.
+# Bulín & Šmídl's percentiles. Their 0, the single weakest synapse, comes after them in `descend`.
 PERCENTAGES = (75, 60, 50, 45, 40, 35, 30, 25, 20, 15, 10, 5, 4, 3, 2, 1)
 
 
-def ladder(
-    run: Run,
-    contract: Callable[[float], float],
-    retrain_epochs: int,
-    patience: int,
-    attempts: int,
-) -> None:
-    """Cut by falling shares, retrain until the contract holds again, else roll back."""
-    full = run.accuracy()
-    threshold = contract(full) - 1e-9  # accuracies are ratios of small whole numbers
-    if full < threshold:
-        raise ValueError(
-            f"the network has validation accuracy {full:.4f}, below min_accuracy {threshold:.4f}; "
-            "train it further first, or ask for less"
-        )
-    run.accept(epochs=0, accuracy_before=full)
-    failed = (0, 0)  # the last cut (synapses, spared) that the network as it is did not survive
+class Ladder:
+    """Tries cuts on a run's network: retrain until the contract holds again, else roll back.
 
-    def survives(n: int, spared: int = 0) -> bool:
-        nonlocal failed
-        if n == 0 or (n, spared) == failed:
+    Parameters
+    ----------
+    run : Run
+        Whose contract has begun.
+    retrain_epochs, patience, attempts : int
+        As in `prune`.
+    """
+
+    def __init__(self, run: Run, retrain_epochs: int, patience: int, attempts: int) -> None:
+        self.run = run
+        self.retrain_epochs = retrain_epochs
+        self.patience = patience
+        self.attempts = attempts
+        self._failed = (0, 0)  # the last cut that the network as it is did not survive
+
+    def survives(self, n: int, spared: int = 0) -> bool:
+        """Try to cut the n weakest synapses after those spared; returns whether that succeeded."""
+        if n <= 0 or (n, spared) == self._failed:
             return False
+        if self.tries(lambda: self.run.cut(n, spared)):
+            return True
+        self._failed = (n, spared)
+        return False
+
+    def tries(self, cut: Callable[[], object]) -> bool:
+        """Cut, retrain, judge; then accept it, or undo it all. Returns which."""
+        run = self.run
         before = run.net.core.copy()
-        run.cut(n, spared)
+        cut()
+        run.count_try()
         after_cut = run.accuracy()
-        epochs = retrain(run, threshold, after_cut, retrain_epochs, patience)
+        epochs = retrain(run, after_cut, self.retrain_epochs, self.patience)
         if epochs is None:
             run.net.core.assign(before)
-            failed = (n, spared)
             run.tell("rejected", None)
             return False
         run.accept(epochs=epochs, accuracy_before=after_cut)
-        failed = (0, 0)
+        self._failed = (0, 0)
         return True
 
-    for percent in PERCENTAGES:
-        while survives(run.net.n_synapses * percent // 100):
+    def single(self, attempts: int | None = None) -> bool:
+        """Try to cut one synapse, the weakest first; returns whether any could go."""
+        n = min(attempts or self.attempts, self.run.net.n_synapses)
+        return any(self.survives(1, spared) for spared in range(n))
+
+    def begin_at(self, net: SparseMLP, step: int) -> None:
+        """Go on from another network, which is taken for one of that step of the path."""
+        self.run.net.core.assign(net.core)
+        del self.run.path.steps[step + 1 :]
+        self._failed = (0, 0)
+
+    def go(self) -> None:
+        """Cut shares, large before small, then single synapses, until no cut survives."""
+        for percent in PERCENTAGES:
+            while self.survives(self.run.net.n_synapses * percent // 100):
+                pass
+        while self.single():
             pass
-    while any(survives(1, spared) for spared in range(min(attempts, run.net.n_synapses))):
-        pass
-    run.path.verdict = (
-        f"no cut survives: validation accuracy would fall below {threshold + 1e-9:.4f}"
-        if run.net.n_synapses
-        else "no synapse is left"
-    )
 
 
-def retrain(
-    run: Run, threshold: float, accuracy: float, retrain_epochs: int, patience: int
-) -> int | None:
-    """Epochs until the accuracy is back (0 if it never fell), or None on failure.
+def retrain(run: Run, accuracy: float, retrain_epochs: int, patience: int) -> int | None:
+    """Epochs until the contract holds (0 if it always did), or None on failure.
 
     Failure is a divergence, the end of the budget, or `patience` epochs in which neither accuracy
     nor training loss improved.
     """
-    if accuracy >= threshold:
+    if run.holds(accuracy):
         return 0
     best_accuracy, best_loss, stale = accuracy, math.inf, 0
     try:
         for epoch in run.train(retrain_epochs):
             accuracy = run.accuracy()
             run.tell("retrain", accuracy)
-            if accuracy >= threshold:
+            if run.holds(accuracy):
                 return epoch
             better = accuracy > best_accuracy or run.loss < best_loss * (1.0 - 1e-3)
             stale = 0 if better else stale + 1

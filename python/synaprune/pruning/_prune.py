@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from synaprune.checks import check_callable, check_float, check_int
 from synaprune.criteria import Criterion, Ranking, check_criterion
 from synaprune.network import SparseMLP
 from synaprune.path import PruningPath
+from synaprune.pruning._contract import Contract
 from synaprune.pruning._gradual import gradual
-from synaprune.pruning._ladder import ladder
+from synaprune.pruning._ladder import Ladder
+from synaprune.pruning._metric import Metric, check_metric, name_of
 from synaprune.pruning._run import PruningInterrupted, Run, Stop
+from synaprune.pruning._search import search
 from synaprune.threads import ThreadChoice, Threads
 from synaprune.training import (
     Callback,
@@ -33,7 +37,10 @@ def prune(
     n_inputs: int | None = None,
     min_accuracy: float | None = None,
     max_drop: float | None = None,
+    confidence: float | None = None,
+    metric: Metric = "accuracy",
     strategy: str = "auto",
+    effort: float = 1.0,
     criterion: Criterion = "wsf",
     per_layer: bool = False,
     concentration: float = 0.0,
@@ -70,12 +77,29 @@ def prune(
         Accuracy contract, which runs "ladder": a fraction to keep, or the largest loss against the
         accuracy of ``net`` as given. At most one of them, and not beside a count; with no target at
         all, ``max_drop=0.005``.
+    confidence : float, optional
+        In (0, 1), such as 0.95: makes sure that a cut does not pass by luck. Besides the figures
+        themselves, the one-sided upper bound of the drop, which counts the samples that only one
+        of the two networks gets right (score interval of Tango, 1998), has to be at most
+        ``max_drop``, or the exact lower bound of the accuracy (Clopper & Pearson, 1934) at least
+        ``min_accuracy``. A bound holds for one network as such: of many networks that are tried on
+        the same samples, some pass by luck more often than that.
+    metric : {"accuracy", "balanced_accuracy"} or callable
+        What the contract is about, measured on the validation split; the path's accuracies are this
+        metric. "balanced_accuracy" is the mean over the classes of the share that is right. A
+        callable is called as ``metric(y_true, y_pred)`` with your labels, both of shape (n,), and
+        returns a number, higher being better; `min_accuracy` and `max_drop` then are in its units.
     strategy : {"auto", "ladder", "gradual"}
         "ladder": cut a share of the synapses, 75, 60, 50, 45 … 5, 4, 3, 2, 1 %; retrain; repeat a
         share that succeeds, take the next after a failure, which is undone exactly; at last cut one
         synapse at a time (Bulín & Šmídl, 2017). "gradual": train `epochs` epochs, cutting after
         each between 5 % and 70 % of them, so that counts fall exponentially to their targets. Whole
         inputs go by the sums of their synapses' scores.
+    effort : float
+        "ladder": when no cut survives, go back along the path and cut otherwise (a hidden neuron as
+        a whole, other synapses, after regrowth of removed ones at their initial weights), and keep
+        what ends smaller; with at most so many times the work that the first way took, counted in
+        epochs and cuts times synapses and neurons. 0: never go back.
     criterion : str or callable
         What ranks synapses: a name in `CRITERIA`, or a function; see `score`.
     per_layer : bool
@@ -108,7 +132,8 @@ def prune(
     Raises
     ------
     TypeError, ValueError
-        If an argument does not fit.
+        If an argument does not fit, or the network as given does not itself meet the contract,
+        as with a `confidence` that so few validation samples cannot give.
     TrainingDiverged
         If "gradual" diverges ("ladder" takes it for a failed cut).
     PruningInterrupted
@@ -128,6 +153,15 @@ def prune(
     >>> path = prune(net, *data.train, validation=data.validation, n_synapses=6, epochs=20)
     >>> path.smallest.n_synapses <= 6
     True
+
+    A contract that is kept with a confidence of 95 %:
+
+    >>> data = datasets.digits()
+    >>> net = SparseMLP((64, 10, 10), seed=0).fit(*data.train, epochs=20, batch_size=16)
+    >>> path = prune(net, *data.train, validation=data.validation, max_drop=0.05, confidence=0.95,
+    ...              batch_size=16, effort=0)
+    >>> all(step.bound <= 0.05 for step in path)
+    True
     """
     if not isinstance(net, SparseMLP):
         raise TypeError(f"net must be a SparseMLP, got {type(net).__name__}")
@@ -138,8 +172,13 @@ def prune(
         min_accuracy=min_accuracy,
         max_drop=max_drop,
         strategy=strategy,
+        confidence=confidence,
+        metric=metric,
     )
+    effort = check_float("effort", effort, 0.0)
     counted = n_synapses is not None or n_inputs is not None
+    if not counted and min_accuracy is None and max_drop is None:
+        max_drop = 0.005
     optimizer = check_optimizer(optimizer)
     if final_optimizer is not None:
         check_optimizer(final_optimizer, "final_optimizer")
@@ -161,6 +200,13 @@ def prune(
         optimizer=optimizer,
         threads=ThreadChoice(threads),
         callback=callback,
+        contract=Contract(
+            min_accuracy=min_accuracy,
+            max_drop=max_drop,
+            confidence=confidence,
+            metric=name_of(metric),
+        ),
+        metric=metric,
         sample_weight=sample_weight,
         class_weight=class_weight,
         label_smoothing=label_smoothing,
@@ -177,17 +223,28 @@ def prune(
                 final_optimizer=final_optimizer,
                 average_last=average_last,
             )
-        elif min_accuracy is not None:
-            kept = min_accuracy
-            ladder(run, lambda _: kept, retrain_epochs, patience, attempts)
         else:
-            drop = 0.005 if max_drop is None else max_drop
-            ladder(run, lambda full: full - drop, retrain_epochs, patience, attempts)
+            smallest_under_contract(run, Ladder(run, retrain_epochs, patience, attempts), effort)
     except Stop:
         run.path.verdict = "ended by the callback"
     except KeyboardInterrupt:
         raise PruningInterrupted(run.path) from None
     return run.path
+
+
+def smallest_under_contract(run: Run, ladder: Ladder, effort: float) -> None:
+    """Go down as far as the contract holds, then search for a smaller end."""
+    full = run.accuracy()
+    run.contract.begin(full, run.correct())
+    run.accept(epochs=0, accuracy_before=full)
+    ladder.go()
+    tried_all = search(ladder, effort) if effort > 0.0 else True
+    if not run.net.n_synapses:
+        run.path.verdict = "no synapse is left"
+    elif tried_all:
+        run.path.verdict = f"no cut survives: {run.contract.breach()}"
+    else:
+        run.path.verdict = f"the budget of effort {effort:g} is spent"
 
 
 def check_target(
@@ -198,8 +255,11 @@ def check_target(
     min_accuracy: float | None = None,
     max_drop: float | None = None,
     strategy: str = "auto",
+    confidence: float | None = None,
+    metric: Metric = "accuracy",
 ) -> None:
     """Raise a TypeError or ValueError unless `prune` can take these targets for this network."""
+    check_metric(metric)
     contract = _given(min_accuracy=min_accuracy, max_drop=max_drop)
     counts = _given(n_synapses=n_synapses, n_inputs=n_inputs)
     if len(contract) > 1 or (contract and counts):
@@ -219,8 +279,20 @@ def check_target(
         check_int("n_synapses", n_synapses, len(net.layers) - 1, net.n_synapses)
     if n_inputs is not None:
         check_int("n_inputs", n_inputs, 1, net.n_inputs)
-    for name, value in contract.items():
-        check_float(name, value, 0.0, 1.0)
+    low, high = (-math.inf, math.inf) if callable(metric) else (0.0, 1.0)
+    if min_accuracy is not None:
+        check_float("min_accuracy", min_accuracy, low, high)
+    if max_drop is not None:
+        check_float("max_drop", max_drop, 0.0, high)
+    if confidence is None:
+        return
+    if check_float("confidence", confidence, 0.0, 1.0, open_low=True) == 1.0:
+        raise ValueError("confidence must be below 1, got 1.0")
+    if metric != "accuracy":
+        raise ValueError(f"confidence goes with metric 'accuracy' alone, got {name_of(metric)!r}")
+    if counts:
+        got = " and ".join(counts)
+        raise ValueError(f"confidence goes with min_accuracy or max_drop, got {got}")
 
 
 def _given(**targets: float | None) -> dict[str, float]:

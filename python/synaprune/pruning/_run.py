@@ -13,6 +13,9 @@ from synaprune.arrays import finite
 from synaprune.criteria import Ranking
 from synaprune.network import SparseMLP
 from synaprune.path import PruningPath
+from synaprune.pruning._bounds import mcnemar
+from synaprune.pruning._contract import Contract
+from synaprune.pruning._metric import Metric, measure
 from synaprune.threads import ThreadChoice
 from synaprune.training import Callback, Optimizer, Progress, Schedule, run_epochs
 
@@ -32,6 +35,10 @@ class Stop(Exception):  # noqa: N818 - no error: a callback asked to end here
     """A callback returned True."""
 
 
+class Spent(Exception):  # noqa: N818 - no error: the work that was allowed is done
+    """The run's limit of work is reached."""
+
+
 class Run:
     """A copy of the network on its way down, the data that judge it, and its path so far."""
 
@@ -43,6 +50,8 @@ class Run:
         validation: tuple[Any, Any],
         *,
         ranking: Ranking,
+        contract: Contract,
+        metric: Metric,
         batch_size: int,
         optimizer: Optimizer,
         threads: ThreadChoice,
@@ -53,6 +62,7 @@ class Run:
         self.data = self.net.prepare(X, y, **options)
         self.X_val, self.y_val = self.net.check_validation(validation)
         self.ranking = ranking
+        self.contract = contract
         self.batch_size = batch_size
         self.optimizer = optimizer
         self.threads = threads
@@ -60,18 +70,33 @@ class Run:
         self.path = PruningPath(self.net)
         self.planned: int | None = None
         self.loss = math.nan
+        self.work, self.limit = 0, math.inf
+        self.metric = metric
         self._reference: NDArray[np.bool_] | None = None
+
+    def predicted(self) -> NDArray[np.int32]:
+        """Class numbers of the validation samples, -1 where an output overflows; shape (n,)."""
+        return finite(self.net.core.classify(self.X_val, self.threads.next()))
 
     def correct(self) -> NDArray[np.bool_]:
         """Which validation samples the network gets right, shape (n,)."""
-        right: NDArray[np.bool_] = (
-            finite(self.net.core.classify(self.X_val, self.threads.next())) == self.y_val
-        )
+        right: NDArray[np.bool_] = self.predicted() == self.y_val
         return right
 
+    def measure(self, predicted: NDArray[np.int32]) -> float:
+        """Return the metric of predictions on the validation split."""
+        return measure(self.metric, self.net.classes, self.y_val, predicted)
+
     def accuracy(self) -> float:
+        """Return the metric of the network as it is on the validation split."""
+        if self.metric != "accuracy":
+            return self.measure(self.predicted())
         evaluation = finite(self.net.core.evaluate(self.X_val, self.y_val, self.threads.next()))
         return evaluation[1] / len(self.y_val)
+
+    def holds(self, accuracy: float) -> bool:
+        """Whether the network as it is, of this accuracy, meets the contract."""
+        return self.contract.holds(accuracy, self.correct)
 
     def tell(self, stage: str, accuracy: float | None) -> None:
         if self.callback is None:
@@ -90,13 +115,28 @@ class Run:
         later: tuple[int, Optimizer] | None = None,
     ) -> Iterator[int]:
         """Generate the epoch number after each epoch of training."""
+        size = self._size()
         for epoch, loss in run_epochs(
             self.net.core, self.data, epochs=epochs, batch_size=self.batch_size,
             optimizer=self.optimizer, threads=self.threads, schedule=schedule, later=later,
         ):  # fmt: skip
             self.path.epochs += 1
             self.loss = loss
+            self._spend(size)
             yield epoch
+
+    def count_try(self) -> None:
+        """Count a cut that is tried as the work of an epoch."""
+        self._spend(self._size())
+
+    def _size(self) -> int:
+        """Return what an epoch costs: synapses and neurons."""
+        return self.net.n_synapses + sum(self.net.core.structure)
+
+    def _spend(self, work: int) -> None:
+        self.work += work
+        if self.work >= self.limit:
+            raise Spent
 
     def cut(self, n: int, spared: int = 0) -> None:
         self.ranking.cut(self.net, n, spared, self.data, self.threads.next())
@@ -105,10 +145,11 @@ class Run:
         self.ranking.cut_inputs(self.net, n, self.data, self.threads.next())
 
     def accept(self, *, epochs: int, accuracy_before: float) -> None:
-        correct = self.correct()
+        predicted = self.predicted()
+        correct = predicted == self.y_val
         if self._reference is None:
             self._reference = correct
-        accuracy = float(np.count_nonzero(correct)) / len(correct)
+        accuracy = self.measure(predicted)
         self.path.add(
             self.net,
             criterion=self.ranking.name,
@@ -116,32 +157,6 @@ class Run:
             accuracy_before=accuracy_before,
             accuracy=accuracy,
             p_value=mcnemar(self._reference, correct),
+            bound=self.contract.bound(correct),
         )
         self.tell("accepted", accuracy)
-
-
-def mcnemar(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:
-    """McNemar's exact two-sided test (McNemar, 1947) on paired right-or-wrong outcomes.
-
-    Parameters
-    ----------
-    a, b : ndarray of bool, shape (n,)
-        Which samples each classifier gets right.
-
-    Returns
-    -------
-    float
-        Twice the binomial tail of the disagreements at probability 1/2, at most 1.
-
-    Examples
-    --------
-    >>> mcnemar(np.array([True] * 6), np.array([False] * 6))
-    0.03125
-    """
-    only_a, only_b = int(np.count_nonzero(a & ~b)), int(np.count_nonzero(b & ~a))
-    n, fewer = only_a + only_b, min(only_a, only_b)
-    tail, ways = 0, 1  # whole numbers: the sum of the binomial coefficients is exact
-    for k in range(fewer + 1):
-        tail += ways
-        ways = ways * (n - k) // (k + 1)
-    return float(min(1.0, 2 * tail / 2**n))

@@ -94,13 +94,19 @@ def run_epochs(
     TrainingDiverged
         If loss or weights are no longer finite. Restoring the network is the caller's part.
     """
+    lr = optimizer.lr
+    step = optimizer.to_core(lr)  # kept while it is the same: an epoch may take microseconds
     for epoch in range(1, epochs + 1):
-        if later is not None and epoch > later[0]:
-            optimizer = later[1]
-        factor = 1.0 if schedule is None else schedule((epoch - 1) / epochs)
-        lr = optimizer.lr * check_float("the schedule's factor", factor, 0.0)
+        if later is not None and epoch == later[0] + 1:
+            optimizer, lr = later[1], later[1].lr
+            step = optimizer.to_core(lr)
+        if schedule is not None:
+            factor = check_float("the schedule's factor", schedule((epoch - 1) / epochs), 0.0)
+            if lr != optimizer.lr * factor:
+                lr = optimizer.lr * factor
+                step = optimizer.to_core(lr)
         begin = time.perf_counter()
-        loss = data.train_epoch(core, batch_size, optimizer.to_core(lr), threads.next())
+        loss = data.train_epoch(core, batch_size, step, threads.next())
         threads.took(time.perf_counter() - begin)
         if not math.isfinite(loss):
             raise TrainingDiverged(epoch, lr)

@@ -1,0 +1,56 @@
+"""What an accuracy contract counts: the accuracy, or another metric on the validation split."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synaprune.arrays import Labels
+
+METRICS = ("accuracy", "balanced_accuracy")
+Metric: TypeAlias = str | Callable[[Any, Any], Any]  # by name, or metric(y_true, y_pred)
+
+
+def check_metric(metric: Metric) -> Metric:
+    """Return the metric, or raise a TypeError or ValueError."""
+    if callable(metric):
+        return metric
+    if not isinstance(metric, str):
+        raise TypeError(f"metric must be a name or a callable, got {metric!r}")
+    if metric not in METRICS:
+        raise ValueError(
+            f"metric must be one of {', '.join(METRICS)} or a callable, got {metric!r}"
+        )
+    return metric
+
+
+def name_of(metric: Metric) -> str:
+    """Return what a metric is called in messages."""
+    if isinstance(metric, str):
+        return metric.replace("_", " ")
+    return str(getattr(metric, "__name__", type(metric).__name__))
+
+
+def measure(
+    metric: Metric, classes: Labels, truth: NDArray[np.int32], predicted: NDArray[np.int32]
+) -> float:
+    """Return the metric of predicted class numbers; -1 stands for outputs that overflow."""
+    if metric == "accuracy":
+        return float(np.count_nonzero(predicted == truth)) / len(truth)
+    if metric == "balanced_accuracy":
+        recalls = [(predicted[truth == c] == c).mean() for c in np.unique(truth)]
+        return float(np.mean(recalls))
+    assert callable(metric)
+    if predicted.min() < 0:
+        raise ValueError("validation X holds values so large that the network's outputs overflow")
+    result = metric(classes[truth], classes[predicted])
+    if isinstance(result, bool) or not isinstance(result, numbers.Real):
+        raise TypeError(f"metric must return a number, got {result!r} from {name_of(metric)}")
+    if not math.isfinite(result):
+        raise ValueError(f"metric must return a finite number, got {result} from {name_of(metric)}")
+    return float(result)

@@ -1,0 +1,175 @@
+"""Go back along the path and cut otherwise, as long as the budget lasts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from synaprune.network import SparseMLP, Weights
+from synaprune.path import PathStep, PruningPath
+from synaprune.pruning._ladder import Ladder
+from synaprune.pruning._run import Spent
+
+_TAIL = 2  # single synapses that a detour tries before it ends, unless it is ahead
+
+
+@dataclass(frozen=True)
+class Detour:
+    """Where on the path to go back to, and how to cut from there.
+
+    Attributes
+    ----------
+    origin : int
+        The step to go back to.
+    regrow : bool
+        Take the smallest network, and let grow again what was removed between its neurons since
+        that step, at initial weights. Else take the network of that step as it was.
+    neuron : int
+        Which hidden neuron is cut out whole first: 0 is the one of the lowest scores.
+    """
+
+    origin: int
+    regrow: bool
+    neuron: int
+
+
+def search(ladder: Ladder, effort: float) -> bool:
+    """Try detours, and keep those that end in a smaller network, until none does.
+
+    Parameters
+    ----------
+    ladder : Ladder
+        That has gone its way.
+    effort : float
+        The budget, as a multiple of the work that this way took.
+
+    Returns
+    -------
+    bool
+        True if all detours were tried, False if the budget is spent.
+    """
+    run = ladder.run
+    run.limit = run.work * (1.0 + effort)
+    try:
+        while any(_improves(ladder, detour) for detour in _detours(ladder)):
+            pass
+    except Spent:
+        return False
+    finally:
+        run.limit = float("inf")
+        run.net.core.assign(run.path.smallest.core)
+    return True
+
+
+def _detours(ladder: Ladder) -> Iterator[Detour]:
+    """Near steps before far ones, weak neurons before strong ones, regrowth first."""
+    smallest = ladder.run.path.smallest
+    last = len(ladder.run.path) - 1
+    if last == 0:
+        return
+    origins = [last - 2**i for i in range(last.bit_length()) if 2**i < last] + [0]
+    neurons = min(_hidden(smallest), ladder.attempts)
+    yield Detour(0, True, 0)
+    for neuron in range(neurons):
+        for regrow in (True, False):
+            for origin in origins:
+                if (origin, regrow, neuron) != (0, True, 0):
+                    yield Detour(origin, regrow, neuron)
+
+
+def _hidden(net: SparseMLP) -> int:
+    return sum(net.core.structure[1:-1])
+
+
+def _improves(ladder: Ladder, detour: Detour) -> bool:
+    """Go a detour; its path replaces the old one if it ends in a smaller network."""
+    path = ladder.run.path
+    old = list(path.steps)
+    begin = _regrown(path, detour.origin) if detour.regrow else path.network(detour.origin)
+    if detour.regrow and begin.n_synapses == old[-1].n_synapses:
+        return False  # nothing to regrow
+    retrain_epochs = ladder.retrain_epochs
+    longest = max(s.epochs for s in old)
+    ladder.retrain_epochs = min(retrain_epochs, max(ladder.patience, 2 * longest))
+    ladder.begin_at(begin, detour.origin)
+    try:
+        _cut_neurons(ladder, old[-1].n_synapses, detour.neuron)
+        if detour.regrow and ladder.run.net.n_synapses >= old[-1].n_synapses:
+            for _ in ladder.run.train(ladder.retrain_epochs):  # what grew again takes part
+                pass
+        _descend(ladder, old[-1].n_synapses)
+    finally:
+        ladder.retrain_epochs = retrain_epochs
+        better = _merit(path.steps[-1]) < _merit(old[-1])
+        if not better:
+            path.steps[:] = old
+    return better
+
+
+def _merit(step: PathStep) -> tuple[int, int, float]:
+    return step.n_synapses, step.n_inputs, -step.accuracy
+
+
+def _least(n: int, best: int) -> int:
+    """How small a cut may make a network: not far below what is known to be possible."""
+    low = min(n, best)
+    return low - max(1, low // 20)
+
+
+def _cut_neurons(ladder: Ladder, best: int, neuron: int) -> None:
+    """Cut out one hidden neuron, then weakest ones, while the contract holds."""
+    run = ladder.run
+    while neuron < _hidden(run.net):
+        probe = run.net.copy()
+        run.ranking.cut_neuron(probe, neuron, run.data, run.threads.next())
+        if probe.n_synapses < _least(run.net.n_synapses, best):
+            return
+        if not ladder.tries(lambda: run.net.core.assign(probe.core)):  # noqa: B023 - called at once
+            return
+        neuron = 0
+
+
+def _descend(ladder: Ladder, best: int) -> None:
+    """Cut synapses, twice as many after a success, half as many after a failure."""
+    run = ladder.run
+    n = 1
+    while True:
+        n = max(1, min(n, run.net.n_synapses - _least(run.net.n_synapses, best)))
+        if ladder.survives(n):
+            n *= 2
+        elif n > 1:
+            n //= 2
+        elif not ladder.single(None if run.net.n_synapses < best else _TAIL):
+            return
+
+
+def _regrown(path: PruningPath, origin: int) -> SparseMLP:
+    """Return the smallest network with the synapses of `origin` between its living neurons."""
+    small = path.smallest
+    layers = [
+        _with_synapses(now, then)
+        for now, then in zip(small.weights, path.network(origin).weights, strict=True)
+    ]
+    return small.set_weights(layers)
+
+
+def _with_synapses(now: Weights, then: Weights) -> Weights:
+    """Return a layer with those of `then` whose row and column live in `now`."""
+    living = np.zeros(then.n_in, bool)
+    living[now.indices] = True
+    rows = then.rows
+    keep = (np.diff(now.indptr) > 0)[rows] & living[then.indices]
+    values = then.initial.copy()
+    before, after = (w.rows * w.n_in + w.indices for w in (then, now))
+    values[np.searchsorted(before, after)] = now.values
+    counts = np.bincount(rows[keep], minlength=len(then.bias))
+    return Weights(
+        then.n_in,
+        np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        then.indices[keep],
+        values[keep],
+        then.initial[keep],
+        now.bias,
+    )

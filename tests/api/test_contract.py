@@ -1,0 +1,328 @@
+"""The accuracy contract of `prune`: with confidence, with other metrics, and on which samples."""
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+import synaprune as sn
+from synaprune.cli.job import Options, run_job
+from synaprune.cli.presets import preset_for
+from synaprune.io import read_model, write_model
+from synaprune.pruning import METRICS, accuracy_lower_bound, drop_upper_bound
+
+QUICK = {
+    "retrain_epochs": 4, "attempts": 3, "optimizer": sn.SGD(0.1), "batch_size": 16, "effort": 0,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def large():
+    """Make (network, X, y, validation); three overlapping classes, 900 samples to judge by."""
+    rng = np.random.default_rng(11)
+    centres = rng.normal(0.0, 1.3, (3, 5))
+    y = rng.permutation(np.arange(1200) % 3)
+    X = (centres[y] + rng.normal(0.0, 1.0, (1200, 5))).astype(np.float32)
+    net = sn.SparseMLP((5, 8, 3), init_scale=1.0, seed=1)
+    net.fit(X[:300], y[:300], epochs=40, batch_size=16, optimizer=sn.SGD(0.1))
+    return lambda: (net.copy(), X[:300], y[:300], (X[300:], y[300:]))
+
+
+def right(net, validation):
+    X, y = validation
+    return net.predict(X) == y
+
+
+# --- confidence ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("confidence", [0.6, 0.9, 0.99])
+def test_the_drops_upper_bound_is_kept_in_every_step(confidence, large):
+    net, X, y, validation = large()
+    options = {"validation": validation, "max_drop": 0.03, **QUICK}
+    path = sn.prune(net, X, y, confidence=confidence, **options)
+    before = right(net, validation)
+    assert len(path) > 2
+    for i, step in enumerate(path):
+        now = right(path.network(i), validation)
+        lost, won = int((before & ~now).sum()), int((now & ~before).sum())
+        assert step.bound == drop_upper_bound(lost, won, 900, confidence)
+        assert step.bound <= 0.03
+        assert before.mean() - now.mean() <= 0.03
+    assert path.verdict == "no synapse is left" or path.verdict.endswith(
+        f"or the upper bound of its drop exceed 0.0300, at confidence {confidence:g}"
+    )
+
+
+@pytest.mark.parametrize("confidence", [0.6, 0.99])
+def test_the_accuracys_lower_bound_is_kept_in_every_step(confidence, large):
+    net, X, y, validation = large()
+    least = right(net, validation).mean() - 0.05
+    path = sn.prune(
+        net, X, y, validation=validation, min_accuracy=least, confidence=confidence, **QUICK
+    )
+    assert len(path) > 2
+    for i, step in enumerate(path):
+        n_right = int(right(path.network(i), validation).sum())
+        assert step.bound == accuracy_lower_bound(n_right, 900, confidence) >= least
+    assert path.verdict.endswith(f"or its lower bound would, at confidence {confidence:g}")
+
+
+def test_confidence_rejects_what_passes_by_the_figures_alone(large):
+    """Each cut leaves an accuracy within the contract; only the bound can refuse it."""
+    net, X, y, validation = large()
+    options = {"validation": validation, "max_drop": 0.03, **QUICK}
+    without = sn.prune(net, X, y, **options)
+    before = right(net, validation)
+    bounds = []
+    for i in range(len(without)):
+        now = right(without.network(i), validation)
+        lost, won = int((before & ~now).sum()), int((now & ~before).sum())
+        bounds.append(drop_upper_bound(lost, won, 900, 0.99))
+    assert max(bounds) > 0.03  # so that it matters
+    assert all(step.bound is None for step in without)
+    surer = sn.prune(net, X, y, confidence=0.99, **options)
+    assert surer.smallest.n_synapses > without.smallest.n_synapses
+
+
+def test_bound_stands_in_table_json_and_files(large, tmp_path):
+    net, X, y, validation = large()
+    path = sn.prune(net, X, y, validation=validation, max_drop=0.03, confidence=0.9, **QUICK)
+    head, *lines = path.table().splitlines()
+    assert head.split()[-2:] == ["p", "bound"]
+    assert len({len(line) for line in (head, *lines)}) == 1
+    path.save(tmp_path / "path.npz")
+    loaded = sn.PruningPath.load(tmp_path / "path.npz")
+    for line, step, other in zip(lines, path, loaded, strict=True):
+        assert line.split()[-1] == f"{step.bound:.4f}"
+        assert step.record()["bound"] == step.bound == other.bound
+    header, arrays = read_model(tmp_path / "path.npz")
+    for record in header["path"]:
+        del record["bound"]
+    write_model(tmp_path / "old.npz", header, arrays)  # as the first version wrote them
+    old = sn.PruningPath.load(tmp_path / "old.npz")
+    assert {step.bound for step in old} == {None}
+    assert old.table() == "\n".join(line[:-8] for line in path.table().splitlines())
+
+
+def test_too_few_samples_for_the_confidence(data, trained):
+    X, y = data
+    X, y = X[:50], y[:50]
+    message = (
+        r"^max_drop=0\.005 with confidence=0\.95 needs more validation samples, at least 539: "
+        r"with 50, the upper bound of the drop is 0\.0513 even where no answer changes$"
+    )
+    with pytest.raises(ValueError, match=message):
+        sn.prune(trained(), *data, validation=(X, y), confidence=0.95)
+    with pytest.raises(ValueError, match=r"^max_drop=0 with .* needs more validation samples: "):
+        sn.prune(trained(), *data, validation=(X, y), max_drop=0, confidence=0.95)
+    message = (
+        r"^the network has validation accuracy 1\.0000, but its lower bound at confidence=0\.95 is "
+        r"0\.9418 on 50 samples, below min_accuracy 0\.9500; train it further first, validate on"
+    )
+    with pytest.raises(ValueError, match=message):
+        sn.prune(trained(), *data, validation=(X, y), min_accuracy=0.95, confidence=0.95)
+
+
+def test_the_samples_that_are_said_to_be_enough_are(data, trained):
+    X, y = (np.resize(a, (n, *a.shape[1:])) for a, n in zip(data, (539, 539), strict=True))
+    path = sn.prune(trained(), *data, validation=(X, y), confidence=0.95, **QUICK)
+    assert path.steps[0].bound <= 0.005
+    with pytest.raises(ValueError, match="at least 539: with 538"):
+        sn.prune(trained(), *data, validation=(X[:538], y[:538]), confidence=0.95, **QUICK)
+
+
+WRONG = [
+    ({"confidence": 0.0}, ValueError, r"^confidence must be finite and in \(0\.0, 1\.0\], got 0"),
+    ({"confidence": 1.0}, ValueError, r"^confidence must be below 1, got 1\.0$"),
+    ({"confidence": 95}, ValueError, r"^confidence must be .*, got 95"),
+    ({"confidence": math.nan}, ValueError, r"^confidence must be .*, got nan"),
+    ({"confidence": "0.9"}, TypeError, r"^confidence must be a number, got '0\.9'$"),
+    ({"confidence": True}, TypeError, r"^confidence must be a number, got True$"),
+    ({"confidence": 0.9, "n_synapses": 9}, ValueError, r"max_drop, got n_synapses$"),
+    ({"confidence": 0.9, "metric": "balanced_accuracy"}, ValueError,
+     r"^confidence goes with metric 'accuracy' alone, got 'balanced accuracy'$"),
+    ({"confidence": 0.9, "metric": max}, ValueError, r"alone, got 'max'$"),
+    ({"metric": "f1"}, ValueError,
+     r"^metric must be one of accuracy, balanced_accuracy or a callable, got 'f1'$"),
+    ({"metric": None}, TypeError, r"^metric must be a name or a callable, got None$"),
+    ({"metric": ["accuracy"]}, TypeError, r"^metric must be a name or a callable, got \["),
+    ({"metric": lambda t, p: math.nan}, ValueError, r"^metric must return a finite .* got nan"),
+    ({"metric": lambda t, p: -math.inf}, ValueError, r"^metric must return a finite .* got -inf"),
+    ({"metric": lambda t, p: None}, TypeError, r"^metric must return a number, got None from"),
+    ({"metric": lambda t, p: "0.9"}, TypeError, r"^metric must return a number, got '0\.9' from"),
+    ({"metric": lambda t, p: True}, TypeError, r"^metric must return a number, got True from"),
+    ({"metric": lambda t, p: np.ones(2)}, TypeError, r"^metric must return a number, got array"),
+    ({"metric": lambda t: 0.9}, TypeError, r"positional argument"),
+    ({"metric": max, "max_drop": -1.0}, ValueError, r"^max_drop must be .*, got -1"),
+    ({"metric": max, "min_accuracy": math.inf}, ValueError, r"^min_accuracy must be .*, got inf"),
+    ({"metric": "balanced_accuracy", "max_drop": 2.0}, ValueError, r"^max_drop must be .*, got 2"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "message"),
+    [pytest.param(*fault, id=f"{'+'.join(fault[0])}-{i}") for i, fault in enumerate(WRONG)],
+)
+def test_wrong_arguments_are_named(wrong, error, message, data, trained, bits):
+    net = trained()
+    before = bits(net)
+    with pytest.raises(error, match=message):
+        sn.prune(net, *data, **{"validation": data, **wrong})
+    assert bits(net) == before
+
+
+# --- metrics ------------------------------------------------------------------------------------
+
+
+def balanced(truth, predicted):
+    return float(np.mean([(predicted[truth == c] == c).mean() for c in np.unique(truth)]))
+
+
+@pytest.fixture(scope="module")
+def lopsided():
+    """Make (network, X, labels, validation): of 700 samples to judge by, 20 are "rare"."""
+    rng = np.random.default_rng(3)
+    y = rng.permutation(np.repeat([0, 1, 2], [470, 500, 30]))
+    X = (rng.normal(0.0, 1.2, (3, 5))[y] + rng.normal(0.0, 0.8, (1000, 5))).astype(np.float32)
+    labels = np.array(["a", "b", "rare"])[y]
+    net = sn.SparseMLP((5, 8, 3), init_scale=1.0, seed=1)
+    net.fit(X[:300], labels[:300], epochs=60, batch_size=16, optimizer=sn.SGD(0.1))
+    return lambda: (net.copy(), X[:300], labels[:300], (X[300:], labels[300:]))
+
+
+TARGETS = [{"max_drop": 0.03}, {"min_accuracy": 0.6}, {"n_synapses": 12, "epochs": 10}]
+targets = pytest.mark.parametrize("target", TARGETS, ids=lambda target: next(iter(target)))
+
+
+@targets
+def test_balanced_accuracy_is_what_the_path_keeps(target, lopsided):
+    net, X, y, validation = lopsided()
+    told = []
+    path = sn.prune(
+        net, X, y, validation=validation, metric="balanced_accuracy", callback=told.append,
+        **target, **QUICK,
+    )  # fmt: skip
+    full = balanced(validation[1], net.predict(validation[0]))
+    least = target.get("min_accuracy", full - target["max_drop"] if "max_drop" in target else 0.0)
+    assert len(path) > 2
+    for i, step in enumerate(path):
+        now = balanced(validation[1], path.network(i).predict(validation[0]))
+        assert step.accuracy == pytest.approx(now, abs=1e-12)
+        assert step.accuracy >= least - 1e-9
+        assert step.bound is None
+    assert [p.accuracy for p in told if p.stage == "accepted"] == [s.accuracy for s in path]
+    if "n_synapses" not in target:
+        assert path.verdict.startswith("no cut survives: validation balanced accuracy would fall")
+
+
+@targets
+def test_a_callable_gets_labels_and_decides_as_the_name_does(target, lopsided, bits):
+    net, X, y, validation = lopsided()
+    seen = []
+
+    def metric(truth, predicted):
+        assert (truth == validation[1]).all()
+        assert set(predicted) <= {"a", "b", "rare"}
+        result = balanced(truth, predicted)
+        seen.append(result)
+        truth[:] = predicted[:] = "a"  # ours to spoil
+        return np.float64(result)
+
+    options = {"validation": validation, **target, **QUICK}
+    mine = sn.prune(net, X, y, metric=metric, **options)
+    named = sn.prune(net, X, y, metric="balanced_accuracy", **options)
+    assert len(seen) > len(mine) > 2
+    assert bits(mine.smallest) == bits(named.smallest)
+    assert mine.to_json() == named.to_json()
+
+
+def test_balanced_accuracy_leaves_out_classes_that_no_sample_has(lopsided):
+    net, X, y, (Xv, yv) = lopsided()
+    two = yv != "rare"
+    path = sn.prune(
+        net, X, y, validation=(Xv[two], yv[two]), metric="balanced_accuracy", n_synapses=64,
+        epochs=2,
+    )  # fmt: skip
+    assert path.steps[0].accuracy == pytest.approx(
+        balanced(yv[two], path.smallest.predict(Xv[two]))
+    )
+
+
+def test_a_metric_has_units_of_its_own(lopsided):
+    net, X, y, validation = lopsided()
+
+    def profit(truth, predicted):
+        return -40 * int((truth != predicted).sum())
+
+    full = profit(validation[1], net.predict(validation[0]))
+    path = sn.prune(net, X, y, validation=validation, metric=profit, max_drop=600, **QUICK)
+    assert len(path) > 2
+    assert path.steps[0].accuracy == full
+    assert min(step.accuracy for step in path) >= full - 600
+    assert path.verdict.startswith("no cut survives: validation profit would fall below -")
+    assert path.select(min_accuracy=full - 600).n_synapses == path.smallest.n_synapses
+    with pytest.raises(ValueError, match=r"validation profit -?\d+\.0000, below min_accuracy 1\.0"):
+        sn.prune(net, X, y, validation=validation, metric=profit, min_accuracy=1, **QUICK)
+
+
+def test_an_error_of_the_metric_passes_through(data, trained):
+    def metric(truth, predicted):
+        raise LookupError("from the metric")
+
+    with pytest.raises(LookupError, match="from the metric"):
+        sn.prune(trained(), *data, validation=data, metric=metric)
+
+
+def test_a_metric_is_not_asked_about_outputs_that_overflow(data, trained):
+    X, y = data
+    big = X.copy()
+    big[0] = 3e38
+    net = trained()
+    net.core.input_transform = (np.zeros(4, np.float32), np.full(4, 1e30, np.float32))
+    for metric in ("balanced_accuracy", "accuracy"):
+        path = sn.prune(
+            net, X, y, validation=(big, y), metric=metric, min_accuracy=0, attempts=1, effort=0
+        )
+        assert 0.0 <= path.steps[0].accuracy <= 1.0
+    with pytest.raises(ValueError, match=r"^validation X holds values so large"):
+        sn.prune(
+            net, X, y, validation=(big, y), metric=balanced, min_accuracy=0, attempts=1, effort=0
+        )
+
+
+# --- the test split -----------------------------------------------------------------------------
+
+GOALS = [
+    {"target": {"max_drop": 0.02}},
+    {"target": {"max_drop": 0.05}, "confidence": 0.9},
+    {"target": {"min_accuracy": 0.85}, "confidence": 0.9},
+    {"target": {"max_drop": 0.02}, "metric": METRICS[1]},
+    {"target": {"n_synapses": 150}},
+]
+
+
+@pytest.mark.parametrize("goal", GOALS, ids=str)
+def test_test_labels_change_nothing_but_the_reported_test_accuracy(goal):
+    data = sn.datasets.digits()
+    preset = dataclasses.replace(preset_for("digits"), epochs=15, retrain_epochs=5, attempts=2)
+    options = Options(preset, "auto", **goal)
+    wrong = np.roll(data.test.y, 1)
+    assert (wrong != data.test.y).mean() > 0.8
+    altered = dataclasses.replace(data, test=sn.datasets.Split(data.test.X, wrong))
+    results = [run_job(d, options, seed=1001, threads=1) for d in (data, altered)]
+    records = [result.record() for result in results]
+    for record in records:
+        record.pop("seconds")
+    reported = [
+        [record[end]["accuracy"].pop("test") for end in ("start", "final")] for record in records
+    ]
+    assert records[0] == records[1]
+    assert len(records[0]["path"]) > 2
+    assert min(reported[0]) > 0.7 > 0.3 > max(reported[1])
+    weights = [
+        [step.values.tobytes() for step in result.path] + [step.living.tobytes()]
+        for result in results
+        for step in result.path.steps[-1:]
+    ]
+    assert weights[0] == weights[1]
