@@ -42,6 +42,7 @@ class Recipe:
     label_smoothing: float = 0.0
     average_last: int = 1
     teacher: tuple[int, ...] = ()
+    effort: float = 0.0
     all_images: bool = False
 
     @property
@@ -73,7 +74,18 @@ ROWS = {
     "3000": replace(_BIG, hidden=(100,), n_synapses=3000),
     "3000-unshifted": replace(_BIG, hidden=(100,), n_synapses=3000, shift=0.0),
     "20-hidden": Recipe((20,), 1259, shift=0.5, epochs=300),
-    "38": Recipe((20,), 38, n_inputs=20, criterion="wsf_fisher", shift=0.5, epochs=300),
+    "38": Recipe(
+        (20,),
+        38,
+        n_inputs=20,
+        criterion="wsf_fisher",
+        input_scaling="center",
+        lr=0.2,
+        l1=1e-4,
+        shift=0.5,
+        epochs=150,
+        effort=6.0,
+    ),
 }
 # Multilayer perceptrons on MNIST: weights, final test error.
 PUBLISHED = {

@@ -54,7 +54,8 @@ def run(data: sn.datasets.Dataset, recipe: Recipe, seed: int) -> Outcome:
         n_inputs=recipe.n_inputs, criterion=recipe.criterion, concentration=recipe.concentration,
         epochs=recipe.epochs, batch_size=recipe.batch_size, optimizer=recipe.optimizer,
         final_optimizer=recipe.final_optimizer,
-        label_smoothing=recipe.label_smoothing, average_last=recipe.average_last, threads=1,
+        label_smoothing=recipe.label_smoothing, average_last=recipe.average_last,
+        effort=recipe.effort, threads=1,
         augment=augment,
     )  # fmt: skip
     small = path.smallest

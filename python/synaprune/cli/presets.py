@@ -35,7 +35,7 @@ class Preset:
     retrain_epochs: int = 20
     patience: int = 5
     attempts: int = 10
-    effort: float = 1.0
+    effort: float | None = None  # that of `prune`
     stop_at: float | None = None
 
 
@@ -53,7 +53,9 @@ PRESETS = {
         stop_at=1.0,
     ),
     "digits": Preset(lr=0.1, batch_size=16, epochs=100),
-    "mnist": Preset(l1=2e-4, epochs=100),
+    "mnist": Preset(
+        criterion="wsf_fisher", input_scaling="center", lr=0.4, l1=1e-4, shift=1, epochs=400
+    ),
 }
 TABLE = Preset(lr=0.05, batch_size=16, epochs=100)
 

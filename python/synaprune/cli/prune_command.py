@@ -80,7 +80,8 @@ def add_parser(commands: Any) -> None:
     )
     p.add_argument(
         "--effort", type=float, metavar="E",
-        help="when no cut survives, go back and cut otherwise, for so many times the work so far",
+        help="go back and cut otherwise, for so many times the work of the first way (default: 1, "
+        "towards a count 0)",
     )  # fmt: skip
     p.add_argument("--strategy", choices=STRATEGIES, default="auto")
     p.add_argument("--criterion", choices=tuple(CRITERIA), help="what ranks synapses")

@@ -10,6 +10,7 @@ from synaprune.criteria import Criterion, Ranking, check_criterion
 from synaprune.network import SparseMLP
 from synaprune.path import PruningPath
 from synaprune.pruning._contract import Contract
+from synaprune.pruning._exchange import exchange
 from synaprune.pruning._gradual import gradual
 from synaprune.pruning._ladder import Ladder
 from synaprune.pruning._metric import Metric, check_metric, name_of
@@ -40,7 +41,7 @@ def prune(
     confidence: float | None = None,
     metric: Metric = "accuracy",
     strategy: str = "auto",
-    effort: float = 1.0,
+    effort: float | None = None,
     criterion: Criterion = "wsf",
     per_layer: bool = False,
     concentration: float = 0.0,
@@ -95,11 +96,13 @@ def prune(
         synapse at a time (Bulín & Šmídl, 2017). "gradual": train `epochs` epochs, cutting after
         each between 5 % and 70 % of them, so that counts fall exponentially to their targets. Whole
         inputs go by the sums of their synapses' scores.
-    effort : float
+    effort : float, optional
         "ladder": when no cut survives, go back along the path and cut otherwise (a hidden neuron as
         a whole, other synapses, after regrowth of removed ones at their initial weights), and keep
         what ends smaller; with at most so many times the work that the first way took, counted in
-        epochs and cuts times synapses and neurons. 0: never go back.
+        epochs and cuts times synapses and neurons. "gradual": at the target, let some removed
+        synapses grow again, cut as many, and keep what lowers the training loss, as long. 0: go one
+        way. Left out: 1 for "ladder", 0 for "gradual".
     criterion : str or callable
         What ranks synapses: a name in `CRITERIA`, or a function; see `score`.
     per_layer : bool
@@ -175,10 +178,10 @@ def prune(
         confidence=confidence,
         metric=metric,
     )
-    effort = check_float("effort", effort, 0.0)
     counted = n_synapses is not None or n_inputs is not None
     if not counted and min_accuracy is None and max_drop is None:
         max_drop = 0.005
+    effort = check_float("effort", (0.0 if counted else 1.0) if effort is None else effort, 0.0)
     optimizer = check_optimizer(optimizer)
     if final_optimizer is not None:
         check_optimizer(final_optimizer, "final_optimizer")
@@ -223,6 +226,15 @@ def prune(
                 final_optimizer=final_optimizer,
                 average_last=average_last,
             )
+            if effort:
+                exchange(
+                    run,
+                    n_synapses=n_synapses,
+                    n_inputs=n_inputs,
+                    optimizer=final_optimizer or optimizer,
+                    epochs=max(1, epochs // 5),
+                    effort=effort,
+                )
         else:
             smallest_under_contract(run, Ladder(run, retrain_epochs, patience, attempts), effort)
     except Stop:

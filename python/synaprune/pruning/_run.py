@@ -113,25 +113,31 @@ class Run:
         epochs: int,
         schedule: Schedule | None = None,
         later: tuple[int, Optimizer] | None = None,
+        optimizer: Optimizer | None = None,
     ) -> Iterator[int]:
         """Generate the epoch number after each epoch of training."""
-        size = self._size()
+        size = self._size(self.net)
         for epoch, loss in run_epochs(
             self.net.core, self.data, epochs=epochs, batch_size=self.batch_size,
-            optimizer=self.optimizer, threads=self.threads, schedule=schedule, later=later,
+            optimizer=optimizer or self.optimizer, threads=self.threads, schedule=schedule,
+            later=later,
         ):  # fmt: skip
             self.path.epochs += 1
             self.loss = loss
             self._spend(size)
             yield epoch
 
-    def count_try(self) -> None:
-        """Count a cut that is tried as the work of an epoch."""
-        self._spend(self._size())
+    def moments(self, net: SparseMLP) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return E[g] and E[g²] of a network's synapses over some of the training samples."""
+        return self.data.gradient_moments(net.core, self.threads.next())
 
-    def _size(self) -> int:
+    def count_try(self, net: SparseMLP | None = None) -> None:
+        """Count a cut that is tried, or a network that is looked at, as the work of an epoch."""
+        self._spend(self._size(net or self.net))
+
+    def _size(self, net: SparseMLP) -> int:
         """Return what an epoch costs: synapses and neurons."""
-        return self.net.n_synapses + sum(self.net.core.structure)
+        return net.n_synapses + sum(net.core.structure)
 
     def _spend(self, work: int) -> None:
         self.work += work

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
-
-from synaprune.network import SparseMLP, Weights
+from synaprune.network import SparseMLP
 from synaprune.path import PathStep, PruningPath
 from synaprune.pruning._ladder import Ladder
+from synaprune.pruning._regrow import between_living_neurons, regrown
 from synaprune.pruning._run import Spent
 
 _TAIL = 2  # single synapses that a detour tries before it ends, unless it is ahead
@@ -147,29 +146,6 @@ def _descend(ladder: Ladder, best: int) -> None:
 
 def _regrown(path: PruningPath, origin: int) -> SparseMLP:
     """Return the smallest network with the synapses of `origin` between its living neurons."""
-    small = path.smallest
-    layers = [
-        _with_synapses(now, then)
-        for now, then in zip(small.weights, path.network(origin).weights, strict=True)
-    ]
-    return small.set_weights(layers)
-
-
-def _with_synapses(now: Weights, then: Weights) -> Weights:
-    """Return a layer with those of `then` whose row and column live in `now`."""
-    living = np.zeros(then.n_in, bool)
-    living[now.indices] = True
-    rows = then.rows
-    keep = (np.diff(now.indptr) > 0)[rows] & living[then.indices]
-    values = then.initial.copy()
-    before, after = (w.rows * w.n_in + w.indices for w in (then, now))
-    values[np.searchsorted(before, after)] = now.values
-    counts = np.bincount(rows[keep], minlength=len(then.bias))
-    return Weights(
-        then.n_in,
-        np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-        then.indices[keep],
-        values[keep],
-        then.initial[keep],
-        now.bias,
-    )
+    small, then = path.smallest, path.network(origin).weights
+    pairs = zip(small.weights, then, strict=True)
+    return regrown(small, then, [between_living_neurons(*pair) for pair in pairs])
