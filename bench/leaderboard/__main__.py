@@ -20,7 +20,7 @@ from pathlib import Path
 import synaprune as sn
 
 from bench.leaderboard import figure
-from bench.leaderboard.rows import COMPARISON, OPTIONS, PUBLISHED, ROWS, Recipe
+from bench.leaderboard.rows import BASE, LOOPS, OPTIONS, PLAIN, PUBLISHED, ROWS, Recipe
 from bench.leaderboard.runs import Outcome, processes, run, side_by_side
 from bench.machine import cpu_model
 from bench.main_job import RESULTS, commit
@@ -100,40 +100,32 @@ def _rows(report: Report, outcomes: Outcomes, final: bool) -> None:
 
 def _criteria(report: Report, outcomes: Outcomes, final: bool) -> None:
     report.text("## Criteria under one loop")
-    report.text(f"784-20-10 to {COMPARISON.n_synapses} synapses in {COMPARISON.epochs} epochs.")
-    shifts = {"": 0.0, ", shifted": 0.5}
-    recipes = {
-        f"{criterion}{suffix}": replace(COMPARISON, criterion=criterion, shift=shift)
-        for suffix, shift in shifts.items()
-        for criterion in sn.CRITERIA
-    }
-    done = outcomes(recipes)
-    _compared(report, "criterion", done, final)
-    for suffix in shifts:
-        group = {name: done[f"{name}{suffix}"] for name in sn.CRITERIA}
-        report.text(_verdict(group, "shifted images" if suffix else "images as they are"))
+    report.text(f"784-20-10 to {PLAIN.n_synapses} synapses; {PLAIN.text()}.")
+    for what, loop in LOOPS.items():
+        done = outcomes({c: replace(loop, criterion=c) for c in sn.CRITERIA})
+        report.text(f"With {what}:")
+        _compared(report, "criterion", done, final)
+        report.text(_verdict(done))
 
 
-def _verdict(group: dict[str, list[Outcome]], what: str) -> str:
+def _verdict(done: dict[str, list[Outcome]]) -> str:
     """Say which criterion is best on validation, and how WSF stands to it."""
-    means = {name: statistics.fmean(r.validation for r in runs) for name, runs in group.items()}
+    means = {name: statistics.fmean(r.validation for r in runs) for name, runs in done.items()}
     best = max(means, key=lambda name: means[name])
     if best == "wsf":
-        return f"With {what}, WSF is the best of them on validation."
+        return "WSF is the best of them on validation."
     gain = 100 * (means[best] - means["wsf"])
-    pairs = [b.validation - w.validation for b, w in zip(group[best], group["wsf"], strict=True)]
-    error = statistics.stdev(pairs) / len(pairs) ** 0.5
+    pairs = [b.validation - w.validation for b, w in zip(done[best], done["wsf"], strict=True)]
+    error = 100 * statistics.stdev(pairs) / len(pairs) ** 0.5
     return (
-        f"With {what}, {best} is the best of them on validation, {gain:.2f} points above WSF "
-        f"(standard error of the paired difference {100 * error:.2f})."
+        f"It is not WSF: {best} is the best of them on validation, {gain:.2f} points above WSF "
+        f"(standard error of the paired difference {error:.2f})."
     )
 
 
 def _options(report: Report, outcomes: Outcomes, final: bool) -> None:
     report.text("## Options of training, one at a time")
-    report.text(
-        f"784-20-10 to {COMPARISON.n_synapses} synapses in {COMPARISON.epochs} epochs, WSF."
-    )
+    report.text(f"784-20-10 to {BASE.n_synapses} synapses, WSF; the base is {BASE.text()}.")
     _compared(report, "with", outcomes(OPTIONS), final)
 
 
