@@ -1,0 +1,168 @@
+"""XOR and MNIST as the poster has them, through the console; speed; learning again."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import synaprune as sn
+
+from bench.main_job import console
+from bench.paper.stats import mean_interval
+from bench.report import Report, duration
+
+POSTER = {1259: "465-20-10, 97 % of the accuracy kept", 38: "20 inputs, 50 %"}
+TARGETS = (0.90, 0.94, 0.95)  # validation accuracies to learn again
+
+
+def xor(report: Report, *, final: bool, quick: bool) -> None:
+    """How often 2-100-1 ends as 2-2-1."""
+    report.text("## XOR, 2-100-1 (the poster: 92 of 100 end as 2-2-1 with 6 synapses)")
+    runs = 20 if quick else 100
+    rows = []
+    for seed in (101, 202, 303) if final else (1000, 2000, 3000):
+        for effort in ((), ("--effort", "0")):
+            record = console("prune", "xor", "--runs", str(runs), "--seed", str(seed), *effort)
+            ends = [r["final"] for r in record["runs"]]
+            n = sum(e["structure"] == "2-2-1" and e["n_synapses"] == 6 for e in ends)
+            what = "one way" if effort else "with going back"
+            rows.append([str(seed), what, f"{n} of {runs}", f"{record['seconds']:.1f}"])
+    report.table(["first seed", "search", "2-2-1 with 6 synapses", "seconds"], rows)
+
+
+def console_runs(report: Report, data_dir: Path, seeds: range, *, final: bool, quick: bool) -> None:
+    """784-20-10 to 1259 and to 38 synapses."""
+    report.text("## MNIST, 784-20-10")
+    splits = ("validation", "test") if final else ("validation",)
+    few = (
+        "--synapses",
+        "38",
+        "--inputs",
+        "20",
+        "--shift",
+        "0",
+        "--epochs",
+        "150",
+        "--effort",
+        "10",
+    )
+    for n, flags in ((1259, ("--synapses", "1259")), (38, few)):
+        short = ("--epochs", "10", "--effort", "0") if quick else ()
+        arguments = ("prune", "mnist", "--hidden", "20", *flags, *short)
+        record = console(
+            *arguments, "--data-dir", str(data_dir.resolve()), "--seed", str(seeds[0]),
+            "--runs", str(len(seeds)),
+        )  # fmt: skip
+        runs = record["runs"] if len(seeds) > 1 else [record]
+        ends = [r["final"] for r in runs]
+        report.text(f"`synaprune {' '.join(arguments)}` (the poster: {POSTER[n]}):")
+        rows = [
+            [str(r["seed"]), e["structure"], str(e["n_synapses"]), str(e["n_inputs"])]
+            + [f"{r[end]['accuracy'][s]:.2%}" for s in splits for end in ("start", "final")]
+            for r, e in zip(runs, ends, strict=True)
+        ]
+        columns = [f"{s} {when}" for s in splits for when in ("before", "after")]
+        report.table(["seed", "structure", "synapses", "inputs", *columns], rows)
+        for s in splits:
+            values = [e["accuracy"][s] for e in ends]
+            sd = statistics.stdev(values) if len(values) > 1 else 0.0
+            lost = [r["start"]["accuracy"][s] - r["final"]["accuracy"][s] for r in runs]
+            drop, low, high = mean_interval(lost)
+            report.text(
+                f"Mean {s} accuracy {statistics.fmean(values):.2%} ± {sd:.2%}; "
+                f"{1 - ends[0]['n_synapses'] / runs[0]['start']['n_synapses']:.1%} of the synapses "
+                f"cost {100 * drop:.2f} points (t interval {100 * low:.2f} to {100 * high:.2f})."
+            )
+
+
+def pruned(
+    data: sn.datasets.Dataset, seed: int, epochs: int
+) -> tuple[sn.SparseMLP, sn.PruningPath]:
+    """Return a trained full network, and the path of a fresh copy to 1259 synapses."""
+    net = sn.SparseMLP((784, 20, 10), input_scaling="center", seed=seed)
+    fresh = net.copy()
+    sgd = sn.SGD(lr=0.2)
+    net.fit(*data.train, epochs=epochs, optimizer=sgd, schedule=sn.constant_then_cosine())
+    path = sn.prune(
+        fresh, *data.train, validation=data.validation, n_synapses=1259, epochs=epochs,
+        optimizer=replace(sgd, l1=1e-4), final_optimizer=sgd,
+    )  # fmt: skip
+    return net, path
+
+
+def speed(report: Report, data: sn.datasets.Dataset, seed: int, *, quick: bool) -> None:
+    """Time of an epoch and of predictions, full and pruned, in turns on one thread."""
+    report.text("## Faster learning and prediction: full against 1259 synapses, one thread")
+    full, path = pruned(data, seed, 3 if quick else 10)
+    nets = {"full": full, "pruned": path.smallest}
+    jobs = {
+        "an epoch of training": lambda net: net.copy().fit(*data.train, epochs=1, threads=1),
+        f"{len(data.train)} predictions": lambda net: net.predict(data.train.X, threads=1),
+    }
+    rows = []
+    for name, job in jobs.items():
+        times: dict[str, list[float]] = {which: [] for which in nets}
+        for _ in range(3 if quick else 9):
+            for which, net in nets.items():
+                begin = time.perf_counter()
+                job(net)
+                times[which].append(time.perf_counter() - begin)
+        a, b = (statistics.median(times[which]) for which in nets)
+        rows.append([name, duration(a)[0], duration(b)[0], f"{a / b:.1f}×"])
+    sizes = [net.n_bytes for net in nets.values()]
+    rows.append(["bytes", *map(str, sizes), f"{sizes[0] / sizes[1]:.1f}×"])
+    report.table(["", "full", "pruned", "ratio"], rows)
+
+
+def relearn(report: Report, data: sn.datasets.Dataset, seeds: range, *, quick: bool) -> None:
+    """Epochs that both structures need from their initial weights on."""
+    report.text("## Learning again from scratch")
+    report.text(
+        "The pruned structure is set back to its initial weights and trained like the full one. "
+        "Epochs (seconds) to a validation accuracy, medians over the seeds, on one thread."
+    )
+    most = 5 if quick else 40
+    reached: dict[str, list[list[float]]] = {"full": [], "pruned": []}
+    for seed in seeds:
+        full, path = pruned(data, seed, 5 if quick else 40)
+        for name, net in (("full", full.reset()), ("pruned", _reset(path.smallest))):
+            reached[name].append(_epochs(net, data, most))
+    rows = []
+    for name, runs in reached.items():
+        columns = np.median(np.array(runs), axis=0)
+        epochs, seconds = columns[: len(TARGETS)], columns[len(TARGETS) :]
+        rows.append([name] + [
+            f"{e:.0f} ({s:.2f})" if e <= most else f"more than {most}"
+            for e, s in zip(epochs, seconds, strict=True)
+        ])  # fmt: skip
+    report.table(["structure", *(f"{t:.0%}" for t in TARGETS)], rows)
+
+
+def _reset(net: sn.SparseMLP) -> sn.SparseMLP:
+    return net.set_weights(
+        [replace(w, values=w.initial, bias=np.zeros_like(w.bias)) for w in net.weights]
+    )
+
+
+def _epochs(net: sn.SparseMLP, data: sn.datasets.Dataset, most: int) -> list[float]:
+    """Epochs to each target, then seconds; infinite where it is not reached."""
+    epochs, seconds = [np.inf] * len(TARGETS), [np.inf] * len(TARGETS)
+    spent, begin = 0.0, time.perf_counter()
+
+    def note(progress: sn.Progress) -> bool:
+        nonlocal spent, begin
+        spent += time.perf_counter() - begin
+        for i, target in enumerate(TARGETS):
+            if progress.accuracy is not None and progress.accuracy >= target and epochs[i] > most:
+                epochs[i], seconds[i] = progress.epoch, spent
+        begin = time.perf_counter()
+        return max(epochs) <= most
+
+    net.fit(
+        *data.train, epochs=most, optimizer=sn.SGD(0.2), validation=tuple(data.validation),
+        threads=1, callback=note,
+    )  # fmt: skip
+    return [*epochs, *seconds]
