@@ -1,0 +1,64 @@
+"""What the bench's scripts compute, apart from times."""
+
+import math
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+stats = pytest.importorskip("bench.paper.stats", exc_type=ImportError)
+from bench.leaderboard.rows import LOOPS, OPTIONS, ROWS, Recipe  # noqa: E402
+from bench.paper import folds, problems  # noqa: E402
+
+
+def test_mean_interval_is_students():
+    values = [1.0, 2.0, 4.0, 5.0]
+    mean, low, high = stats.mean_interval(values)
+    assert mean == 3.0
+    half = 3.182446305 * np.std(values, ddof=1) / 2  # t with 3 degrees of freedom
+    assert (low, high) == (pytest.approx(3.0 - half), pytest.approx(3.0 + half))
+    assert stats.mean_interval([7.0]) == (7.0, -math.inf, math.inf)
+
+
+def test_precision_and_recall():
+    assert stats.precision_recall([1, 2, 3, 4], [1, 2]) == (0.5, 1.0)
+    assert stats.precision_recall([], [1, 2]) == (0.0, 0.0)
+    assert stats.precision_recall([5, 6], [6, 7, 8, 9]) == (0.5, 0.25)
+
+
+def test_rank_correlation_sees_order_alone():
+    assert stats.rank_correlation([1, 2, 3], [1, 10, 1000]) == pytest.approx(1.0)
+    assert stats.rank_correlation([1, 2, 3], [9, 0, -5]) == pytest.approx(-1.0)
+
+
+@pytest.mark.parametrize("make", problems.GENERATED)
+def test_generated_problems_depend_on_their_informative_inputs(make):
+    problem = make(3)
+    others = np.setdiff1d(np.arange(problem.layers[0]), problem.informative)
+    assert len(problem.informative) + len(others) == problem.X.shape[1]
+    assert set(problem.y.tolist()) == {0, 1}
+    inputs = list(problem.informative)
+    if problem.name == "parity":
+        product = problem.X[:, inputs].prod(axis=1)
+        agree = ((product > 0) == problem.y).mean()
+        assert max(agree, 1 - agree) == pytest.approx(0.95, abs=0.02)
+    one, again, other = make(3), make(3), make(4)
+    assert (one.X == again.X).all()
+    assert not np.array_equal(one.X, other.X)
+
+
+def test_a_fold_is_pruned_to_its_share_and_judged_on_the_rest():
+    problem = problems.table("iris")
+    results = folds.run_folds(problem, 1000, 0.2)
+    assert len(results) == 5
+    assert all(r.n_synapses <= 28 for r in results)
+    assert min(r.full for r in results) > 0.85
+
+
+def test_recipes_say_how_they_differ():
+    assert Recipe((20,), 1259).text() == ""
+    assert Recipe((20,), 1259, lr=0.4, shift=0.5).text() == "lr 0.4, shift 0.5"
+    for recipe in (*ROWS.values(), *LOOPS.values(), *OPTIONS.values()):
+        assert recipe.final_optimizer.l1 == (recipe.l1 if recipe.l1_to_the_end else 0.0)
