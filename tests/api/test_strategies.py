@@ -223,11 +223,12 @@ def test_sparing_takes_the_next_weakest(trained3, spy):
     assert not gone & {order[0], order[1]} or len(gone) > 1
 
 
-def test_ladder_takes_divergence_for_a_failed_cut(trained3, bits):
+@pytest.mark.parametrize("effort", [0, 3])
+def test_ladder_takes_divergence_for_a_failed_cut(effort, trained3, bits):
     net, X, y = trained3()
     stages = []
     path = sn.prune(
-        net, X, y, validation=(X, y), max_drop=0.0, optimizer=sn.SGD(1e30), effort=0,
+        net, X, y, validation=(X, y), max_drop=0.0, optimizer=sn.SGD(1e30), effort=effort,
         callback=lambda p: stages.append(p.stage),
     )  # fmt: skip
     assert "rejected" in stages

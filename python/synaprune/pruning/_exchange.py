@@ -50,14 +50,13 @@ def exchange(
         _settle(run, 5, optimizer)
         best, least = run.net.core.copy(), _loss(run)
         while True:
-            accepted = _propose(run, most, optimizer, rng)
-            loss = _loss(run) if accepted else np.inf
+            loss = _loss(run) if _propose(run, most, optimizer, rng) else np.inf
             if loss < least:
                 best, least = run.net.core.copy(), loss
             else:
                 run.net.core.assign(best)
                 run.tell("rejected", None)
-    except (Spent, TrainingDiverged):
+    except (Spent, TrainingDiverged):  # the latter at this learning rate without any exchange
         run.net.core.assign(best)
     finally:
         run.limit = float("inf")
@@ -85,17 +84,20 @@ def _loss(run: Run) -> float:
 def _propose(
     run: Run, most: tuple[int, int], optimizer: Optimizer, rng: np.random.Generator
 ) -> bool:
-    """Grow and cut; returns whether the counts are kept."""
+    """Grow and cut; returns whether the counts are kept and nothing diverged."""
     n_synapses, n_inputs = most
     n = int(rng.integers(1, max(_MOST, n_synapses * 8 // 100) + 1))
     _grow(run, n + n_synapses - run.net.n_synapses, rng)
-    for share in (2, 1):  # half of what is too many goes first, then the rest
-        for _ in run.train(2, optimizer=optimizer):
-            pass
-        excess = (run.net.n_synapses - n_synapses) // share
-        if excess > 0:
-            run.cut(excess)
-    _settle(run, 3, optimizer)
+    try:
+        for share in (2, 1):  # half of what is too many goes first, then the rest
+            for _ in run.train(2, optimizer=optimizer):
+                pass
+            excess = (run.net.n_synapses - n_synapses) // share
+            if excess > 0:
+                run.cut(excess)
+        _settle(run, 3, optimizer)
+    except TrainingDiverged:
+        return False
     return run.net.n_inputs <= n_inputs
 
 

@@ -10,6 +10,7 @@ from synaprune.path import PathStep, PruningPath
 from synaprune.pruning._ladder import Ladder
 from synaprune.pruning._regrow import between_living_neurons, regrown
 from synaprune.pruning._run import Spent
+from synaprune.training import TrainingDiverged
 
 _TAIL = 2  # single synapses that a detour tries before it ends, unless it is ahead
 
@@ -99,6 +100,8 @@ def _improves(ladder: Ladder, detour: Detour) -> bool:
             for _ in ladder.run.train(ladder.retrain_epochs):  # what grew again takes part
                 pass
         _descend(ladder, old[-1].n_synapses)
+    except TrainingDiverged:  # of what grew again
+        pass
     finally:
         ladder.retrain_epochs = retrain_epochs
         better = _merit(path.steps[-1]) < _merit(old[-1])
