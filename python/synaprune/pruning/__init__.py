@@ -4,8 +4,9 @@ from synaprune.pruning._bounds import accuracy_lower_bound, drop_upper_bound, mc
 from synaprune.pruning._contract import check_samples
 from synaprune.pruning._ladder import PERCENTAGES
 from synaprune.pruning._metric import METRICS
-from synaprune.pruning._prune import STRATEGIES, check_target, prune
+from synaprune.pruning._prune import prune
 from synaprune.pruning._run import PruningInterrupted
+from synaprune.pruning._targets import STRATEGIES, check_target
 
 __all__ = [
     "METRICS",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from synaprune.checks import check_callable, check_float, check_int
@@ -13,9 +12,10 @@ from synaprune.pruning._contract import Contract
 from synaprune.pruning._exchange import exchange
 from synaprune.pruning._gradual import gradual
 from synaprune.pruning._ladder import Ladder
-from synaprune.pruning._metric import Metric, check_metric, name_of
+from synaprune.pruning._metric import Metric, name_of
 from synaprune.pruning._run import PruningInterrupted, Run, Stop
-from synaprune.pruning._search import search
+from synaprune.pruning._search import smallest_under_contract
+from synaprune.pruning._targets import check_target
 from synaprune.threads import ThreadChoice, Threads
 from synaprune.training import (
     Callback,
@@ -24,8 +24,6 @@ from synaprune.training import (
     ShiftImages,
     check_optimizer,
 )
-
-STRATEGIES = ("auto", "ladder", "gradual")
 
 
 def prune(
@@ -242,70 +240,3 @@ def prune(
     except KeyboardInterrupt:
         raise PruningInterrupted(run.path) from None
     return run.path
-
-
-def smallest_under_contract(run: Run, ladder: Ladder, effort: float) -> None:
-    """Go down as far as the contract holds, then search for a smaller end."""
-    full = run.accuracy()
-    run.contract.begin(full, run.correct())
-    run.accept(epochs=0, accuracy_before=full)
-    ladder.go()
-    tried_all = search(ladder, effort) if effort > 0.0 else True
-    if not run.net.n_synapses:
-        run.path.verdict = "no synapse is left"
-    elif tried_all:
-        run.path.verdict = f"no cut survives: {run.contract.breach()}"
-    else:
-        run.path.verdict = f"the budget of effort {effort:g} is spent"
-
-
-def check_target(
-    net: SparseMLP,
-    *,
-    n_synapses: int | None = None,
-    n_inputs: int | None = None,
-    min_accuracy: float | None = None,
-    max_drop: float | None = None,
-    strategy: str = "auto",
-    confidence: float | None = None,
-    metric: Metric = "accuracy",
-) -> None:
-    """Raise a TypeError or ValueError unless `prune` can take these targets for this network."""
-    check_metric(metric)
-    contract = _given(min_accuracy=min_accuracy, max_drop=max_drop)
-    counts = _given(n_synapses=n_synapses, n_inputs=n_inputs)
-    if len(contract) > 1 or (contract and counts):
-        raise ValueError(
-            "at most one target may be given (n_inputs may go with n_synapses), "
-            f"got {' and '.join([*counts, *contract])}"
-        )
-    if strategy not in STRATEGIES:
-        raise ValueError(f"strategy must be one of {', '.join(STRATEGIES)}, got {strategy!r}")
-    if strategy != "auto" and (strategy == "gradual") != bool(counts):
-        got = " and ".join([*counts, *contract]) or "no target"
-        raise ValueError(
-            "strategy 'gradual' goes with n_synapses or n_inputs, 'ladder' with min_accuracy or "
-            f"max_drop; got {strategy!r} with {got}"
-        )
-    if n_synapses is not None:
-        check_int("n_synapses", n_synapses, len(net.layers) - 1, net.n_synapses)
-    if n_inputs is not None:
-        check_int("n_inputs", n_inputs, 1, net.n_inputs)
-    low, high = (-math.inf, math.inf) if callable(metric) else (0.0, 1.0)
-    if min_accuracy is not None:
-        check_float("min_accuracy", min_accuracy, low, high)
-    if max_drop is not None:
-        check_float("max_drop", max_drop, 0.0, high)
-    if confidence is None:
-        return
-    if check_float("confidence", confidence, 0.0, 1.0, open_low=True) == 1.0:
-        raise ValueError("confidence must be below 1, got 1.0")
-    if metric != "accuracy":
-        raise ValueError(f"confidence goes with metric 'accuracy' alone, got {name_of(metric)!r}")
-    if counts:
-        got = " and ".join(counts)
-        raise ValueError(f"confidence goes with min_accuracy or max_drop, got {got}")
-
-
-def _given(**targets: float | None) -> dict[str, float]:
-    return {name: value for name, value in targets.items() if value is not None}

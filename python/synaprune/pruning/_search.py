@@ -9,7 +9,7 @@ from synaprune.network import SparseMLP
 from synaprune.path import PathStep, PruningPath
 from synaprune.pruning._ladder import Ladder
 from synaprune.pruning._regrow import between_living_neurons, regrown
-from synaprune.pruning._run import Spent
+from synaprune.pruning._run import Run, Spent
 from synaprune.training import TrainingDiverged
 
 _TAIL = 2  # single synapses that a detour tries before it ends, unless it is ahead
@@ -33,6 +33,21 @@ class Detour:
     origin: int
     regrow: bool
     neuron: int
+
+
+def smallest_under_contract(run: Run, ladder: Ladder, effort: float) -> None:
+    """Go down as far as the contract holds, then search for a smaller end."""
+    full = run.accuracy()
+    run.contract.begin(full, run.correct())
+    run.accept(epochs=0, accuracy_before=full)
+    ladder.go()
+    tried_all = search(ladder, effort) if effort > 0.0 else True
+    if not run.net.n_synapses:
+        run.path.verdict = "no synapse is left"
+    elif tried_all:
+        run.path.verdict = f"no cut survives: {run.contract.breach()}"
+    else:
+        run.path.verdict = f"the budget of effort {effort:g} is spent"
 
 
 def search(ladder: Ladder, effort: float) -> bool:
