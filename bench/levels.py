@@ -15,7 +15,7 @@ import statistics
 
 import synaprune as sn
 
-from bench.main_job import RESULTS, commit, console, parse_arguments
+from bench.final import commit, console, parse_arguments, write_results
 
 RUNS = 5
 FIRST_SEED = {"development": 1001, "final": 1}
@@ -50,8 +50,7 @@ def main() -> None:
     ]
     print("\n".join(lines))
     if args.final:
-        with (RESULTS / "final_log.md").open("a") as log:
-            log.write(f"## python -m bench.levels --final\n\n{chr(10).join(lines)}\n\n")
+        write_results("levels", "", "python -m bench.levels --final", "\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

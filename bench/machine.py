@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import synaprune as sn
 
-from bench.main_job import commit
+from bench.final import commit
 from bench.peers import PACKAGES, cores, optional, versions
 
 

@@ -19,11 +19,11 @@ from pathlib import Path
 
 import synaprune as sn
 
+from bench.final import RESULTS, commit, write_results
 from bench.leaderboard import figure
 from bench.leaderboard.rows import BASE, LOOPS, OPTIONS, PLAIN, PUBLISHED, ROWS, Recipe
 from bench.leaderboard.runs import Outcome, processes, run, side_by_side
 from bench.machine import cpu_model
-from bench.main_job import RESULTS, commit
 from bench.report import Report
 
 SEEDS = {"development": range(1001, 1006), "final": range(11, 16)}
@@ -57,9 +57,8 @@ def main() -> None:
     for name in args.only or SECTIONS:
         section[name](report, outcomes, args.final)
     if args.final:
-        (RESULTS / "leaderboard.md").write_text("# Leaderboard\n\n" + report.markdown())
-        with (RESULTS / "final_log.md").open("a") as log:
-            log.write(f"## python -m bench.leaderboard --final\n\n{report.markdown()}\n")
+        command = "python -m bench.leaderboard --final"
+        write_results("leaderboard", "Leaderboard", command, report.markdown())
 
 
 Outcomes = Callable[[dict[str, Recipe]], dict[str, list[Outcome]]]

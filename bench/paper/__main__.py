@@ -17,8 +17,8 @@ from pathlib import Path
 
 import synaprune as sn
 
+from bench.final import RESULTS, commit, write_results
 from bench.machine import cpu_model
-from bench.main_job import RESULTS, commit
 from bench.paper import hypotheses, mnist, redundant
 from bench.paper.figure import draw
 from bench.report import Report
@@ -55,9 +55,8 @@ def main() -> None:
     for name in args.only or sections:
         sections[name]()
     if final:
-        (RESULTS / "paper.md").write_text("# The poster's claims\n\n" + report.markdown())
-        with (RESULTS / "final_log.md").open("a") as log:
-            log.write(f"## python -m bench.paper{flags}\n\n{report.markdown()}\n")
+        command = f"python -m bench.paper{flags}"
+        write_results("paper", "The poster's claims", command, report.markdown())
 
 
 def _arguments() -> argparse.Namespace:

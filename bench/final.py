@@ -1,0 +1,55 @@
+"""What scripts share that look at the test split: only under ``--final``, and never unrecorded."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def console(*arguments: str, environment: dict[str, str] | None = None) -> dict[str, Any]:
+    """Run the console script and return what it writes with --json."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "result.json"
+        command = [sys.executable, "-m", "synaprune", *arguments, "--json", str(file), "--quiet"]
+        subprocess.run(command, check=True, env={**os.environ, **(environment or {})})
+        result: dict[str, Any] = json.loads(file.read_text())
+    return result
+
+
+def commit() -> str:
+    """Return what git calls this tree, or "unknown"."""
+    try:
+        done = subprocess.run(
+            ["git", "describe", "--always", "--dirty"],
+            capture_output=True, text=True, cwd=Path(__file__).parent, check=True,
+        )  # fmt: skip
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return done.stdout.strip()
+
+
+def write_results(name: str, title: str, command: str, markdown: str) -> None:
+    """Write bench/results/NAME.md, and append the figures to the log of all uses.
+
+    Without a title only the log is written.
+    """
+    if title:
+        (RESULTS / f"{name}.md").write_text(f"# {title}\n\n{markdown}")
+    with (RESULTS / "final_log.md").open("a") as log:
+        log.write(f"## {command}\n\n{markdown}\n")
+
+
+def parse_arguments(description: str) -> argparse.Namespace:
+    """Read the options of a script that looks at the test split only under ``--final``."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--data-dir", required=True, help="folder that holds mnist/")
+    parser.add_argument("--final", action="store_true", help="announced seeds, test figures, log")
+    return parser.parse_args()
