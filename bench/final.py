@@ -44,7 +44,7 @@ def write_results(name: str, title: str, command: str, markdown: str) -> None:
     if title:
         (RESULTS / f"{name}.md").write_text(f"# {title}\n\n{markdown}")
     with (RESULTS / "final_log.md").open("a") as log:
-        log.write(f"## {command}\n\n{markdown}\n")
+        log.write(f"\n## {command}\n\n{markdown.rstrip()}\n")
 
 
 def parse_arguments(description: str) -> argparse.Namespace:

@@ -4,8 +4,8 @@
     python -m bench.leaderboard --data-dir DIR --final          test figures too, seeds 11-15
     python -m bench.leaderboard --data-dir DIR --row NAME --seed S     one row, one seed
 
-``--final`` writes bench/results/leaderboard.md and .png, and appends the use to
-bench/results/final_log.md, so that no look at the test split goes unrecorded.
+``--final`` writes each section to bench/results, as Markdown with a picture, and appends the use
+to bench/results/final_log.md, so that no look at the test split goes unrecorded.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ from bench.machine import cpu_model
 from bench.report import Report
 
 SEEDS = {"development": range(1001, 1006), "final": range(11, 16)}
-SECTIONS = ("rows", "criteria", "options")
 
 
 def main() -> None:
@@ -39,13 +38,6 @@ def main() -> None:
         print(*(f"{name} {value}" for name, value in figures.items()), sep="\n")
         return
     seeds = SEEDS["final" if args.final else "development"]
-    report = Report()
-    report.text(
-        f"`python -m bench.leaderboard{' --final' if args.final else ''}`, "
-        f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}, commit {commit()}, {cpu_model()}, "
-        f"ISA {sn.build_info()['isa']}. Mean ± standard deviation over seeds {seeds[0]} to "
-        f"{seeds[-1]}, of final networks; a run takes one thread."
-    )
 
     def outcomes(recipes: dict[str, Recipe]) -> dict[str, list[Outcome]]:
         jobs = [(recipe, seed) for recipe in recipes.values() for seed in seeds]
@@ -53,19 +45,24 @@ def main() -> None:
         n = len(seeds)
         return {name: done[i * n : (i + 1) * n] for i, name in enumerate(recipes)}
 
-    section = {"rows": _rows, "criteria": _criteria, "options": _options}
     for name in args.only or SECTIONS:
-        section[name](report, outcomes, args.final)
-    if args.final:
-        command = "python -m bench.leaderboard --final"
-        write_results("leaderboard", "Leaderboard", command, report.markdown())
+        title, section = SECTIONS[name]
+        command = f"python -m bench.leaderboard --only {name}{' --final' * args.final}"
+        report = Report()
+        report.text(
+            f"`{command}`, {datetime.datetime.now(datetime.UTC):%Y-%m-%d}, commit {commit()}, "
+            f"{cpu_model()}, ISA {sn.build_info()['isa']}. Mean ± standard deviation over seeds "
+            f"{seeds[0]} to {seeds[-1]}, of final networks; a run takes one thread."
+        )
+        section(report, outcomes, args.final)
+        if args.final:
+            write_results(name, title, command, report.markdown())
 
 
 Outcomes = Callable[[dict[str, Recipe]], dict[str, list[Outcome]]]
 
 
 def _rows(report: Report, outcomes: Outcomes, final: bool) -> None:
-    report.text("## The smallest networks")
     done = outcomes(ROWS)
     header = ["row", "start", "end", "synapses", "inputs", *_splits(final), "seconds", "recipe"]
     report.table(
@@ -93,12 +90,11 @@ def _rows(report: Report, outcomes: Outcomes, final: bool) -> None:
             ["published", "weights", "test accuracy"],
             [[name, str(n), f"{1 - error:.2%}"] for name, (n, error) in PUBLISHED.items()],
         )
-        figure.draw(done, RESULTS / "leaderboard.png")
-        report.text("![synapses against test error](leaderboard.png)")
+        figure.draw(done, RESULTS / "smallest.png")
+        report.text("![synapses against test error](smallest.png)")
 
 
 def _criteria(report: Report, outcomes: Outcomes, final: bool) -> None:
-    report.text("## Criteria under one loop")
     report.text(f"784-20-10 to {PLAIN.n_synapses} synapses; {PLAIN.text()}.")
     for what, loop in LOOPS.items():
         done = outcomes({c: replace(loop, criterion=c) for c in sn.CRITERIA})
@@ -123,7 +119,6 @@ def _verdict(done: dict[str, list[Outcome]]) -> str:
 
 
 def _options(report: Report, outcomes: Outcomes, final: bool) -> None:
-    report.text("## Options of training, one at a time")
     report.text(f"784-20-10 to {BASE.n_synapses} synapses, WSF; the base is {BASE.text()}.")
     _compared(report, "with", outcomes(OPTIONS), final)
 
@@ -155,11 +150,18 @@ def _accuracies(runs: Sequence[Outcome], final: bool) -> list[str]:
     return cells
 
 
+SECTIONS = {  # title and section; results/NAME.md
+    "smallest": ("The smallest networks on MNIST", _rows),
+    "criteria": ("Criteria under one loop", _criteria),
+    "options": ("Options of training, one at a time", _options),
+}
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data-dir", type=Path, required=True, help="folder that holds mnist/")
     parser.add_argument("--final", action="store_true", help="announced seeds, test figures, log")
-    parser.add_argument("--only", nargs="+", choices=SECTIONS, help="sections")
+    parser.add_argument("--only", nargs="+", choices=tuple(SECTIONS), help="sections")
     parser.add_argument("--row", choices=tuple(ROWS), help="one row alone")
     parser.add_argument("--seed", type=int, default=1001, help="of --row")
     return parser.parse_args()

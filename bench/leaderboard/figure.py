@@ -8,6 +8,8 @@ from pathlib import Path
 from bench.leaderboard.rows import PUBLISHED
 from bench.leaderboard.runs import Outcome
 
+_LABELS = {"sparse variational dropout": (7, -12), "Han et al.": (-16, 8)}  # apart from others
+
 
 def draw(ours: dict[str, list[Outcome]], file: Path) -> None:
     """Write a PNG; `ours` maps the names of rows to their runs."""
@@ -20,7 +22,8 @@ def draw(ours: dict[str, list[Outcome]], file: Path) -> None:
         for name, (synapses, error) in PUBLISHED.items():
             ax.plot(synapses, 100 * error, "s", color="#777777", markersize=7)
             ax.annotate(
-                name, (synapses, 100 * error), xytext=(7, 4), textcoords="offset points",
+                name, (synapses, 100 * error), xytext=_LABELS.get(name, (7, 4)),
+                textcoords="offset points",
                 color="#555555", fontsize=9,
             )  # fmt: skip
         for marker, color, label, shifted in (
