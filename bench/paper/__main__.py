@@ -4,7 +4,7 @@
     python -m bench.paper --data-dir DIR --final       announced seeds, MNIST's test split too
     python -m bench.paper --data-dir DIR --quick       a minute or two, to see that it works
 
-``--final`` writes bench/results/paper.md and .png, and appends the use to
+``--final`` writes bench/results/paper_SECTION.md and a picture, and appends the use to
 bench/results/final_log.md, so that no look at the test split goes unrecorded.
 """
 
@@ -32,31 +32,30 @@ def main() -> None:
     seeds = range(11, 11 + n) if final else range(1011, 1011 + n)
     repeats = range(11, 13 if quick else 21) if final else range(1011, 1013 if quick else 1021)
     data = sn.datasets.mnist(args.data_dir)
-    report = Report()
     flags = " --final" * final + " --quick" * quick
-    report.text(
-        f"`python -m bench.paper{flags}`, {datetime.datetime.now(datetime.UTC):%Y-%m-%d}, commit "
-        f"{commit()}, {cpu_model()}, ISA {sn.build_info()['isa']}. Seeds {seeds[0]} to "
-        f"{seeds[-1]}, repeats {repeats[0]} to {repeats[-1]}."
-    )
-    sections: dict[str, Callable[[], None]] = {
-        "xor": lambda: mnist.xor(report, final=final, quick=quick),
-        "mnist": lambda: mnist.console_runs(report, args.data_dir, seeds, final=final, quick=quick),
-        "tables": lambda: redundant.tables(report, repeats, final=final),
-        "generated": lambda: redundant.generated(report, repeats, final=final),
-        "speed": lambda: mnist.speed(report, data, seeds[0], quick=quick),
-        "relearn": lambda: mnist.relearn(report, data, seeds, quick=quick),
-        "ablation": lambda: hypotheses.ablation(report, data, seeds, quick=quick),
-        "magnitude": lambda: hypotheses.magnitude(
-            report, data, args.data_dir, seeds, final=final, quick=quick
+    sections: dict[str, Callable[[Report], None]] = {
+        "xor": lambda r: mnist.xor(r, final=final, quick=quick),
+        "mnist": lambda r: mnist.console_runs(r, args.data_dir, seeds, final=final, quick=quick),
+        "tables": lambda r: redundant.tables(r, repeats),
+        "generated": lambda r: redundant.generated(r, repeats),
+        "speed": lambda r: mnist.speed(r, data, seeds[0], quick=quick),
+        "relearn": lambda r: mnist.relearn(r, data, seeds, quick=quick),
+        "ablation": lambda r: hypotheses.ablation(r, data, seeds, quick=quick),
+        "magnitude": lambda r: hypotheses.magnitude(
+            r, data, args.data_dir, seeds, final=final, quick=quick
         ),
-        "features": lambda: draw(report, data, seeds[0], args.figures, quick=quick),
+        "features": lambda r: draw(r, data, seeds[0], args.figures, quick=quick),
     }
     for name in args.only or sections:
-        sections[name]()
-    if final:
-        command = f"python -m bench.paper{flags}"
-        write_results("paper", "The poster's claims", command, report.markdown())
+        command = f"python -m bench.paper --only {name}{flags}"
+        report = Report()
+        sections[name](report)
+        report.text(
+            f"`{command}`, {datetime.datetime.now(datetime.UTC):%Y-%m-%d}, commit {commit()}, "
+            f"{cpu_model()}, ISA {sn.build_info()['isa']}."
+        )
+        if final:
+            write_results(f"paper_{name}", "The poster's claims", command, report.markdown())
 
 
 def _arguments() -> argparse.Namespace:

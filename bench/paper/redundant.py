@@ -16,14 +16,14 @@ SHARES = (0.1, 0.125, 0.15, 0.2, 0.3)
 WITHIN = 0.005
 
 
-def tables(report: Report, seeds: range, *, final: bool) -> None:
+def tables(report: Report, seeds: range) -> None:
     """Pruned to a tenth, or as far as holds, on embedded tables."""
     report.text("## Redundant synapses: embedded tables")
     report.text(
-        f"d-20-c, {len(seeds)} repeats of 5 stratified folds; a fifth of each training part "
-        f"validates; {SETTING}. Differences of test accuracy are paired by fold; the interval is "
-        "Student's at 95 %, and too narrow, since folds share training samples. Shares of synapses "
-        "are tried upwards until the mean is within half a point of the full network."
+        f"d-20-c, repeats {seeds[0]} to {seeds[-1]} of 5 stratified folds; a fifth of each "
+        f"training part validates; {SETTING}. Differences of test accuracy are paired by fold; the "
+        "interval is Student's at 95 %, and too narrow, since folds share training samples. "
+        "Shares of synapses are tried upwards until the mean is within half a point of the full network."
     )
     rows, verdicts = [], []
     with ProcessPoolExecutor(processes(), get_context("spawn")) as pool:
@@ -41,16 +41,15 @@ def tables(report: Report, seeds: range, *, final: bool) -> None:
             verdicts.append(f"{name}: {held}.")
     report.table(["table", "removed", "synapses", "full", "pruned", "change", "interval"], rows)
     report.text(" ".join(verdicts))
-    if not final:
-        report.text("Development seeds.")
 
 
-def generated(report: Report, seeds: range, *, final: bool) -> None:
+def generated(report: Report, seeds: range) -> None:
     """Problems whose informative inputs are known."""
     report.text("## Redundant synapses and inputs: generated problems")
     report.text(
-        f"As above, {len(seeds)} repeats, each on a problem of its own. Pruned to next to nothing; "
-        "taken is the smallest network of the path whose validation accuracy is within "
+        f"As on the tables, repeats {seeds[0]} to {seeds[-1]}, each on a problem of its own. "
+        "Pruned to next to nothing; taken is the smallest network of the path whose validation "
+        "accuracy is within "
         f"{SETTING.max_drop} of the path's best. Nothing knows how many inputs matter."
     )
     rows, held = [], []
@@ -80,8 +79,6 @@ def generated(report: Report, seeds: range, *, final: bool) -> None:
          "recall"], rows,
     )  # fmt: skip
     report.text("At least 90 % removed, within half a point: " + " ".join(held))
-    if not final:
-        report.text("Development seeds.")
 
 
 def _fold(job: tuple[Problem, int, float | None]) -> list[FoldResult]:

@@ -44,6 +44,7 @@ PRESETS = {
         hidden=(100,),
         activation="sigmoid",
         init_scale=0.02,
+        concentration=2.0,
         lr=2.0,
         batch_size=4,
         epochs=20000,
