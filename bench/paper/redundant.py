@@ -23,7 +23,8 @@ def tables(report: Report, seeds: range) -> None:
         f"d-20-c, repeats {seeds[0]} to {seeds[-1]} of 5 stratified folds; a fifth of each "
         f"training part validates; {SETTING}. Differences of test accuracy are paired by fold; the "
         "interval is Student's at 95 %, and too narrow, since folds share training samples. "
-        "Shares of synapses are tried upwards until the mean is within half a point of the full network."
+        "Shares of synapses are tried upwards until the mean is within half a point of the full "
+        "network."
     )
     rows, verdicts = [], []
     with ProcessPoolExecutor(processes(), get_context("spawn")) as pool:
