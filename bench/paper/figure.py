@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -34,3 +35,4 @@ def draw(
         figure.savefig(folder / "paper.png")
     report.text("## Used inputs")
     report.text("![used inputs, and accuracy against synapses](paper.png)")
+    print(f"The picture is {folder / 'paper.png'}.", file=sys.stderr)
