@@ -33,6 +33,35 @@ def test_rank_correlation_sees_order_alone():
     assert stats.rank_correlation([1, 2, 3], [9, 0, -5]) == pytest.approx(-1.0)
 
 
+def test_who_is_ahead_is_said_by_the_interval():
+    assert stats.compared("a", "b", [0.1, 0.11, 0.12]).startswith("a is ahead (a - b: +0.1100")
+    assert stats.compared("a", "b", [-0.1, -0.11, -0.12]).startswith("b is ahead")
+    assert stats.compared("a", "b", [0.1, -0.11, 0.02]).startswith("neither is ahead")
+    assert stats.compared("a", "b", [0.5]).startswith("neither")  # one run says nothing
+    assert stats.verdict("It works", True) == "It works: holds."
+    assert stats.verdict("It works", False) == "It works: does not hold."
+
+
+def test_development_runs_leave_the_results_alone(monkeypatch, tmp_path):
+    """This used to overwrite bench/results/paper.png."""
+    from bench.paper import __main__ as paper
+
+    folders = []
+    monkeypatch.setattr(paper.sn.datasets, "mnist", lambda folder: None)
+    monkeypatch.setattr(
+        paper, "draw", lambda report, data, seed, folder, **_: folders.append((seed, folder))
+    )
+    monkeypatch.setattr(paper, "write_results", lambda *a: folders.append(a[:2]))
+    flags = ("paper", "--data-dir", str(tmp_path), "--only", "features")
+    for more in ((), ("--final", "--quick"), ("--final",)):
+        monkeypatch.setattr(sys, "argv", [*flags, *more])
+        paper.main()
+    assert folders[0][0] >= 1000
+    assert paper.RESULTS not in (folders[0][1], folders[1][1])
+    assert folders[2] == ("paper_features", "")  # the log alone
+    assert folders[3:] == [(11, paper.RESULTS), ("paper_features", "The poster's claims")]
+
+
 @pytest.mark.parametrize("make", problems.GENERATED)
 def test_generated_problems_depend_on_their_informative_inputs(make):
     problem = make(3)

@@ -8,12 +8,12 @@ from multiprocessing import get_context
 
 from bench.leaderboard.runs import processes
 from bench.paper.folds import SETTING, FoldResult, run_folds
+from bench.paper.mnist import WITHIN
 from bench.paper.problems import GENERATED, TABLES, Problem, table
 from bench.paper.stats import mean_interval, precision_recall
 from bench.report import Report
 
 SHARES = (0.1, 0.125, 0.15, 0.2, 0.3)
-WITHIN = 0.005
 
 
 def tables(report: Report, seeds: range) -> None:

@@ -30,3 +30,15 @@ def precision_recall(found: Collection[int], true: Collection[int]) -> tuple[flo
 def rank_correlation(a: ArrayLike, b: ArrayLike) -> float:
     """Spearman's rank correlation."""
     return float(stats.spearmanr(np.asarray(a), np.asarray(b)).statistic)
+
+
+def verdict(claim: str, holds: bool) -> str:
+    """Say whether a claim holds."""
+    return f"{claim}: {'holds' if holds else 'does not hold'}."
+
+
+def compared(a: str, b: str, differences: Sequence[float]) -> str:
+    """Say which of two is ahead, by the t interval of the paired differences a - b."""
+    mean, low, high = mean_interval(differences)
+    which = f"{a} is ahead" if low > 0 else f"{b} is ahead" if high < 0 else "neither is ahead"
+    return f"{which} ({a} - {b}: {mean:+.4f}, t interval {low:+.4f} to {high:+.4f})"
