@@ -10,7 +10,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 stats = pytest.importorskip("bench.paper.stats", exc_type=ImportError)
 from bench.leaderboard.rows import LOOPS, OPTIONS, ROWS, Recipe  # noqa: E402
-from bench.paper import folds, problems  # noqa: E402
+from bench.paper import folds, problems, redundant  # noqa: E402
 
 
 def test_mean_interval_is_students():
@@ -84,6 +84,20 @@ def test_a_fold_is_pruned_to_its_share_and_judged_on_the_rest():
     assert len(results) == 5
     assert all(r.n_synapses <= 28 for r in results)
     assert min(r.full for r in results) > 0.85
+
+
+def test_a_share_that_holds_in_the_mean_alone_is_called_so():
+    def results(*drops):
+        return [folds.FoldResult(0.95, 0.95 - drop, 10, ()) for drop in drops]
+
+    assert redundant._held(0.1, results(0.0, 0.001, 0.002)) == "90.0% removed holds"
+    assert redundant._held(0.2, results(0.0, 0.001, 0.002)) == "80.0% is what holds"
+    assert redundant._held(0.1, results(-0.02, 0.03, 0.0)).endswith("holds by the mean alone")
+
+
+def test_tables_are_pruned_by_wsf_too():
+    """They used to show `fisher` alone, and the poster's claim is about WSF."""
+    assert "wsf" in [setting.criterion for setting in redundant.BY_CRITERION]
 
 
 def test_recipes_say_how_they_differ():

@@ -42,11 +42,14 @@ class FoldResult:
     used_inputs: tuple[int, ...]
 
 
-def run_folds(problem: Problem, seed: int, share: float | None) -> list[FoldResult]:
-    """Five stratified folds; see `run_fold`."""
+def run_folds(
+    problem: Problem, seed: int, share: float | None, setting: Setting | None = None
+) -> list[FoldResult]:
+    """Five stratified folds; see `run_fold`. Without a setting it is that of the problem."""
+    setting = setting or SETTINGS.get(problem.name, SETTING)
     split = StratifiedKFold(5, shuffle=True, random_state=seed)
     parts = split.split(problem.X, problem.y)
-    return [run_fold(problem, train, test, seed, share) for train, test in parts]
+    return [run_fold(problem, train, test, seed, share, setting) for train, test in parts]
 
 
 def run_fold(
@@ -55,6 +58,7 @@ def run_fold(
     test: NDArray[np.int64],
     seed: int,
     share: float | None,
+    s: Setting,
 ) -> FoldResult:
     """Train a full network, and prune it along one schedule, on one thread.
 
@@ -62,7 +66,6 @@ def run_fold(
     of the path is taken whose validation accuracy is within `max_drop` of the path's best. A fifth
     of the training part validates.
     """
-    s = SETTINGS.get(problem.name, SETTING)
     X, y = problem.X, problem.y
     fit, val = train_test_split(train, test_size=0.2, stratify=y[train], random_state=seed)
     net = sn.SparseMLP(problem.layers, init_scale=s.init_scale, input_scaling="standard", seed=seed)
