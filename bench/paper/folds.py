@@ -34,12 +34,17 @@ SETTINGS = {"parity": replace(SETTING, init_scale=1.0)}  # a small start does no
 
 @dataclass(frozen=True)
 class FoldResult:
-    """One fold: accuracies of the full and the pruned network on what neither has seen."""
+    """One fold: accuracies on what no network has seen.
+
+    Where inputs are looked for, `penalised` is that of a full network that is trained with L1 as
+    the pruned one is, so that what L1 does isn't taken for what pruning does.
+    """
 
     full: float
     pruned: float
     n_synapses: int
     used_inputs: tuple[int, ...]
+    penalised: float | None = None
 
 
 def run_folds(
@@ -71,7 +76,13 @@ def run_fold(
     net = sn.SparseMLP(problem.layers, init_scale=s.init_scale, input_scaling="standard", seed=seed)
     common: dict[str, Any] = {"epochs": s.epochs, "batch_size": s.batch_size, "threads": 1}
     plain = sn.SGD(s.lr)
-    net.fit(X[fit], y[fit], optimizer=plain, schedule=sn.constant_then_cosine(), **common)
+    penalty = replace(plain, l1=s.l1)
+    schedule = sn.constant_then_cosine()
+    penalised = None
+    if share is None:
+        other = net.copy().fit(X[fit], y[fit], optimizer=penalty, schedule=schedule, **common)
+        penalised = other.score(X[test], y[test], threads=1)
+    net.fit(X[fit], y[fit], optimizer=plain, schedule=schedule, **common)
     if share is None:
         n, criterion = 2, s.input_criterion
     else:
@@ -79,11 +90,11 @@ def run_fold(
     warnings.simplefilter("ignore", UserWarning)  # that L1 may spoil WSF
     path = sn.prune(
         net, X[fit], y[fit], validation=(X[val], y[val]), n_synapses=n, criterion=criterion,
-        optimizer=replace(plain, l1=s.l1), final_optimizer=plain, **common,
+        optimizer=penalty, final_optimizer=plain, **common,
     )  # fmt: skip
     small = path.smallest
     if share is None:
         best = max(step.accuracy for step in path)
         small = path.select(min_accuracy=best - s.max_drop)
     full, pruned = (n.score(X[test], y[test], threads=1) for n in (net, small))
-    return FoldResult(full, pruned, small.n_synapses, tuple(small.used_inputs.tolist()))
+    return FoldResult(full, pruned, small.n_synapses, tuple(small.used_inputs.tolist()), penalised)
