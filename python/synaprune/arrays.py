@@ -142,7 +142,8 @@ def as_probabilities(y: Any, n: int, name: str = "y") -> NDArray[np.float32]:
     ValueError
         If there are not n rows, or a row does not hold probabilities that sum to 1 (to 0.001).
     """
-    soft: NDArray[np.float32] = np.require(y, np.float32, ["C", "ALIGNED"])
+    with np.errstate(over="ignore"):  # an overflow is infinite, and no probability
+        soft: NDArray[np.float32] = np.require(y, np.float32, ["C", "ALIGNED"])
     if len(soft) != n:
         raise ValueError(f"{name} must have one row a sample, {n}, got {len(soft)}")
     wrong = ~((soft >= 0.0).all(axis=1) & (abs(soft.sum(axis=1) - 1.0) <= 1e-3))

@@ -68,6 +68,7 @@ def test_two_classes_and_one_output_take_two_columns(data):
         (lambda y: y * 1.01, "y must hold probabilities, each row of sum 1, got .* in row 0"),
         (lambda y: y - 0.5, "y must hold probabilities"),
         (lambda y: y * np.nan, "y must hold probabilities"),
+        (lambda y: y * 1e300, "y must hold probabilities"),
         (lambda y: np.hstack([y / 2, y / 2]), "needs 3 classes, got 6"),
     ],
 )

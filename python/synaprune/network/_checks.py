@@ -18,12 +18,14 @@ INPUT_SCALINGS = ("auto", "center", "standard", "none")
 
 
 def one_of(name: str, value: object, known: Sequence[str]) -> str:
+    """Return the value if it is one of the known names, or raise naming the argument."""
     if not isinstance(value, str) or value not in known:
         raise ValueError(f"{name} must be one of {', '.join(known)}, got {value!r}")
     return value
 
 
 def resolve_loss(loss: str, outputs: int) -> str:
+    """Return the loss that a name means with so many outputs, or raise if they do not fit."""
     one_of("loss", loss, LOSSES)
     if loss == "auto":
         return "sigmoid" if outputs == 1 else "softmax"
@@ -79,6 +81,7 @@ def _spread(inputs: Inputs, mean: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def brief(classes: Labels) -> str:
+    """Return the labels as text, the first ten of many."""
     shown = classes.tolist()
     return str(shown) if len(shown) <= 10 else f"{str(shown[:10])[:-1]}, … {len(shown)} in all]"
 

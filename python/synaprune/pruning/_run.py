@@ -99,6 +99,7 @@ class Run:
         return self.contract.holds(accuracy, self.correct)
 
     def tell(self, stage: str, accuracy: float | None) -> None:
+        """Tell the callback, if there is one; raises `Stop` if it asks to end."""
         if self.callback is None:
             return
         n = self.net.n_synapses
@@ -145,12 +146,15 @@ class Run:
             raise Spent
 
     def cut(self, n: int, spared: int = 0) -> None:
+        """Remove the n synapses of lowest score but for the `spared` lowest."""
         self.ranking.cut(self.net, n, spared, self.data, self.threads.next())
 
     def cut_inputs(self, n: int) -> None:
+        """Remove the n inputs of lowest scores."""
         self.ranking.cut_inputs(self.net, n, self.data, self.threads.next())
 
     def accept(self, *, epochs: int, accuracy_before: float) -> None:
+        """Make the network as it is the path's next step."""
         predicted = self.predicted()
         correct = predicted == self.y_val
         if self._reference is None:
