@@ -186,12 +186,6 @@ py::array_t<float> scores(Handle& handle, const std::string& criterion,
   return to_array(handle.write([&](Network& n) { return n.score(c, m); }));
 }
 
-OptimizerKind parse_kind(const std::string& kind) {
-  if (kind != "sgd" && kind != "adam")
-    throw py::value_error("kind must be 'sgd' or 'adam', got '" + kind + "'");
-  return kind == "sgd" ? OptimizerKind::sgd : OptimizerKind::adam;
-}
-
 // None stands for no state: plain SGD, or no training yet.
 py::object optimizer_state(const Handle& handle) {
   const OptimizerState state = handle.read([](const Network& n) { return n.optimizer_state(); });
@@ -208,7 +202,7 @@ void set_optimizer_state(
   if (given) {
     const auto& [kind, step, array] = *given;
     const auto moments = expect<float>("moments", array, 2);
-    state.kind = parse_kind(kind);
+    state.kind = parse_optimizer_kind(kind);
     state.step = step;
     state.rows = moments.shape(0);
     state.moments.assign(moments.data(), moments.data() + moments.size());
@@ -216,28 +210,9 @@ void set_optimizer_state(
   handle.write([&](Network& n) { n.set_optimizer_state(state); });
 }
 
-Optimizer make_optimizer(const std::string& kind, float lr, float momentum, float beta1,
-                         float beta2, float epsilon, float weight_decay, float l1) {
-  Optimizer o;
-  o.kind = parse_kind(kind);
-  o.lr = lr;
-  o.momentum = momentum;
-  o.beta1 = beta1;
-  o.beta2 = beta2;
-  o.epsilon = epsilon;
-  o.weight_decay = weight_decay;
-  o.l1 = l1;
-  return o;
-}
-
 }  // namespace
 
 void bind_network(py::module_& m) {
-  py::class_<Optimizer>(m, "Optimizer")
-      .def(py::init(&make_optimizer), py::arg("kind"), py::arg("lr"), py::arg("momentum") = 0.0f,
-           py::arg("beta1") = 0.9f, py::arg("beta2") = 0.999f, py::arg("epsilon") = 1e-8f,
-           py::arg("weight_decay") = 0.0f, py::arg("l1") = 0.0f);
-
   py::class_<Handle>(m, "Network")
       .def(py::init([](const std::vector<index_t>& sizes, const std::string& activation,
                        const std::string& loss, float init_scale, std::uint64_t seed) {

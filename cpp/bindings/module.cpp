@@ -9,6 +9,7 @@ void bind_build_info(pybind11::module_& m);
 void bind_kernels(pybind11::module_& m);
 void bind_linear(pybind11::module_& m);
 void bind_network(pybind11::module_& m);
+void bind_optimizer(pybind11::module_& m);
 }  // namespace synaprune::bindings
 
 PYBIND11_MODULE(_core, m) {
@@ -19,5 +20,6 @@ PYBIND11_MODULE(_core, m) {
   bind_build_info(m);
   bind_kernels(m);
   bind_linear(m);
+  bind_optimizer(m);
   bind_network(m);
 }

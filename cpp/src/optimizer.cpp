@@ -20,6 +20,12 @@ bool fit(bool needed, std::size_t n, std::vector<float>& state) {
 
 }  // namespace
 
+OptimizerKind parse_optimizer_kind(const std::string& name) {
+  if (name == "sgd") return OptimizerKind::sgd;
+  if (name == "adam") return OptimizerKind::adam;
+  throw std::invalid_argument("kind must be 'sgd' or 'adam', got '" + name + "'");
+}
+
 bool prepare_state(const Optimizer& optimizer, OptimizerKind kind_before,
                    std::vector<Layer>& layers) {
   bool anew = false;

@@ -7,6 +7,8 @@ namespace synaprune {
 
 enum class OptimizerKind { sgd, adam };
 
+OptimizerKind parse_optimizer_kind(const std::string& name);
+
 struct Optimizer {
   OptimizerKind kind = OptimizerKind::sgd;
   float lr = 0.05f;
