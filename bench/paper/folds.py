@@ -36,7 +36,7 @@ SETTINGS = {"parity": replace(SETTING, init_scale=1.0)}  # a small start does no
 class FoldResult:
     """One fold: accuracies on what no network has seen.
 
-    Where inputs are looked for, `penalised` is that of a full network that is trained with L1 as
+    Where inputs are looked for, `penalised` is that of the full network trained on with L1 as long as
     the pruned one is, so that what L1 does isn't taken for what pruning does.
     """
 
@@ -78,12 +78,11 @@ def run_fold(
     plain = sn.SGD(s.lr)
     penalty = replace(plain, l1=s.l1)
     schedule = sn.constant_then_cosine()
+    net.fit(X[fit], y[fit], optimizer=plain, schedule=schedule, **common)
     penalised = None
     if share is None:
         other = net.copy().fit(X[fit], y[fit], optimizer=penalty, schedule=schedule, **common)
         penalised = other.score(X[test], y[test], threads=1)
-    net.fit(X[fit], y[fit], optimizer=plain, schedule=schedule, **common)
-    if share is None:
         n, criterion = 2, s.input_criterion
     else:
         n, criterion = round(share * net.n_synapses), s.criterion

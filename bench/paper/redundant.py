@@ -63,8 +63,8 @@ def generated(report: Report, seeds: range) -> None:
         "Pruned to next to nothing; taken is the smallest network of the path whose validation "
         "accuracy is within "
         f"{SETTING.max_drop} of the path's best. Nothing knows how many inputs matter. "
-        "Pruning goes with L1; so that its part is seen, the last column is the full network "
-        "trained as much longer with the same L1."
+        "Pruning trains on with L1; so that the part of this is seen, the last column is the full "
+        "network trained on as long with the same L1."
     )
     rows, held = [], []
     with ProcessPoolExecutor(processes(), get_context("spawn")) as pool:
