@@ -36,8 +36,8 @@ SETTINGS = {"parity": replace(SETTING, init_scale=1.0)}  # a small start does no
 class FoldResult:
     """One fold: accuracies on what no network has seen.
 
-    Where inputs are looked for, `penalised` is that of the full network trained on with L1 as long as
-    the pruned one is, so that what L1 does isn't taken for what pruning does.
+    Where inputs are looked for, `penalised` is that of the full network trained on with L1 as
+    long as the pruned one is, so that what L1 does isn't taken for what pruning does.
     """
 
     full: float
