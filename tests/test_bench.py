@@ -1,5 +1,6 @@
 """What the bench's scripts compute, apart from times."""
 
+import dataclasses
 import math
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 stats = pytest.importorskip("bench.paper.stats", exc_type=ImportError)
 from bench.leaderboard.rows import LOOPS, OPTIONS, ROWS, Recipe  # noqa: E402
-from bench.paper import folds, problems, redundant  # noqa: E402
+from bench.paper import generated, networks, problems, tables  # noqa: E402
 
 
 def test_mean_interval_is_students():
@@ -62,7 +63,7 @@ def test_development_runs_leave_the_results_alone(monkeypatch, tmp_path):
     assert folders[3:] == [(11, paper.RESULTS), ("paper_features", "The poster's claims")]
 
 
-@pytest.mark.parametrize("make", problems.GENERATED)
+@pytest.mark.parametrize("make", [make for make, _ in generated.PROBLEMS])
 def test_generated_problems_depend_on_their_informative_inputs(make):
     problem = make(3)
     others = np.setdiff1d(np.arange(problem.layers[0]), problem.informative)
@@ -79,25 +80,50 @@ def test_generated_problems_depend_on_their_informative_inputs(make):
 
 
 def test_a_fold_is_pruned_to_its_share_and_judged_on_the_rest():
+    choices = tables.nested(tables.Job(problems.table("iris"), 1000, 0, 0.2, epochs=20))
+    assert choices.keys() == tables.CHOICES.keys()
+    for outcome, setting in choices.values():
+        assert outcome.n_synapses <= 28
+        assert outcome.full > 0.8
+        assert setting.criterion in tables.CRITERIA
+    assert choices["wsf"][1].criterion == "wsf"
+
+
+def test_a_fold_does_not_choose_by_what_it_is_tested_on():
+    """Settings used to be chosen by the outer folds."""
     problem = problems.table("iris")
-    results = folds.run_folds(problem, 1000, 0.2)
-    assert len(results) == 5
-    assert all(r.n_synapses <= 28 for r in results)
-    assert min(r.full for r in results) > 0.85
+    test = tables._folds(problem, np.arange(150), 1000, 5)[0][1]
+    y = problem.y.copy()
+    y[test] = (y[test] + 1) % 3
+    other = dataclasses.replace(problem, y=y)
+    train = tables._folds(problem, np.arange(150), 1000, 5)[0][0]
+    assert not set(train) & set(test)
+    job = tables.Job(problem, 1000, 0, 0.2, epochs=20)
+
+    def chosen(of):
+        with pytest.MonkeyPatch.context() as patch:
+            fold = [(train, test), *([None] * 4)]
+            folds = tables._folds
+            patch.setattr(
+                tables, "_folds", lambda p, r, s, n: fold if n == 5 else folds(p, r, s, n)
+            )
+            return {
+                name: setting
+                for name, (_, setting) in tables.nested(
+                    dataclasses.replace(job, problem=of)
+                ).items()
+            }
+
+    assert chosen(problem) == chosen(other)
 
 
 def test_a_share_that_holds_in_the_mean_alone_is_called_so():
-    def results(*drops):
-        return [folds.FoldResult(0.95, 0.95 - drop, 10, ()) for drop in drops]
+    def outcomes(*drops):
+        return [networks.Outcome(0.95, 0.95 - drop, 10) for drop in drops]
 
-    assert redundant._held(0.1, results(0.0, 0.001, 0.002)) == "90.0% removed holds"
-    assert redundant._held(0.2, results(0.0, 0.001, 0.002)) == "80.0% is what holds"
-    assert redundant._held(0.1, results(-0.02, 0.03, 0.0)).endswith("holds by the mean alone")
-
-
-def test_tables_are_pruned_by_wsf_too():
-    """They used to show `fisher` alone, and the poster's claim is about WSF."""
-    assert "wsf" in [setting.criterion for setting in redundant.BY_CRITERION]
+    assert tables.verdict(0.1, outcomes(0.0, 0.001, 0.002)) == "90.0% removed holds"
+    assert tables.verdict(0.2, outcomes(0.0, 0.001, 0.002)) == "80.0% is what holds"
+    assert tables.verdict(0.1, outcomes(-0.02, 0.03, 0.0)).endswith("holds by the mean alone")
 
 
 def test_recipes_say_how_they_differ():

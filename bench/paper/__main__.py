@@ -21,8 +21,10 @@ import synaprune as sn
 
 from bench.final import RESULTS, commit, write_results
 from bench.machine import cpu_model
-from bench.paper import hypotheses, mnist, redundant
+from bench.paper import hypotheses, mnist
 from bench.paper.figure import draw
+from bench.paper.generated import generated
+from bench.paper.tables import tables
 from bench.report import Report
 
 SECTIONS = (
@@ -44,8 +46,8 @@ def main() -> None:
     sections: dict[str, Callable[[Report], None]] = {
         "xor": lambda r: mnist.xor(r, final=final, quick=quick),
         "mnist": lambda r: mnist.console_runs(r, args.data_dir, seeds, final=final, quick=quick),
-        "tables": lambda r: redundant.tables(r, repeats),
-        "generated": lambda r: redundant.generated(r, repeats),
+        "tables": lambda r: tables(r, repeats, quick=quick),
+        "generated": lambda r: generated(r, repeats),
         "speed": lambda r: mnist.speed(r, data, seeds[0], quick=quick),
         "relearn": lambda r: mnist.relearn(r, data, seeds, quick=quick),
         "ablation": lambda r: hypotheses.ablation(r, data, seeds, quick=quick),

@@ -24,6 +24,12 @@ class Problem:
         classes = int(self.y.max()) + 1
         return self.X.shape[1], 20, 1 if classes == 2 else classes
 
+    @property
+    def n_synapses(self) -> int:
+        """All of d-20-c."""
+        n_in, hidden, n_out = self.layers
+        return hidden * (n_in + n_out)
+
 
 def table(name: str) -> Problem:
     """One of scikit-learn's embedded tables."""
@@ -60,4 +66,3 @@ def parity(seed: int) -> Problem:
 
 
 TABLES = ("digits", "iris", "wine", "breast_cancer")
-GENERATED = (classification, moons, parity)
