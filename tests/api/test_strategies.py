@@ -306,6 +306,28 @@ def test_the_input_that_goes_has_the_lowest_sum_of_scores(trained3):
     assert set(range(5)) - set(path.smallest.used_inputs.tolist()) == {int(sums.argmin())}
 
 
+@pytest.mark.parametrize("effort", [0, 2])
+def test_inputs_may_stand_beside_a_contract(trained3, effort):
+    """This used to be refused."""
+    net, X, y = trained3()
+    least = net.score(X, y) - 0.2
+    path = sn.prune(
+        net, X, y, validation=(X, y), n_inputs=3, max_drop=0.2, effort=effort, retrain_epochs=50
+    )
+    assert path.smallest.n_inputs <= 3
+    assert all(step.accuracy >= least - 1e-9 for step in path)
+    assert effort or path.steps[1].n_inputs == 3  # inputs first
+
+
+def test_inputs_that_the_contract_does_not_allow_to_go_are_said(trained3):
+    net, X, y = trained3()
+    net = net.copy().fit(X, y, epochs=100)
+    path = sn.prune(net, X, y, validation=(X, y), n_inputs=1, max_drop=0.0)
+    left = path.smallest.n_inputs
+    assert left > 1
+    assert path.verdict.startswith(f"1 inputs are not reached, {left} are left: validation acc")
+
+
 @pytest.mark.parametrize("n_inputs", [0, 6, 2.0])
 def test_wrong_counts_of_inputs_are_named(n_inputs, trained3):
     net, X, y = trained3()

@@ -26,14 +26,14 @@ class Options:
 
     preset: Preset
     strategy: str
-    target: dict[str, float]  # n_synapses, n_inputs; or one of min_accuracy, max_drop
+    target: dict[str, float]  # n_inputs, and at most one of n_synapses, min_accuracy, max_drop
     confidence: float | None = None
     metric: str = "accuracy"
 
     @property
     def counted(self) -> bool:
         """Whether the target is a count, which a fresh network is trained to."""
-        return "n_synapses" in self.target or "n_inputs" in self.target
+        return not self.target.keys() & {"min_accuracy", "max_drop"}
 
     def record(self) -> dict[str, Any]:
         """Return the options as JSON values. Threads are not among them: they change nothing."""

@@ -20,15 +20,23 @@ class Ladder:
     ----------
     run : Run
         Whose contract has begun.
-    retrain_epochs, patience, attempts : int
+    retrain_epochs, patience, attempts, n_inputs : int
         As in `prune`.
     """
 
-    def __init__(self, run: Run, retrain_epochs: int, patience: int, attempts: int) -> None:
+    def __init__(
+        self,
+        run: Run,
+        retrain_epochs: int,
+        patience: int,
+        attempts: int,
+        n_inputs: int | None = None,
+    ) -> None:
         self.run = run
         self.retrain_epochs = retrain_epochs
         self.patience = patience
         self.attempts = attempts
+        self.n_inputs = n_inputs
         self._failed = (0, 0)  # the last cut that the network as it is did not survive
 
     def survives(self, n: int, spared: int = 0) -> bool:
@@ -67,13 +75,33 @@ class Ladder:
         del self.run.path.steps[step + 1 :]
         self._failed = (0, 0)
 
+    def excess(self, n_inputs: int) -> int:
+        """By how much a network of so many inputs exceeds what was asked for."""
+        return 0 if self.n_inputs is None else max(0, n_inputs - self.n_inputs)
+
     def go(self) -> None:
-        """Cut shares, large before small, then single synapses, until no cut survives."""
+        """Cut inputs down to what was asked for, then shares, until no cut survives.
+
+        Shares go large before small, then synapses one at a time; and inputs again between them, if
+        the first cuts did not reach their target.
+        """
+        self._cut_inputs()
         for percent in PERCENTAGES:
             while self.survives(self.run.net.n_synapses * percent // 100):
                 pass
-        while self.single():
+        while self._cut_inputs() or self.single():
             pass
+
+    def _cut_inputs(self) -> bool:
+        """Cut inputs in excess, half as many after a failure; returns whether any went."""
+        net, some = self.run.net, False
+        n = self.excess(net.n_inputs)
+        while n := min(n, self.excess(net.n_inputs)):
+            if self.tries(lambda: self.run.cut_inputs(n)):  # noqa: B023 - called at once
+                some = True
+            else:
+                n //= 2
+        return some
 
 
 def retrain(run: Run, accuracy: float, retrain_epochs: int, patience: int) -> int | None:

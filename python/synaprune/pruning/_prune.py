@@ -71,11 +71,13 @@ def prune(
     validation : (X, y)
         Judges every cut. Keep the test split out of it.
     n_synapses, n_inputs : int, optional
-        Target counts, one or both, which run "gradual".
+        Target counts, one or both, which run "gradual". `n_inputs` may stand beside an accuracy
+        contract instead: inputs then go first, down to so many; the path's verdict tells if the
+        contract does not allow that.
     min_accuracy, max_drop : float, optional
         Accuracy contract, which runs "ladder": a fraction to keep, or the largest loss against the
-        accuracy of ``net`` as given. At most one of them, and not beside a count; with no target at
-        all, ``max_drop=0.005``.
+        accuracy of ``net`` as given. At most one of them, and not beside `n_synapses`; with no
+        target at all, ``max_drop=0.005``.
     confidence : float, optional
         In (0, 1), such as 0.95: makes sure that a cut does not pass by luck. Besides the figures
         themselves, the one-sided upper bound of the drop, which counts the samples that only one
@@ -176,8 +178,9 @@ def prune(
         confidence=confidence,
         metric=metric,
     )
-    counted = n_synapses is not None or n_inputs is not None
-    if not counted and min_accuracy is None and max_drop is None:
+    free = min_accuracy is None and max_drop is None  # of a contract
+    counted = free and (n_synapses is not None or n_inputs is not None)
+    if free and not counted:
         max_drop = 0.005
     effort = check_float("effort", (0.0 if counted else 1.0) if effort is None else effort, 0.0)
     optimizer = check_optimizer(optimizer)
@@ -234,7 +237,8 @@ def prune(
                     effort=effort,
                 )
         else:
-            smallest_under_contract(run, Ladder(run, retrain_epochs, patience, attempts), effort)
+            ladder = Ladder(run, retrain_epochs, patience, attempts, n_inputs)
+            smallest_under_contract(run, ladder, effort)
     except Stop:
         run.path.verdict = "ended by the callback"
     except KeyboardInterrupt:

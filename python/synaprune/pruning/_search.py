@@ -42,7 +42,12 @@ def smallest_under_contract(run: Run, ladder: Ladder, effort: float) -> None:
     run.accept(epochs=0, accuracy_before=full)
     ladder.go()
     tried_all = search(ladder, effort) if effort > 0.0 else True
-    if not run.net.n_synapses:
+    if ladder.excess(run.net.n_inputs):
+        run.path.verdict = (
+            f"{ladder.n_inputs} inputs are not reached, {run.net.n_inputs} are left: "
+            f"{run.contract.breach()}"
+        )
+    elif not run.net.n_synapses:
         run.path.verdict = "no synapse is left"
     elif tried_all:
         run.path.verdict = f"no cut survives: {run.contract.breach()}"
@@ -119,14 +124,14 @@ def _improves(ladder: Ladder, detour: Detour) -> bool:
         pass
     finally:
         ladder.retrain_epochs = retrain_epochs
-        better = _merit(path.steps[-1]) < _merit(old[-1])
+        better = _merit(ladder, path.steps[-1]) < _merit(ladder, old[-1])
         if not better:
             path.steps[:] = old
     return better
 
 
-def _merit(step: PathStep) -> tuple[int, int, float]:
-    return step.n_synapses, step.n_inputs, -step.accuracy
+def _merit(ladder: Ladder, step: PathStep) -> tuple[int, int, int, float]:
+    return ladder.excess(step.n_inputs), step.n_synapses, step.n_inputs, -step.accuracy
 
 
 def _least(n: int, best: int) -> int:

@@ -26,18 +26,18 @@ def check_target(
     check_metric(metric)
     contract = _given(min_accuracy=min_accuracy, max_drop=max_drop)
     counts = _given(n_synapses=n_synapses, n_inputs=n_inputs)
-    if len(contract) > 1 or (contract and counts):
+    if len(contract) + (n_synapses is not None) > 1:
         raise ValueError(
-            "at most one target may be given (n_inputs may go with n_synapses), "
+            "at most one of n_synapses, min_accuracy and max_drop may be given, beside n_inputs, "
             f"got {' and '.join([*counts, *contract])}"
         )
     if strategy not in STRATEGIES:
         raise ValueError(f"strategy must be one of {', '.join(STRATEGIES)}, got {strategy!r}")
-    if strategy != "auto" and (strategy == "gradual") != bool(counts):
+    if strategy != "auto" and (strategy == "gradual") != (bool(counts) and not contract):
         got = " and ".join([*counts, *contract]) or "no target"
         raise ValueError(
-            "strategy 'gradual' goes with n_synapses or n_inputs, 'ladder' with min_accuracy or "
-            f"max_drop; got {strategy!r} with {got}"
+            "strategy 'gradual' goes with n_synapses or n_inputs alone, 'ladder' with min_accuracy "
+            f"or max_drop; got {strategy!r} with {got}"
         )
     if n_synapses is not None:
         check_int("n_synapses", n_synapses, len(net.layers) - 1, net.n_synapses)
@@ -54,7 +54,7 @@ def check_target(
         raise ValueError("confidence must be below 1, got 1.0")
     if metric != "accuracy":
         raise ValueError(f"confidence goes with metric 'accuracy' alone, got {name_of(metric)!r}")
-    if counts:
+    if counts and not contract:
         got = " and ".join(counts)
         raise ValueError(f"confidence goes with min_accuracy or max_drop, got {got}")
 
