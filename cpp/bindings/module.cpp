@@ -6,6 +6,7 @@
 namespace synaprune::bindings {
 void bind_arrays(pybind11::module_& m);
 void bind_build_info(pybind11::module_& m);
+void bind_explain(pybind11::module_& m);
 void bind_kernels(pybind11::module_& m);
 void bind_linear(pybind11::module_& m);
 void bind_network(pybind11::module_& m);
@@ -22,4 +23,5 @@ PYBIND11_MODULE(_core, m) {
   bind_linear(m);
   bind_optimizer(m);
   bind_network(m);
+  bind_explain(m);
 }

@@ -199,6 +199,11 @@ class DenseModel:
         """What goes into the output neurons, [n, n_out]."""
         return self._forward(X)[0][-1].T
 
+    def neurons(self, X, layer):
+        """What a layer's neurons say, of the last layer what goes in, [n, n_out]."""
+        sums, inputs = self._forward(X)
+        return (inputs[layer + 1] if layer + 1 < len(sums) else sums[layer]).T
+
     def probabilities(self, X):
         return self._outputs(self._forward(X)[0][-1]).T
 

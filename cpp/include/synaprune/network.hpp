@@ -4,6 +4,7 @@
 #include <chrono>
 #include <functional>
 
+#include "synaprune/explain.hpp"
 #include "synaprune/prune.hpp"
 #include "synaprune/trainer.hpp"
 
@@ -86,6 +87,14 @@ class Network {
   // out[n]: class of each sample, -1 where an output overflows.
   bool classify(const Inputs& X, int threads, const ShouldStop& should_stop, index_t* out) const;
 
+  // out[n, layers()[layer].n_out]: what a layer's neurons say, of the last layer what it adds up
+  // (logits); 0 for those that nothing reads.
+  bool activations(const Inputs& X, std::size_t layer, int threads, const ShouldStop& should_stop,
+                   float* out) const;
+  // What is lost on samples without each part of a layer; nothing is trained anew.
+  bool ablate(const Inputs& X, const index_t* labels, std::size_t layer, Part part, int threads,
+              const ShouldStop& should_stop, Ablation& out) const;
+
   // Gradient of the mean loss over all samples as one batch.
   Gradients gradients(const TrainingData& data, int threads) const;
   // Of every synapse's gradient, over single samples; equal bits for any number of threads.
@@ -106,6 +115,9 @@ class Network {
                  F&& f) const;
   template <class F>
   void for_one(const Kernels& k, const Inputs& X, F&& f) const;
+  // Calls f(thread, pass, first sample, samples, team) for all tiles.
+  template <class F>
+  bool for_open_tiles(const Inputs& X, int threads, F&& f) const;
   TrainingTask task(const TrainingData& data, const offset_t* order, offset_t batch_size);
   void derive();
 

@@ -37,12 +37,29 @@ class _BuildInfo(TypedDict):
 @type_check_only
 class _Pybind11Type(type): ...
 
+# None stands for samples that hold a NaN or an infinity.
+def ablate(
+    network: Network,
+    X: _Inputs,
+    y: NDArray[np.int32],
+    layer: int,
+    part: str,  # "synapses": each, in CSR order; "columns": each neuron below, with all of its own
+    threads: int,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None: ...  # lost, won [n_parts, n_classes]
+def activations(
+    network: Network, X: _Inputs, layer: int, threads: int
+) -> NDArray[np.float32] | None: ...  # [n, n_out of the layer]
 def all_finite(a: NDArray[np.float32], threads: int = 1) -> bool: ...
 def build_info() -> _BuildInfo: ...
 def default_threads() -> int: ...
 def keep_all_but_lowest(
     scores: NDArray[np.float32], n: int, skip: int = 0
 ) -> NDArray[np.uint8]: ...
+
+# factors [n_in of each layer]; below [n of each level], above [n of each level, n_outputs]
+def path_energy(
+    network: Network, factors: Sequence[NDArray[np.float32]]
+) -> tuple[list[NDArray[np.float64]], list[NDArray[np.float64]]]: ...
 def set_isa(isa: str) -> None: ...
 
 class Linear(metaclass=_Pybind11Type):
