@@ -25,6 +25,7 @@ LAYERS = (
     {"criteria"},
     {"path"},
     {"pruning"},
+    {"explain"},
     {"plots"},
     {"cli"},
 )

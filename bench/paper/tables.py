@@ -18,7 +18,7 @@ from bench.paper.networks import Indices, Outcome, Setting, accuracy, cells, cha
 from bench.paper.problems import TABLES, Problem, table
 from bench.report import Report
 
-SHARES = (0.1, 0.125, 0.15, 0.2, 0.3)
+SHARES = (0.1, 0.125, 0.15, 0.2, 0.3, 0.4, 0.5)
 INNER = 3  # folds of a training part, which choose,
 JUDGED = 300  # repeated until about so many samples are judged
 

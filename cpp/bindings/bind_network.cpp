@@ -166,6 +166,19 @@ void set_optimizer_state(
   handle.write([&](Network& n) { n.set_optimizer_state(state); });
 }
 
+// None stands for nothing frozen.
+py::object frozen(const Handle& handle) {
+  const auto all = handle.read([](const Network& n) { return n.frozen(); });
+  if (all.empty()) return py::none();
+  return to_array(all);
+}
+
+void set_frozen(Handle& handle, const std::optional<py::array>& given) {
+  std::vector<std::uint8_t> all;
+  if (given) all = to_vector<std::uint8_t>("frozen", *given);
+  handle.write([&](Network& n) { n.set_frozen(all); });
+}
+
 }  // namespace
 
 void bind_network(py::module_& m) {
@@ -221,6 +234,7 @@ void bind_network(py::module_& m) {
           "rng_state",
           [](const Handle& h) { return h.read([](const Network& n) { return n.rng().state; }); })
       .def_property("optimizer_state", &optimizer_state, &set_optimizer_state)
+      .def_property("frozen", &frozen, &set_frozen)
       .def_property_readonly("structure",
                              [](const Handle& h) {
                                return py::tuple(py::cast(

@@ -55,6 +55,7 @@ offset_t compact(Layer& layer, const std::uint8_t* keep) {
   compact_array(layer.initial, keep);
   compact_array(layer.moment1, keep);
   compact_array(layer.moment2, keep);
+  compact_array(layer.frozen, keep);
   return before - kept;
 }
 

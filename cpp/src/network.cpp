@@ -2,6 +2,7 @@
 // network_train.cpp and network_predict.cpp.
 #include "synaprune/network.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 
@@ -143,6 +144,33 @@ void Network::set_optimizer_state(const OptimizerState& state) {
   step_ = state.step;
 }
 
+std::vector<std::uint8_t> Network::frozen() const {
+  std::vector<std::uint8_t> all;
+  if (layers_.front().bias_frozen.empty()) return all;
+  for (const Layer& layer : layers_)
+    for (const auto* part : {&layer.frozen, &layer.bias_frozen})
+      for (const float f : *part) all.push_back(f != 0.0f);
+  return all;
+}
+
+void Network::set_frozen(const std::vector<std::uint8_t>& frozen) {
+  std::size_t n = 0;
+  for (const Layer& layer : layers_) n += layer.values.size() + layer.bias.size();
+  if (!frozen.empty() && frozen.size() != n)
+    throw std::invalid_argument("frozen must have one entry a synapse and bias, " +
+                                std::to_string(n) + ", got " + std::to_string(frozen.size()));
+  const bool any = std::any_of(frozen.begin(), frozen.end(), [](std::uint8_t f) { return f != 0; });
+  auto from = frozen.begin();
+  for (Layer& layer : layers_) {
+    const auto take = [&](std::vector<float>& part, std::size_t size) {
+      part.clear();
+      for (std::size_t k = 0; any && k < size; ++k) part.push_back(*from++ ? 1.0f : 0.0f);
+    };
+    take(layer.frozen, layer.values.size());
+    take(layer.bias_frozen, layer.bias.size());
+  }
+}
+
 void Network::derive() {
   plan_ = make_plan(layers_);
   block_values_.resize(layers_.size());
@@ -161,6 +189,11 @@ offset_t Network::cut(std::vector<float> scores, offset_t n, offset_t skip, bool
   check_scores(layers_, scores);
   if (per_layer) rank_within_layers(layers_, scores);
   if (concentration != 0.0f) concentrate(layers_, concentration, scores);
+  if (const offset_t frozen = spare_frozen(layers_, scores); frozen > 0) {
+    const offset_t free = count_synapses(layers_) - frozen;
+    skip = std::min(skip, free);
+    n = std::min(n, free - skip);
+  }
   return remove(keep_all_but_lowest(scores, n, skip));
 }
 

@@ -1,5 +1,6 @@
 #include "synaprune/optimizer.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 namespace synaprune {
@@ -48,9 +49,27 @@ Update::Update(const Optimizer& optimizer, std::int64_t step) : o_(optimizer) {
   correct2_ = static_cast<float>(1.0 - std::pow(static_cast<double>(o_.beta2), t));
 }
 
-// g: the gradient with the penalties added.
 void Update::apply(float decay, float l1, offset_t n, const float* gradient, float* w, float* m,
-                   float* v) const {
+                   float* v, const float* frozen) const {
+  if (!frozen) return step(decay, l1, n, gradient, w, m, v);
+  constexpr offset_t some = 256;
+  for (offset_t first = 0; first < n; first += some) {
+    const offset_t end = std::min(n, first + some);
+    float before[3][some];
+    float* const arrays[3] = {w, m, v};
+    for (int a = 0; a < 3; ++a)
+      if (arrays[a]) std::copy(arrays[a] + first, arrays[a] + end, before[a]);
+    step(decay, l1, end - first, gradient + first, w + first, m ? m + first : nullptr,
+         v ? v + first : nullptr);
+    for (int a = 0; a < 3; ++a)
+      for (offset_t k = first; arrays[a] && k < end; ++k)
+        if (frozen[k] != 0.0f) arrays[a][k] = before[a][k - first];
+  }
+}
+
+// g: the gradient with the penalties added.
+void Update::step(float decay, float l1, offset_t n, const float* gradient, float* w, float* m,
+                  float* v) const {
   if (o_.kind == OptimizerKind::adam) {
     for (offset_t k = 0; k < n; ++k) {
       const float g = gradient[k] + decay * w[k] + l1 * sign(w[k]);

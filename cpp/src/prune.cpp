@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 #include "synaprune/pointwise.hpp"
@@ -108,6 +109,20 @@ void concentrate(const std::vector<Layer>& layers, float exponent, std::vector<f
       for (offset_t k = layers[l].indptr[r]; k < layers[l].indptr[r + 1]; ++k, ++score)
         *score = std::max(*score, 0.0f) *
                  std::pow(fill[l][layers[l].indices[k]] * fill[l + 1][r], exponent);
+}
+
+offset_t spare_frozen(const std::vector<Layer>& layers, std::vector<float>& scores) {
+  offset_t n = 0;
+  auto score = scores.begin();
+  for (const Layer& layer : layers) {
+    for (std::size_t k = 0; k < layer.frozen.size(); ++k)
+      if (layer.frozen[k] != 0.0f) {
+        score[static_cast<std::ptrdiff_t>(k)] = std::numeric_limits<float>::infinity();
+        ++n;
+      }
+    score += static_cast<std::ptrdiff_t>(layer.nnz());
+  }
+  return n;
 }
 
 std::vector<std::uint8_t> keep_all_but_lowest(const std::vector<float>& scores, offset_t n,

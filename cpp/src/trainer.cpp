@@ -131,8 +131,10 @@ void Parameters::read(const Layer& layer, const LayerPlan& plan) {
   take(layer.bias, rows, bias);
   take(layer.bias_moment1, rows, bias_moment1);
   take(layer.bias_moment2, rows, bias_moment2);
+  take(layer.bias_frozen, rows, bias_frozen);
   take(layer.moment1, blocks, moment1);
   take(layer.moment2, blocks, moment2);
+  take(layer.frozen, blocks, frozen);
   transposed_values.resize(plan.source.size());
 }
 
@@ -194,7 +196,7 @@ bool Trainer::large_batch(offset_t i, int w) {
         Update(*optimizer_, step_ + i + 1)
             .biases(rows.last - rows.first, dbias_[l].data() + rows.first,
                     p.bias.data() + rows.first, state(p.bias_moment1, rows.first),
-                    state(p.bias_moment2, rows.first));
+                    state(p.bias_moment2, rows.first), state(p.bias_frozen, rows.first));
       for (index_t b = 0; b < weights(l).n_blocks; ++b)
         update_synapses(l, b, rows, batch, deltas_[l].data(), below, i, w);
     });
@@ -263,7 +265,7 @@ void Trainer::update_synapses(std::size_t l, index_t block, Rows rows, Tiles til
   Parameters& p = parameters_[0][l];
   Update(*optimizer_, step_ + i + 1)
       .synapses(W.count(block, rows.first, rows.last), g, p.values.data() + first,
-                state(p.moment1, first), state(p.moment2, first));
+                state(p.moment1, first), state(p.moment2, first), state(p.frozen, first));
 }
 
 }  // namespace synaprune

@@ -140,10 +140,12 @@ void Trainer::update_own(offset_t i, int w) {
       continue;
     }
     const Update update(*optimizer_, step_ + i + 1);
-    update.biases(W.n_rows, g, p.bias.data(), state(p.bias_moment1), state(p.bias_moment2));
+    update.biases(W.n_rows, g, p.bias.data(), state(p.bias_moment1), state(p.bias_moment2),
+                  state(p.bias_frozen));
     g += W.n_rows;
     if (l == 0) continue;
-    update.synapses(W.nnz(), g, p.values.data(), state(p.moment1), state(p.moment2));
+    update.synapses(W.nnz(), g, p.values.data(), state(p.moment1), state(p.moment2),
+                    state(p.frozen));
     g += W.nnz();
     transpose_values(plan(l), {0, plan(l).transposed.n_rows}, p.values.data(),
                      p.transposed_values.data());

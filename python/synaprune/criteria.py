@@ -136,12 +136,12 @@ class Ranking:
     def cut_inputs(self, net: SparseMLP, n: int, data: TrainingSet | None, threads: int) -> int:
         """Remove n of the inputs that live, those with the lowest sums of scores.
 
-        Returns how many synapses went.
+        Inputs with a frozen synapse stay. Returns how many synapses went.
         """
         scores = self.scores(net, data, threads)
         first = net.weights[0].indices
         sums = np.bincount(first, scores[: len(first)].astype(np.float64), net.layers[0])
-        living = net.used_inputs
+        living = np.setdiff1d(net.used_inputs, first[net.frozen_synapses[0]])
         lowest = living[np.argsort(sums[living], kind="stable")[:n]]
         keep = np.ones(len(scores), np.uint8)
         keep[: len(first)] = ~np.isin(first, lowest)
@@ -152,18 +152,23 @@ class Ranking:
     ) -> int:
         """Remove the living hidden neuron of the lowest sum of scores but for the `spared` lowest.
 
-        What counts is the scores of its synapses, in and out. Returns how many synapses went.
+        What counts is the scores of its synapses, in and out. Neurons with a frozen synapse stay.
+        Returns how many synapses went.
         """
         scores = self.scores(net, data, threads)
-        weights = net.weights
+        weights, frozen = net.weights, net.frozen_synapses
         ends = np.cumsum([len(w.values) for w in weights])
         parts = np.split(scores.astype(np.float64), ends[:-1])
         neurons: list[tuple[float, int, int]] = []  # sum of scores, layer, row
         for layer, (below, above) in enumerate(itertools.pairwise(weights)):
             sums = np.bincount(above.indices, parts[layer + 1], above.n_in)
             sums += np.bincount(below.rows, parts[layer], above.n_in)
-            living = np.flatnonzero(np.diff(below.indptr))
-            neurons += [(sums[row], layer, row) for row in living.tolist()]
+            living = np.diff(below.indptr) > 0
+            living[below.rows[frozen[layer]]] = False
+            living[above.indices[frozen[layer + 1]]] = False
+            neurons += [(sums[row], layer, row) for row in np.flatnonzero(living).tolist()]
+        if spared >= len(neurons):
+            return 0
         _, layer, row = sorted(neurons)[spared]
         below = weights[layer]
         keep = np.ones(len(scores), np.uint8)

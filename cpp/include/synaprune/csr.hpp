@@ -19,6 +19,8 @@ struct Layer {
   std::vector<float> moment2;       // [nnz] or empty: Adam's second moment
   std::vector<float> bias_moment1;  // [n_out] or empty
   std::vector<float> bias_moment2;  // [n_out] or empty
+  std::vector<float> frozen;        // [nnz], 1 where training changes nothing, else 0; or empty
+  std::vector<float> bias_frozen;   // [n_out], the same
 
   offset_t nnz() const { return static_cast<offset_t>(indices.size()); }
 };

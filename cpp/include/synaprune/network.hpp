@@ -69,6 +69,10 @@ class Network {
   OptimizerState optimizer_state() const;
   // Throws std::invalid_argument if the moments do not fit the layers or are not finite.
   void set_optimizer_state(const OptimizerState& state);
+  // Which parameters training leaves as they are: layer by layer, synapses and then biases, 1 or 0;
+  // empty if none. Cuts spare frozen synapses.
+  std::vector<std::uint8_t> frozen() const;
+  void set_frozen(const std::vector<std::uint8_t>& frozen);
   const std::vector<float>& input_shift() const { return shift_; }
   const std::vector<float>& input_scale() const { return scale_; }
   void set_input_transform(std::vector<float> shift, std::vector<float> scale);

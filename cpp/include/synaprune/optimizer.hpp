@@ -30,20 +30,25 @@ bool prepare_state(const Optimizer& optimizer, OptimizerKind kind_before,
                    std::vector<Layer>& layers);
 
 // One step of an optimiser on n parameters; `step` counts from 1 (Adam's bias correction; Kingma &
-// Ba 2015). Gradients are of the mean loss. m and v are its state, null where it has none.
+// Ba 2015). Gradients are of the mean loss. m and v are its state, null where it has none; where
+// frozen is not null and holds a 1, nothing changes.
 class Update {
  public:
   Update(const Optimizer& optimizer, std::int64_t step);
-  void synapses(offset_t n, const float* gradient, float* w, float* m, float* v) const {
-    apply(o_.weight_decay, o_.l1, n, gradient, w, m, v);
+  void synapses(offset_t n, const float* gradient, float* w, float* m, float* v,
+                const float* frozen) const {
+    apply(o_.weight_decay, o_.l1, n, gradient, w, m, v, frozen);
   }
-  void biases(offset_t n, const float* gradient, float* b, float* m, float* v) const {
-    apply(0.0f, 0.0f, n, gradient, b, m, v);
+  void biases(offset_t n, const float* gradient, float* b, float* m, float* v,
+              const float* frozen) const {
+    apply(0.0f, 0.0f, n, gradient, b, m, v, frozen);
   }
 
  private:
-  void apply(float decay, float l1, offset_t n, const float* gradient, float* w, float* m,
-             float* v) const;
+  void apply(float decay, float l1, offset_t n, const float* gradient, float* w, float* m, float* v,
+             const float* frozen) const;
+  void step(float decay, float l1, offset_t n, const float* gradient, float* w, float* m,
+            float* v) const;
 
   Optimizer o_;
   float correct1_ = 1.0f, correct2_ = 1.0f;

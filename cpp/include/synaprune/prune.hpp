@@ -37,6 +37,9 @@ void rank_within_layers(const std::vector<Layer>& layers, std::vector<float>& sc
 // Scores below 0 are shifted to 0 first.
 void concentrate(const std::vector<Layer>& layers, float exponent, std::vector<float>& scores);
 
+// Makes the scores of frozen synapses infinite. Returns how many there are.
+offset_t spare_frozen(const std::vector<Layer>& layers, std::vector<float>& scores);
+
 // keep[k] = 0 for exactly n synapses, those of lowest score after the `skip` lowest, which stay.
 // Among equals the first position counts as lower.
 std::vector<std::uint8_t> keep_all_but_lowest(const std::vector<float>& scores, offset_t n,

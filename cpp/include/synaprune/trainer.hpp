@@ -33,8 +33,8 @@ struct TrainingTask {
 
 // A layer's parameters and the optimiser's state, in the plan's order.
 struct Parameters {
-  Buffer bias, bias_moment1, bias_moment2;             // [rows]
-  Buffer values, moment1, moment2, transposed_values;  // [nnz]
+  Buffer bias, bias_moment1, bias_moment2, bias_frozen;        // [rows]
+  Buffer values, moment1, moment2, frozen, transposed_values;  // [nnz]
 
   void read(const Layer& layer, const LayerPlan& plan);  // all but values
   void write(const LayerPlan& plan, Layer& layer) const;

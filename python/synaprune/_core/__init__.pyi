@@ -101,6 +101,8 @@ class Network(metaclass=_Pybind11Type):
     # kind ("sgd", "adam"), updates so far, moments [1 or 2, n_synapses + n_biases]: layer by layer,
     # synapses and then biases. None: plain SGD, or no training yet.
     optimizer_state: tuple[str, int, NDArray[np.float32]] | None
+    # 1 where training changes nothing: layer by layer, synapses and then biases. None: nowhere.
+    frozen: NDArray[np.uint8] | None
     @property
     def rng_state(self) -> int: ...
     @property

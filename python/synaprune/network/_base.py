@@ -21,7 +21,7 @@ from synaprune.network._checks import (
     read_classes,
     resolve_loss,
 )
-from synaprune.network._weights import CSR, Weights
+from synaprune.network._weights import CSR, Weights, carried
 
 
 class SparseNetwork:
@@ -115,12 +115,23 @@ class SparseNetwork:
         return [Weights(*layer) for layer in self.core.layers()]
 
     @property
+    def frozen_synapses(self) -> list[NDArray[np.bool_]]:
+        """Which synapses training leaves as they are, one array of bool a layer; see `freeze`."""
+        frozen, weights = self.core.frozen, self.weights
+        if frozen is None:
+            return [np.zeros(len(w.values), bool) for w in weights]
+        ends = np.cumsum([n for w in weights for n in (len(w.values), len(w.bias))])
+        return [part != 0 for part in np.split(frozen, ends[:-1])[::2]]
+
+    @property
     def input_transform(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """(shift, scale), each of shape (n_inputs,): the network sees (x - shift)·scale."""
         return self.core.input_transform
 
     def set_weights(self, weights: Sequence[Weights]) -> Self:
         """Replace all layers, structure and initial weights included; returns self.
+
+        What is frozen stays so where it lives on.
 
         Parameters
         ----------
@@ -140,6 +151,8 @@ class SparseNetwork:
             [w.to_core() for w in weights], self.activation, self.loss, self.core.rng_state
         )
         core.input_transform = self.core.input_transform
+        if (frozen := self.core.frozen) is not None:
+            core.frozen = carried(frozen, self.weights, weights)
         self.core.assign(core)
         return self
 
@@ -167,6 +180,8 @@ class SparseNetwork:
         for i, w in enumerate(self.weights):
             for name in CSR:
                 arrays[f"layer{i}_{name}"] = getattr(w, name)
+        if (frozen := self.core.frozen) is not None:
+            arrays["frozen"] = frozen
         scaling = self.input_scaling if isinstance(self.input_scaling, str) else "given"
         header = {
             "layers": list(self.layers),
@@ -213,6 +228,7 @@ class SparseNetwork:
         )
         transform = (arrays["input_shift"], arrays["input_scale"])
         net._set_transform(*transform)
+        net.core.frozen = arrays.get("frozen")
         scaling = header["input_scaling"]
         net.input_scaling = (
             transform if scaling == "given" else one_of("input_scaling", scaling, INPUT_SCALINGS)

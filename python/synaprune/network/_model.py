@@ -12,7 +12,7 @@ from synaprune import _core
 from synaprune.arrays import Labels, as_inputs, finite
 from synaprune.checks import check_callable, check_int
 from synaprune.network._average import WeightAverage
-from synaprune.network._prepare import PreparingNetwork
+from synaprune.network._edit import EditableNetwork
 from synaprune.threads import ThreadChoice, Threads, check_threads
 from synaprune.training import (
     Callback,
@@ -28,7 +28,7 @@ from synaprune.training import (
 _OVERFLOW = "X holds values so large that the network's outputs overflow"
 
 
-class SparseMLP(PreparingNetwork):
+class SparseMLP(EditableNetwork):
     """A classifier: a multilayer perceptron with sparse layers.
 
     Parameters

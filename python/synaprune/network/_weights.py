@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,6 +45,11 @@ class Weights:
         """Row of each synapse, as `indices` is its column."""
         return np.repeat(np.arange(len(self.bias), dtype=np.int64), np.diff(self.indptr))
 
+    @property
+    def keys(self) -> NDArray[np.int64]:
+        """One ascending number a synapse: row * n_in + column."""
+        return self.rows * self.n_in + self.indices
+
     def to_dense(self) -> NDArray[np.float32]:
         """Return the weights as an array of shape (n_out, n_in), zero where no synapse is."""
         dense = np.zeros(self.shape, np.float32)
@@ -58,6 +64,26 @@ class Weights:
             _integers("indices", self.indices, np.int32),
             *(np.ascontiguousarray(a, np.float32) for a in (self.values, self.initial, self.bias)),
         )
+
+
+def carried(
+    frozen: NDArray[np.uint8], before: Sequence[Weights], after: Sequence[Weights]
+) -> NDArray[np.uint8]:
+    """Return what of other layers of the same shapes is frozen, given what of these was.
+
+    Parameters
+    ----------
+    frozen : ndarray of uint8
+        As `_core.Network.frozen`: of each layer its synapses, then its biases.
+    before, after : sequence of Weights
+    """
+    ends = np.cumsum([n for w in before for n in (len(w.values), len(w.bias))])
+    parts = np.split(frozen, ends[:-1])
+    new = []
+    for layer, (old, now) in enumerate(zip(before, after, strict=True)):
+        held = old.keys[parts[2 * layer] != 0]
+        new += [np.isin(now.keys, held).astype(np.uint8), parts[2 * layer + 1]]
+    return np.concatenate(new)
 
 
 def _integers(name: str, given: NDArray[Any], dtype: type[np.signedinteger[Any]]) -> NDArray[Any]:

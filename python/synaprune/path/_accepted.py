@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from synaprune import _core
 from synaprune.checks import check_int
-from synaprune.network import SparseMLP
+from synaprune.network import SparseMLP, carried
 from synaprune.path._places import Places
 from synaprune.path._step import PathStep
 
@@ -94,6 +94,8 @@ class AcceptedNetworks:
             [w.to_core() for w in layers], net.activation, net.loss, s.rng_state
         )
         net.core.input_transform = self._start.input_transform
+        if (frozen := self._start.core.frozen) is not None:
+            net.core.frozen = carried(frozen, self._places.weights, layers)
         net.core.optimizer_state = s.optimizer_state
         return net
 

@@ -31,7 +31,7 @@ class Places:
         """Return the numbers, ascending, of the synapses of another network, all of them ours."""
         begins = [0, *self.ends[:-1]]
         parts = [
-            begin + np.searchsorted(_keys(full), _keys(part))
+            begin + np.searchsorted(full.keys, part.keys)
             for begin, full, part in zip(begins, self.weights, weights, strict=True)
         ]
         positions: Positions = np.concatenate(parts).astype(self.dtype)
@@ -78,9 +78,3 @@ class Places:
 def smallest_dtype(n_synapses: int) -> type[np.signedinteger[Any]]:
     """Return the dtype that numbers so many synapses: int32, beyond its range int64."""
     return np.int32 if n_synapses <= np.iinfo(np.int32).max else np.int64
-
-
-def _keys(w: Weights) -> NDArray[np.int64]:
-    """One ascending number per synapse: row * n_in + column."""
-    keys: NDArray[np.int64] = w.rows * w.n_in + w.indices
-    return keys

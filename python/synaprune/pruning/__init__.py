@@ -1,6 +1,6 @@
 """`prune`: when to cut and how many, under a target count or an accuracy contract."""
 
-from synaprune.pruning._bounds import accuracy_lower_bound, drop_upper_bound, mcnemar
+from synaprune.pruning._bounds import accuracy_lower_bound, drop_upper_bound, mcnemar, sign_test
 from synaprune.pruning._contract import check_samples
 from synaprune.pruning._ladder import PERCENTAGES
 from synaprune.pruning._metric import METRICS
@@ -19,4 +19,5 @@ __all__ = [
     "drop_upper_bound",
     "mcnemar",
     "prune",
+    "sign_test",
 ]

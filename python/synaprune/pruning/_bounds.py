@@ -37,6 +37,26 @@ def mcnemar(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:
     return float(min(1.0, 2 * tail / 2**n))
 
 
+def sign_test(lost: int, won: int) -> float:
+    """One-sided exact test on pairs, of which so many only the first, or the second, gets right.
+
+    Parameters
+    ----------
+    lost, won : int
+
+    Returns
+    -------
+    float
+        Probability of at least `lost` among ``lost + won`` fair coins.
+
+    Examples
+    --------
+    >>> round(sign_test(7, 0), 6), sign_test(0, 0)
+    (0.007812, 1.0)
+    """
+    return _at_least(lost, lost + won, 0.5) if lost else 1.0
+
+
 def drop_upper_bound(lost: int, won: int, n: int, confidence: float) -> float:
     """One-sided upper bound of a drop in accuracy, judged on the same samples.
 

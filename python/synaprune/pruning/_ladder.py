@@ -51,8 +51,10 @@ class Ladder:
     def tries(self, cut: Callable[[], object]) -> bool:
         """Cut, retrain, judge; then accept it, or undo it all. Returns which."""
         run = self.run
-        before = run.net.core.copy()
+        before, n = run.net.core.copy(), run.net.n_synapses
         cut()
+        if run.net.n_synapses == n:  # all that is left is frozen
+            return False
         run.count_try()
         after_cut = run.accuracy()
         epochs = retrain(run, after_cut, self.retrain_epochs, self.patience)
