@@ -51,8 +51,8 @@ def sign_test(lost: int, won: int) -> float:
 
     Examples
     --------
-    >>> round(sign_test(7, 0), 6), sign_test(0, 0)
-    (0.007812, 1.0)
+    >>> round(sign_test(3, 0), 6), sign_test(0, 0)
+    (0.125, 1.0)
     """
     return _at_least(lost, lost + won, 0.5) if lost else 1.0
 
