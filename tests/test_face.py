@@ -107,7 +107,7 @@ def test_one_version():
 
 def test_the_face_is_short_and_sorted():
     assert len((PACKAGE / "__init__.py").read_text().splitlines()) < 50
-    for module in (synaprune, synaprune.datasets):
+    for module in (synaprune, synaprune.datasets, synaprune.explain, synaprune.plots):
         assert all(hasattr(module, name) for name in module.__all__)
         assert len(set(module.__all__)) == len(module.__all__)
 
@@ -122,7 +122,7 @@ def methods(value):
 
 def documented():
     """Full name and object of each public function, class and method of ours."""
-    for module in (synaprune, synaprune.datasets):
+    for module in (synaprune, synaprune.datasets, synaprune.explain, synaprune.plots):
         for name in module.__all__:
             value = getattr(module, name)
             if inspect.isclass(value) or inspect.isroutine(value):

@@ -25,7 +25,7 @@ LAYERS = (
     {"criteria"},
     {"path"},
     {"pruning"},
-    {"explain"},
+    {"explain", "layout"},
     {"plots"},
     {"cli"},
 )

@@ -76,7 +76,21 @@ class Ablation:
         return gone
 
     def only(self, kind: str) -> Ablation:
-        """Return the rows of one kind of part: "input", "neuron" or "synapse"."""
+        """Return the rows of one kind of part.
+
+        Parameters
+        ----------
+        kind : {"input", "neuron", "synapse"}
+
+        Returns
+        -------
+        Ablation
+
+        Raises
+        ------
+        ValueError
+            If there is no such kind.
+        """
         if kind not in KINDS:
             raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")
         rows = [i for i, part in enumerate(self.parts) if part.kind == kind]

@@ -91,7 +91,7 @@ def truth_tables(
     X = np.full((len(k), net.layers[0]), low, np.float32)
     for i, column in enumerate(used):
         X[(k >> i & 1) == 1, column] = high
-    names = [input_name(net, column) for column in used]
+    names = [net.input_name(column) for column in used]
     tables: list[tuple[str, NDArray[np.bool_]]] = []
     weights = net.weights
     rest = 0.5 if net.activation == "sigmoid" else 0.0
@@ -188,7 +188,7 @@ def class_rules(
         raise ValueError(f"X must have at least 10 rows to learn rules from, got {len(inputs)}")
     codes = np.searchsorted(net.classes, net.predict(inputs, threads=threads))
     used = net.used_inputs
-    names = [input_name(net, column) for column in used.tolist()]
+    names = [net.input_name(column) for column in used.tolist()]
     seen = inputs[:, used] if len(used) else np.zeros((len(inputs), 1), np.float32)
     order = np.random.default_rng(0).permutation(len(inputs))
     fit, held = order[len(order) // 3 :], order[: len(order) // 3]
@@ -207,11 +207,6 @@ def class_rules(
         fidelity,
         fidelity >= min_fidelity,
     )
-
-
-def input_name(net: SparseMLP, column: int) -> str:
-    """Return what an input is called."""
-    return f"x{column}" if net.input_names is None else net.input_names[column]
 
 
 def _leaves(tree: Any, classes: list[int]) -> list[tuple[list[tuple[int, bool, float]], int, int]]:

@@ -20,12 +20,12 @@ from synaprune.arrays import (
     is_soft,
 )
 from synaprune.checks import check_float
-from synaprune.network._base import SparseNetwork
 from synaprune.network._checks import brief, check_classes, transform_for
+from synaprune.network._saved import SavedNetwork
 from synaprune.training import ShiftImages, TrainingSet, check_augment
 
 
-class PreparingNetwork(SparseNetwork):
+class PreparingNetwork(SavedNetwork):
     """A network that fixes its labels and its input transform at the first data it sees.
 
     The public class is `SparseMLP`, which adds training and prediction.

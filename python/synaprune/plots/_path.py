@@ -1,11 +1,14 @@
-"""Pictures, drawn with matplotlib."""
+"""Pictures of a pruning path: accuracy against synapses, and what a cut took."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from synaprune.extras import require
 from synaprune.path import PruningPath
+from synaprune.plots._axes import GREY, MINUS, PLUS, axes_for
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,13 +26,10 @@ def plot_path(path: PruningPath, ax: Axes | None = None) -> Axes:
     -------
     matplotlib Axes
     """
-    pyplot = require("matplotlib.pyplot", "plot")
+    require("matplotlib.pyplot", "plot")
     if not path.steps:
         raise ValueError("the path has no step to plot")
-    if ax is None:
-        ax = pyplot.subplots(figsize=(6.4, 4.0), layout="constrained")[1]
-    elif not hasattr(ax, "annotate"):
-        raise TypeError(f"ax must be a matplotlib Axes, got {type(ax).__name__}")
+    ax = axes_for(ax, (6.4, 4.0))
     ticker = require("matplotlib.ticker", "plot")
     counts = [s.n_synapses for s in path]
     accuracies = [s.accuracy for s in path]
@@ -70,5 +70,57 @@ def plot_path(path: PruningPath, ax: Axes | None = None) -> Axes:
     ax.set_ylabel("validation accuracy")
     ax.grid(color="0.9", lw=0.6)
     ax.set_axisbelow(True)
+    ax.spines[["top", "right"]].set_visible(False)
+    return ax
+
+
+def plot_wsf(path: PruningPath, step: int = -1, ax: Axes | None = None) -> Axes:
+    """Draw how far synapses had moved before a cut, which ones it took, and what is left after.
+
+    Parameters
+    ----------
+    path : PruningPath
+    step : int
+        The step whose cut is shown, from 1; negative numbers count from the smallest network.
+    ax : matplotlib Axes, optional
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is missing.
+    IndexError, ValueError
+        If there is no such step, or it is step 0, which nothing was cut for.
+    """
+    ax = axes_for(ax, (6.4, 3.6))
+    after = path.steps[step]
+    if after.step == 0:
+        raise ValueError("step 0 is the network as it was given: no cut led there")
+    before = path.network(after.step - 1)
+    gone = path.removed(after.step)
+    moved, taken = [], []
+    for w, pairs in zip(before.weights, gone, strict=True):
+        moved.append(abs(w.values - w.initial))
+        taken.append(np.isin(w.keys, pairs[:, 0].astype(np.int64) * w.n_in + pairs[:, 1]))
+    wsf, out = np.concatenate(moved), np.concatenate(taken)
+    left = np.concatenate([abs(w.values - w.initial) for w in path.network(after.step).weights])
+    top = max(float(wsf.max(initial=0.0)), float(left.max(initial=0.0)), 1e-12)
+    bins = np.linspace(0.0, top, 61).tolist()
+    colours = [MINUS, GREY]
+    names = [f"cut ({out.sum()})", f"stay ({(~out).sum()})"]
+    ax.hist([wsf[out], wsf[~out]], bins, stacked=True, color=colours, label=names)
+    ax.hist(left, bins, histtype="step", color=PLUS, lw=1.4, label="after retraining")
+    if out.any() and after.criterion == "wsf":
+        ax.axvline(float(wsf[out].max()), color=MINUS, lw=1.0, ls="--")
+    ax.set_yscale("symlog", linthresh=10)
+    ax.set_xlabel("WSF, |w - w(0)|")
+    ax.set_ylabel("synapses")
+    ax.set_title(
+        f"step {after.step}: {before.n_synapses} → {after.n_synapses} synapses", loc="left"
+    )
+    ax.legend(frameon=False)
     ax.spines[["top", "right"]].set_visible(False)
     return ax

@@ -1,0 +1,80 @@
+"""Where the neurons of a network stand in a drawing, and which synapses it can show."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synaprune.checks import check_int
+from synaprune.network import SparseMLP
+
+_SWEEPS = 4
+
+
+def strongest_synapses(net: SparseMLP, most: int) -> list[NDArray[np.bool_]]:
+    """Choose up to so many synapses, each layer's strongest relative to its strongest.
+
+    Parameters
+    ----------
+    net : SparseMLP
+    most : int
+        At least 1.
+
+    Returns
+    -------
+    list of ndarray of bool, shape (nnz,)
+    """
+    most = check_int("most", most, 1)
+    strength = [
+        abs(w.values) / max(float(abs(w.values).max(initial=0.0)), 1e-30) for w in net.weights
+    ]
+    every = np.concatenate(strength)
+    chosen = np.ones(len(every), bool)
+    if len(every) > most:
+        chosen[:] = False
+        chosen[np.argpartition(-every, most)[:most]] = True
+    return np.split(chosen, np.cumsum([len(s) for s in strength])[:-1])
+
+
+def vertical_places(net: SparseMLP) -> list[dict[int, float]]:
+    """Place each level's living neurons between 0 and 1 so that few lines cross.
+
+    Parameters
+    ----------
+    net : SparseMLP
+
+    Returns
+    -------
+    list of dict of int to float
+        Per level, inputs first: neuron to place. Outputs keep their order; below, each neuron goes
+        where its synapses' other ends are on average, weighted by |w| (the barycentre heuristic
+        of Sugiyama, Tagawa & Toda, 1981).
+    """
+    weights = net.weights
+    living = [net.used_inputs]
+    for below, above in itertools.pairwise(weights):
+        fed = np.flatnonzero(np.diff(below.indptr))
+        living.append(np.intersect1d(fed, above.indices).astype(np.int32))
+    living.append(np.arange(net.layers[-1], dtype=np.int32))
+    places = [
+        _spread(np.arange(n, dtype=np.float64), ids)
+        for n, ids in zip(map(len, living), living, strict=True)
+    ]
+    for _ in range(_SWEEPS):
+        for level in range(len(weights) - 1, -1, -1):
+            w = weights[level]
+            pull = abs(w.values).astype(np.float64)
+            weight = np.bincount(w.indices, pull, w.n_in)
+            ends = np.array([places[level + 1].get(int(r), 0.5) for r in w.rows])
+            centre = np.bincount(w.indices, pull * ends, w.n_in) / np.maximum(weight, 1e-30)
+            places[level] = _spread(centre[living[level]], living[level])
+    return places
+
+
+def _spread(order: NDArray[np.float64], ids: NDArray[np.int32]) -> dict[int, float]:
+    """Place neurons evenly, in that order."""
+    n = len(ids)
+    ranked = ids[np.argsort(order, kind="stable")].tolist()
+    return {j: (i + 0.5) / n for i, j in enumerate(ranked)}

@@ -1,0 +1,16 @@
+"""Pictures, drawn with matplotlib: ``pip install "synaprune[plot]"``."""
+
+from synaprune.plots._inputs import plot_class_inputs, plot_inputs
+from synaprune.plots._matrices import plot_ablation, plot_confusion
+from synaprune.plots._network import plot_network
+from synaprune.plots._path import plot_path, plot_wsf
+
+__all__ = [
+    "plot_ablation",
+    "plot_class_inputs",
+    "plot_confusion",
+    "plot_inputs",
+    "plot_network",
+    "plot_path",
+    "plot_wsf",
+]

@@ -1,0 +1,140 @@
+"""Which inputs a network uses, and how strongly: as a picture, or as bars."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synaprune.explain import feature_energy
+from synaprune.extras import require
+from synaprune.network import SparseMLP
+from synaprune.plots._axes import PLUS, axes_for, check_image_shape
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_MOST_BARS = 30
+
+
+def plot_inputs(
+    net: SparseMLP,
+    image_shape: tuple[int, int] | None = None,
+    *,
+    label: Any = None,
+    X: Any = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the inputs that a network uses, shaded by feature energy.
+
+    Parameters
+    ----------
+    net : SparseMLP
+    image_shape : (int, int), optional
+        Rows and columns, where the inputs are an image; inputs that are not used stay white. Left
+        out, the strongest 30 inputs are drawn as bars.
+    label : optional
+        The class whose energy is shown; the mean over all if left out.
+    X : array_like, shape (n, n_inputs), optional
+        Weights energy by mean activations; see `explain.path_energy`.
+    ax : matplotlib Axes, optional
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is missing.
+    TypeError, ValueError
+        If image_shape or the label do not fit, or a label is given and the network never fitted.
+
+    Examples
+    --------
+    >>> import synaprune as sn
+    >>> data = sn.datasets.digits()
+    >>> net = sn.SparseMLP((64, 8, 10), seed=0).fit(*data.train)
+    >>> ax = sn.plots.plot_inputs(net, (8, 8), label=3)  # doctest: +SKIP
+    """
+    energy = feature_energy(net, X)
+    shown = energy.mean(axis=1) if label is None else energy[:, _output(net, label)]
+    about = "all classes" if label is None else f"class {label}"
+    if image_shape is None:
+        return _bars(net, shown, about, axes_for(ax, (5.0, 4.5)))
+    shape = check_image_shape(image_shape, net.layers[0])
+    ax = axes_for(ax, (3.6, 3.6))
+    _draw(ax, shown, shape)
+    ax.set_title(f"{about}: {np.count_nonzero(shown)} inputs", loc="left", fontsize="medium")
+    return ax
+
+
+def plot_class_inputs(
+    net: SparseMLP, image_shape: tuple[int, int], *, X: Any = None
+) -> NDArray[Any]:
+    """Draw `plot_inputs` for every class, side by side.
+
+    Parameters
+    ----------
+    net : SparseMLP
+    image_shape, X
+        As in `plot_inputs`.
+
+    Returns
+    -------
+    ndarray of matplotlib Axes, shape (n_outputs,)
+        All of one new figure.
+
+    Raises
+    ------
+    ImportError, TypeError, ValueError
+        As `plot_inputs`.
+    """
+    pyplot = require("matplotlib.pyplot", "plot")
+    shape = check_image_shape(image_shape, net.layers[0])
+    energy = feature_energy(net, X)
+    n = energy.shape[1]
+    columns = min(n, 5)
+    rows = -(-n // columns)
+    _, grid = pyplot.subplots(
+        rows, columns, figsize=(1.6 * columns, 1.8 * rows), layout="constrained", squeeze=False
+    )
+    for c, ax in enumerate(grid.flat):
+        if c >= n:
+            ax.remove()
+            continue
+        _draw(ax, energy[:, c], shape)
+        name = net.classes[c if n > 1 else 1]
+        ax.set_title(f"{name}: {np.count_nonzero(energy[:, c])}", fontsize="medium")
+    axes: NDArray[Any] = grid.reshape(-1)[:n]
+    return axes
+
+
+def _output(net: SparseMLP, label: Any) -> int:
+    where = np.flatnonzero(net.classes == label)
+    if len(where) != 1:
+        raise ValueError(f"label must be one of {net.classes.tolist()}, got {label!r}")
+    return 0 if net.layers[-1] == 1 else int(where[0])
+
+
+def _draw(ax: Axes, shown: NDArray[np.float64], shape: tuple[int, int]) -> None:
+    image = np.ma.masked_equal(shown.reshape(shape), 0.0)
+    ax.imshow(image**0.5, cmap="viridis_r", vmin=0.0, interpolation="nearest")
+    ax.set_xticks([])
+    ax.set_yticks([])
+    for spine in ax.spines.values():
+        spine.set_color("0.7")
+
+
+def _bars(net: SparseMLP, shown: NDArray[np.float64], about: str, ax: Axes) -> Axes:
+    strongest = np.argsort(-shown, kind="stable")[:_MOST_BARS]
+    strongest = strongest[shown[strongest] > 0][::-1]
+    ax.barh(np.arange(len(strongest)), shown[strongest], color=PLUS)
+    ax.set_yticks(np.arange(len(strongest)), [net.input_name(i) for i in strongest.tolist()])
+    ax.set_xlabel(f"feature energy, {about}")
+    more = np.count_nonzero(shown) - len(strongest)
+    if more > 0:
+        ax.set_title(f"the strongest {len(strongest)}; {more} more are used", loc="left")
+    ax.spines[["top", "right"]].set_visible(False)
+    return ax

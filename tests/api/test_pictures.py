@@ -1,0 +1,163 @@
+"""`synaprune.plots` apart from the path: what is drawn, and what is refused."""
+
+import numpy as np
+import pytest
+import synaprune as sn
+from synaprune import explain, plots
+from synaprune.layout import strongest_synapses, vertical_places
+
+matplotlib = pytest.importorskip("matplotlib")
+matplotlib.use("Agg")
+pyplot = pytest.importorskip("matplotlib.pyplot")
+
+
+@pytest.fixture(autouse=True)
+def closed_figures():
+    yield
+    pyplot.close("all")
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return sn.datasets.digits()
+
+
+@pytest.fixture(scope="module")
+def path(digits):
+    net = sn.SparseMLP((64, 8, 10), seed=0).fit(*digits.train, epochs=30)
+    return sn.prune(net, *digits.train, validation=digits.validation, n_synapses=120, epochs=20)
+
+
+@pytest.fixture(scope="module")
+def net(path):
+    return path.smallest
+
+
+@pytest.fixture(scope="module")
+def ablation(net, digits):
+    return explain.ablate(net, *digits.validation)
+
+
+def texts(ax):
+    return [text.get_text() for text in ax.texts]
+
+
+def test_a_network_has_a_line_a_synapse_and_names_its_classes(net, ablation):
+    labels = explain.label_parts(ablation.only("neuron"))
+    ax = plots.plot_network(net, labels)
+    assert sum(len(c.get_segments()) for c in ax.collections if hasattr(c, "get_segments")) == 120
+    assert ax.get_title(loc="left") == f"{net.structure}, 120 synapses"
+    assert texts(ax)[-10:] == [str(c) for c in range(10)]
+    served = [", ".join(map(str, x.classes)) for x in labels if x.classes]
+    assert sorted(t for t in texts(ax)[:-10] if not t.startswith("x")) == sorted(served)
+    few = plots.plot_network(net, most=50, ax=pyplot.figure().subplots())
+    assert few.get_title(loc="left").endswith("the weakest 70 not drawn")
+    for ax in (
+        plots.plot_network(sn.SparseMLP((3, 2))),
+        plots.plot_network(net.without(neurons=range(8))),
+    ):
+        ax.figure.canvas.draw()  # never fitted; empty
+
+
+def test_colours_and_widths_are_sign_and_size():
+    net = sn.SparseMLP((2, 1), seed=0)
+    net = net.set_weight(0, 0, 0, 2.0).set_weight(0, 0, 1, -0.5)
+    (lines,) = [c for c in plots.plot_network(net).collections if hasattr(c, "get_segments")]
+    thin, thick = lines.get_linewidths()
+    assert thick > 2 * thin
+    minus, plus = (matplotlib.colors.to_hex(c) for c in lines.get_colors())
+    assert (minus, plus) == ("#ee7733", "#0077bb")
+
+
+def test_used_inputs_are_shaded_by_energy(net):
+    ax = plots.plot_inputs(net, (8, 8))
+    (image,) = ax.images
+    shown = image.get_array()
+    energy = explain.feature_energy(net).mean(axis=1).reshape(8, 8)
+    assert (np.ma.getmaskarray(shown) == (energy == 0)).all()
+    np.testing.assert_allclose(shown.filled(0) ** 2, energy, atol=1e-7)
+    assert ax.get_title(loc="left") == f"all classes: {net.n_inputs} inputs"
+    three = plots.plot_inputs(net, (8, 8), label=3)
+    assert three.get_title(loc="left").startswith("class 3: ")
+    bars = plots.plot_inputs(net)
+    assert len(bars.patches) == min(30, net.n_inputs)
+    grid = plots.plot_class_inputs(net, (8, 8))
+    assert [ax.get_title().split(":")[0] for ax in grid] == [str(c) for c in range(10)]
+
+
+@pytest.mark.parametrize(
+    ("shape", "error"),
+    [((7, 9), ValueError), (64, TypeError), ((8, 8.0), TypeError), ((64,), TypeError)],
+)
+def test_a_shape_that_does_not_fit_is_named(net, shape, error):
+    for call in (plots.plot_inputs, plots.plot_class_inputs):
+        with pytest.raises(error, match="image_shape"):
+            call(net, shape)
+
+
+def test_unknown_labels_and_axes_are_named(net):
+    with pytest.raises(ValueError, match=r"^label must be one of \[0, .*, got 11$"):
+        plots.plot_inputs(net, label=11)
+    with pytest.raises(ValueError, match="never fitted"):
+        plots.plot_inputs(sn.SparseMLP((3, 2)), label=1)
+    with pytest.raises(TypeError, match="ax must be a matplotlib Axes, got int"):
+        plots.plot_network(net, ax=3)
+
+
+def test_wsf_before_and_after_a_cut(path):
+    ax = plots.plot_wsf(path, 1)
+    gone = path.steps[1].n_removed
+    names = [t.get_text() for t in ax.get_legend().get_texts()]
+    assert names == [f"cut ({gone})", f"stay ({path.steps[1].n_synapses})", "after retraining"]
+    assert ax.get_title(loc="left").startswith("step 1: 592 → ")
+    with pytest.raises(ValueError, match="step 0"):
+        plots.plot_wsf(path, 0)
+    with pytest.raises(IndexError):
+        plots.plot_wsf(path, 1000)
+
+
+def test_ablation_shows_what_matters_most(ablation):
+    ax = plots.plot_ablation(ablation)
+    (image,) = ax.images
+    assert image.get_array().shape == (40, 10)
+    shown = abs(100 * ablation.loss).max()
+    assert image.get_array().max() == pytest.approx(shown)
+    assert ax.get_title(loc="left") == f"the 40 that matter most of {len(ablation)}"
+    neurons = plots.plot_ablation(ablation.only("neuron"), ax=pyplot.figure().subplots())
+    assert neurons.get_yticklabels()[0].get_text() == "neuron 0"
+    bare = sn.SparseMLP((2, 2), seed=0).fit(np.eye(2), [0, 1])
+    none = explain.ablate(bare, np.eye(2), [0, 1]).only("neuron")
+    with pytest.raises(ValueError, match="no part"):
+        plots.plot_ablation(none)
+
+
+def test_confusion_counts_stand_in_their_cells(net, digits):
+    matrix = explain.confusion_matrix(net, *digits.test)
+    ax = plots.plot_confusion(matrix, net.classes)
+    assert sum(int(t) for t in texts(ax)) == len(digits.test.y)
+    with pytest.raises(ValueError, match="square"):
+        plots.plot_confusion(matrix[:3])
+    with pytest.raises(ValueError, match="name 10 classes, got 2"):
+        plots.plot_confusion(matrix, ["a", "b"])
+
+
+def test_the_strongest_of_each_layer_are_kept():
+    net = sn.SparseMLP((10, 6, 3), seed=0, init_scale=1.0)
+    kept = strongest_synapses(net, 30)
+    assert sum(map(np.sum, kept)) == 30
+    relative = [abs(w.values) / abs(w.values).max() for w in net.weights]
+    least = min(r[k].min() for r, k in zip(relative, kept, strict=True))
+    assert all((r[~k] <= least).all() for r, k in zip(relative, kept, strict=True))
+    assert all(k.all() for k in strongest_synapses(net, 1000))
+
+
+def test_neurons_stand_where_their_synapses_lead():
+    """Two separate strands do not cross, however their neurons are numbered."""
+    net = sn.SparseMLP((4, 2, 2), seed=0, init_scale=1.0)
+    strands = net.without(
+        synapses=[(1, 0, 0), (1, 1, 1), (0, 0, 0), (0, 0, 2), (0, 1, 1), (0, 1, 3)]
+    )
+    inputs, hidden, outputs = vertical_places(strands)
+    assert outputs == {0: 0.25, 1: 0.75}
+    assert hidden == {1: 0.25, 0: 0.75}
+    assert max(inputs[0], inputs[2]) < min(inputs[1], inputs[3])
