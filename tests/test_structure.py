@@ -26,7 +26,7 @@ LAYERS = (
     {"path"},
     {"pruning"},
     {"explain", "layout"},
-    {"plots"},
+    {"plots", "report"},
     {"cli"},
 )
 LEVEL = {module: level for level, group in enumerate(LAYERS) for module in group}
@@ -36,6 +36,7 @@ INSIDE_FUNCTIONS = {
     ("cli", "synaprune.cli.display"),
     ("cli", "synaprune.extras"),
     ("path", "synaprune.plots"),
+    ("path", "synaprune.report"),
 }
 FROM_THE_FACE = {("cli", "synaprune.__version__")}
 

@@ -16,7 +16,7 @@ except ImportError as error:  # pragma: no cover - needs a broken installation
     hint = "install the package with 'pip install .' from its source, and import it from elsewhere"
     raise ImportError(f"synaprune's compiled core cannot be loaded; {hint} ({error})") from error
 
-from synaprune import datasets, explain, plots
+from synaprune import datasets, explain, plots, report
 from synaprune.criteria import CRITERIA, score
 from synaprune.io import ModelFileError
 from synaprune.linear import LinearGradients, SparseLinear
@@ -36,5 +36,6 @@ __all__ = [
     "Adam", "CRITERIA", "LinearGradients", "ModelFileError", "PathStep", "Progress",
     "PruningInterrupted", "PruningPath", "SGD", "ShiftImages", "SparseLinear", "SparseMLP",
     "TrainingDiverged", "Weights", "__version__", "build_info", "constant_then_cosine",
-    "datasets", "explain", "plots", "prune", "score", "set_isa",
+    "datasets", "explain", "plots", "prune", "report", "score",
+    "set_isa",
 ]  # fmt: skip

@@ -46,3 +46,16 @@ def check_bool(name: str, value: object) -> bool:
     if not isinstance(value, bool):
         raise TypeError(f"{name} must be True or False, got {value!r}")
     return value
+
+
+def check_image_shape(shape: object, n_inputs: int) -> tuple[int, int]:
+    """Return (rows, columns), or raise unless they make up the inputs."""
+    if not isinstance(shape, tuple | list) or len(shape) != 2:
+        raise TypeError(f"image_shape must be a pair (rows, columns), got {shape!r}")
+    rows, columns = (check_int("each of image_shape", n, 1) for n in shape)
+    if rows * columns != n_inputs:
+        raise ValueError(
+            f"image_shape must have {n_inputs} pixels, as many as the network has inputs; "
+            f"got {rows} x {columns} = {rows * columns}"
+        )
+    return rows, columns

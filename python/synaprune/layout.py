@@ -67,8 +67,10 @@ def vertical_places(net: SparseMLP) -> list[dict[int, float]]:
             w = weights[level]
             pull = abs(w.values).astype(np.float64)
             weight = np.bincount(w.indices, pull, w.n_in)
-            ends = np.array([places[level + 1].get(int(r), 0.5) for r in w.rows])
-            centre = np.bincount(w.indices, pull * ends, w.n_in) / np.maximum(weight, 1e-30)
+            ends = np.full(w.shape[0], 0.5)
+            ends[list(places[level + 1])] = list(places[level + 1].values())
+            sums = np.bincount(w.indices, pull * ends[w.rows], w.n_in)
+            centre = sums / np.maximum(weight, 1e-30)
             places[level] = _spread(centre[living[level]], living[level])
     return places
 

@@ -11,7 +11,7 @@ from io import TextIOWrapper
 from typing import NoReturn
 
 from synaprune import __version__
-from synaprune.cli import predict_command, prune_command
+from synaprune.cli import predict_command, prune_command, report_command
 
 INTERRUPTED = 130  # what a shell reports for a program that SIGINT ended
 
@@ -37,6 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     prune_command.add_parser(commands)
     predict_command.add_parser(commands)
+    report_command.add_parser(commands)
     for stream in (sys.stdout, sys.stderr):  # an odd encoding must not end a finished run
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")

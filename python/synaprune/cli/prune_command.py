@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import itertools
 import json
 import time
 from collections import Counter
@@ -13,6 +14,7 @@ from typing import Any
 from synaprune import __version__, datasets
 from synaprune.cli.job import Options, Result, run_job
 from synaprune.cli.presets import Preset, preset_for
+from synaprune.cli.report_command import write as write_report
 from synaprune.cli.runs import run_side_by_side
 from synaprune.criteria import CRITERIA
 from synaprune.io import write_atomically
@@ -132,6 +134,7 @@ def add_parser(commands: Any) -> None:
         help="of a run, or 'auto' (default): one or all, whichever proves faster",
     )  # fmt: skip
     p.add_argument("--out", metavar="MODEL.npz", help="save the network and its path")
+    p.add_argument("--report", metavar="FILE.html", help="write a page that explains the network")
     p.add_argument("--json", metavar="FILE", help="write all figures")
     p.add_argument("--quiet", action="store_true", help="print nothing but errors")
 
@@ -179,6 +182,8 @@ def run(args: argparse.Namespace) -> int:
         _write_json(args, records, seconds)
     if args.out and result is not None:
         result.path.save(args.out)
+    if args.report and result is not None:
+        write_report(args.report, result.path, data)
     return 0
 
 
@@ -198,16 +203,21 @@ def _show(
 
 def _check_outputs(args: argparse.Namespace) -> None:
     """Refuse what would only fail after all the work is done."""
-    if args.out and args.runs > 1:
-        raise ValueError("--out goes with one run; repeat the one you want with its own --seed")
-    for flag, file in (("--out", args.out), ("--json", args.json)):
+    files = {"--out": args.out, "--json": args.json, "--report": args.report}
+    for flag in ("--out", "--report"):
+        if files[flag] and args.runs > 1:
+            raise ValueError(
+                f"{flag} goes with one run; repeat the one you want with its own --seed"
+            )
+    for flag, file in files.items():
         if file is not None and not Path(file).absolute().parent.is_dir():
             raise FileNotFoundError(f"{flag}: the folder of {file} does not exist")
         if file is not None and Path(file).is_dir():
             raise IsADirectoryError(f"{flag}: {file} is a folder")
-    if args.out and args.json and Path(args.out).absolute() == Path(args.json).absolute():
-        raise ValueError(f"--out and --json name the same file, {args.out}")
-    for flag, file in (("--out", args.out), ("--json", args.json)):
+    for (one, a), (other, b) in itertools.combinations(files.items(), 2):
+        if a and b and Path(a).absolute() == Path(b).absolute():
+            raise ValueError(f"{one} and {other} name the same file, {a}")
+    for flag, file in files.items():
         both = file is not None and Path(file).exists() and Path(args.dataset).exists()
         if both and Path(file).samefile(args.dataset):
             raise ValueError(f"{flag} would overwrite the data in {file}")

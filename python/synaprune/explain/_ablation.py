@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,7 +101,14 @@ class Ablation:
         return len(self.parts)
 
 
-def ablate(net: SparseMLP, X: Any, y: Any, *, threads: Threads = None) -> Ablation:
+def ablate(
+    net: SparseMLP,
+    X: Any,
+    y: Any,
+    *,
+    kinds: Sequence[str] = KINDS,
+    threads: Threads = None,
+) -> Ablation:
     """Remove every living input, hidden neuron and synapse, one at a time, and count what is lost.
 
     What a part said is then 0, for inputs in the units that the network sees (so that a centred
@@ -116,6 +123,8 @@ def ablate(net: SparseMLP, X: Any, y: Any, *, threads: Threads = None) -> Ablati
     X, y : array_like, shapes (n, n_inputs) and (n,)
         Samples that the network was not trained on, if the figures are to say what is lost on new
         ones.
+    kinds : sequence of str
+        Which kinds of parts, of "input", "neuron" and "synapse".
     threads : int or "auto", optional
         Results do not depend on it.
 
@@ -144,7 +153,9 @@ def ablate(net: SparseMLP, X: Any, y: Any, *, threads: Threads = None) -> Ablati
     parts: list[Part] = []
     lost: list[NDArray[np.int64]] = []
     won: list[NDArray[np.int64]] = []
-    for kind in KINDS:
+    for kind in kinds:
+        if kind not in KINDS:
+            raise ValueError(f"kinds must be among {', '.join(KINDS)}, got {kind!r}")
         for layer, rows, named in _rows(net, kind):
             part = "synapses" if kind == "synapse" else "columns"
             counts = finite(_core.ablate(net.core, inputs, codes, layer, part, n_threads))
@@ -156,8 +167,8 @@ def ablate(net: SparseMLP, X: Any, y: Any, *, threads: Threads = None) -> Ablati
         net.classes,
         np.bincount(codes, minlength=n_classes),
         np.bincount(codes[predicted == codes], minlength=n_classes),
-        np.concatenate(lost),
-        np.concatenate(won),
+        np.concatenate(lost) if lost else np.zeros((0, n_classes), np.int64),
+        np.concatenate(won) if won else np.zeros((0, n_classes), np.int64),
     )
 
 

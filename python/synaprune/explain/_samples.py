@@ -142,23 +142,41 @@ def strongest_paths(
     weights, seen = net.weights, _seen(net, inputs)
     passed_on = [s[0] for s in _slopes(net, weights, seen)]
     passed_on.append(_output_row(weights[-1], codes)[0])
-    terms: list[list[tuple[tuple[int, ...], float]]] = [
-        [((i,), float(v))] if v else [] for i, v in enumerate(seen[0])
-    ]
-    for level, w in enumerate(weights):
-        slopes = passed_on[level]
-        above: list[list[tuple[tuple[int, ...], float]]] = []
+    # best[j, r]: the r-th strongest path to neuron j, 0 where there is none; it came[j, r] from
+    # path r' of neuron j' below, as j' * most + r'.
+    best = np.zeros((net.layers[0], most))
+    best[:, 0] = seen[0]
+    came = []
+    for w, slopes in zip(weights, passed_on, strict=True):
+        above = np.zeros((w.shape[0], most))
+        source = np.zeros((w.shape[0], most), np.int64)
         for row, (begin, end) in enumerate(itertools.pairwise(w.indptr.tolist())):
-            found = [
-                ((*path, row), value * float(w.values[k]) * float(slopes[row]))
-                for k in range(begin, end if slopes[row] else begin)
-                for path, value in terms[w.indices[k]]
-            ]
-            found.sort(key=lambda term: -abs(term[1]))
-            above.append(found[:most])
-        terms = above
-    every = sorted(itertools.chain(*terms), key=lambda term: -abs(term[1]))
-    return [PathTerm(path, value) for path, value in every[:most]]
+            if begin == end or slopes[row] == 0.0:
+                continue
+            factors = w.values[begin:end].astype(np.float64) * slopes[row]
+            values = (best[w.indices[begin:end]] * factors[:, None]).reshape(-1)
+            top = _largest(values, most)
+            above[row, : len(top)] = values[top]
+            source[row, : len(top)] = w.indices[begin + top // most] * np.int64(most) + top % most
+        best = above
+        came.append(source)
+    found = []
+    for at in _largest(best.reshape(-1), most).tolist():
+        value, path = float(best.reshape(-1)[at]), [at // most]
+        for source in reversed(came):
+            at = int(source[at // most, at % most])
+            path.append(at // most)
+        if value != 0.0:
+            found.append(PathTerm(tuple(reversed(path)), value))
+    return found
+
+
+def _largest(values: Floats, most: int) -> NDArray[np.int64]:
+    """Return where the largest absolute values are, largest first; among equals the first."""
+    some = np.arange(len(values))
+    if len(values) > most:
+        some = np.sort(np.argpartition(-abs(values), most - 1)[:most])
+    return some[np.argsort(-abs(values[some]), kind="stable")]
 
 
 @dataclass(frozen=True, eq=False)

@@ -128,6 +128,45 @@ class PruningPath(AcceptedNetworks):
 
         return plot_path(self, ax)
 
+    def report(
+        self,
+        file: str | os.PathLike[str],
+        *,
+        validation: Any = None,
+        test: Any = None,
+        image_shape: tuple[int, int] | None = None,
+    ) -> None:
+        """Write one self-contained page about the smallest network; see `report.write_report`.
+
+        Parameters
+        ----------
+        file : path-like
+            An HTML file.
+        validation, test : (X, y), optional
+            Samples by which parts are labelled, and fresh ones that prove it again. Without them
+            the sections that need samples say so.
+        image_shape : (int, int), optional
+            Rows and columns, where the inputs are an image.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument does not fit, or the path is empty.
+        OSError
+            If the file cannot be written.
+
+        Examples
+        --------
+        >>> import synaprune as sn
+        >>> data = sn.datasets.xor()
+        >>> net = sn.SparseMLP((2, 6, 1), seed=0)
+        >>> path = sn.prune(net, *data.train, validation=data.validation, n_synapses=6, epochs=10)
+        >>> path.report("xor.html", validation=data.validation)  # doctest: +SKIP
+        """
+        from synaprune.report import write_report
+
+        write_report(file, self, validation=validation, test=test, image_shape=image_shape)
+
     def to_json(self) -> str:
         """Return the steps' figures as a JSON array."""
         return json.dumps([s.record() for s in self.steps])

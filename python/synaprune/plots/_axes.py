@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from synaprune.checks import check_int
 from synaprune.extras import require
 
 if TYPE_CHECKING:
@@ -32,16 +31,3 @@ def axes_for(ax: Axes | None, size: tuple[float, float]) -> Axes:
 def class_colour(code: int) -> str:
     """Return a class's colour; after ten they repeat."""
     return CLASS_COLOURS[code % len(CLASS_COLOURS)]
-
-
-def check_image_shape(shape: Any, n_inputs: int) -> tuple[int, int]:
-    """Return (rows, columns), or raise unless they make up the inputs."""
-    if not isinstance(shape, tuple | list) or len(shape) != 2:
-        raise TypeError(f"image_shape must be a pair (rows, columns), got {shape!r}")
-    rows, columns = (check_int("each of image_shape", n, 1) for n in shape)
-    if rows * columns != n_inputs:
-        raise ValueError(
-            f"image_shape must have {n_inputs} pixels, as many as the network has inputs; "
-            f"got {rows} x {columns} = {rows * columns}"
-        )
-    return rows, columns

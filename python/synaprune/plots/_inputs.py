@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from synaprune.checks import check_image_shape
 from synaprune.explain import feature_energy
 from synaprune.extras import require
 from synaprune.network import SparseMLP
-from synaprune.plots._axes import PLUS, axes_for, check_image_shape
+from synaprune.plots._axes import PLUS, axes_for
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,0 +1,74 @@
+"""``synaprune report``: a page about a saved model."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from synaprune import datasets
+from synaprune.io import ModelFileError
+from synaprune.network import SparseMLP
+from synaprune.path import PruningPath
+from synaprune.report import write_report
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to the console's parser."""
+    p = commands.add_parser(
+        "report",
+        help="write a page about a saved model",
+        description="Write one self-contained HTML page: the network to hover over, what its parts "
+        "do and the proof, the inputs that it uses, rules and samples.",
+    )
+    p.set_defaults(run=run)
+    p.add_argument("model", metavar="MODEL.npz")
+    p.add_argument(
+        "--data", metavar="DATA",
+        help="xor, digits, mnist, or a CSV or NPZ file; without it, sections that need samples say "
+        "so",
+    )  # fmt: skip
+    p.add_argument("--target", metavar="COLUMN", help="label column of a CSV (array of an NPZ)")
+    p.add_argument("--data-dir", metavar="DIR", help="folder that holds MNIST's files")
+    p.add_argument("--out", metavar="FILE.html", required=True)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the command; returns the exit status."""
+    subject = _load(args.model)
+    data = None
+    if args.data is not None:
+        data = datasets.load(args.data, target=args.target, data_dir=args.data_dir)
+        net = subject.smallest if isinstance(subject, PruningPath) else subject
+        if net.input_names not in (None, data.input_names):
+            raise ValueError(f"{args.data} does not have the inputs that {args.model} was given")
+    write(args.out, subject, data)
+    return 0
+
+
+def write(file: str, subject: PruningPath | SparseMLP, data: datasets.Dataset | None) -> None:
+    """Write the page, with a dataset's splits if there is one.
+
+    Parameters
+    ----------
+    file : str
+    subject : PruningPath or SparseMLP
+    data : Dataset or None
+    """
+    write_report(
+        file,
+        subject,
+        validation=None if data is None else tuple(data.validation),
+        test=None if data is None else tuple(data.test),
+        image_shape=None if data is None else data.image_shape,
+        title=None if data is None else Path(data.name).name,
+    )
+
+
+def _load(file: str) -> PruningPath | SparseMLP:
+    """Read a pruning path, or a network that has none."""
+    try:
+        path = PruningPath.load(file)
+    except ModelFileError:
+        return SparseMLP.load(file)
+    return path if path.steps else SparseMLP.load(file)

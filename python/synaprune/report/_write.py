@@ -1,0 +1,109 @@
+"""`write_report`: from facts to a file."""
+
+from __future__ import annotations
+
+import html
+import json
+import os
+from importlib import resources
+from typing import Any
+
+from synaprune.checks import check_int
+from synaprune.io import write_atomically
+from synaprune.network import SparseMLP
+from synaprune.path import PruningPath
+from synaprune.report._facts import collect
+from synaprune.threads import Threads, check_threads
+
+_SCRIPTS = ("base.js", "network.js", "figures.js", "page.js")
+
+
+def write_report(
+    file: str | os.PathLike[str],
+    subject: PruningPath | SparseMLP,
+    *,
+    validation: Any = None,
+    test: Any = None,
+    image_shape: tuple[int, int] | None = None,
+    title: str | None = None,
+    most: int = 3000,
+    threads: Threads = None,
+) -> None:
+    """Write a page about a pruned network that opens in any browser, without a connection.
+
+    Parameters
+    ----------
+    file : path-like
+        An HTML file; an older one is replaced only when the new one is whole.
+    subject : PruningPath or SparseMLP
+        A path, whose smallest network the page is about, or a network alone.
+    validation : (X, y), optional
+        Samples by which parts are labelled. Without them the sections that need samples say so.
+    test : (X, y), optional
+        Fresh samples, by which labels are proven again and accuracy is reported.
+    image_shape : (int, int), optional
+        Rows and columns, where the inputs are an image.
+    title : str, optional
+        What the page is called.
+    most : int
+        Synapses to draw at most, the strongest of each layer; the page says what it leaves out.
+    threads : int or "auto", optional
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument does not fit, the path is empty or the network was never fitted.
+    OSError
+        If the file cannot be written.
+
+    Examples
+    --------
+    >>> import synaprune as sn
+    >>> data = sn.datasets.digits()
+    >>> net = sn.SparseMLP((64, 8, 10), seed=0).fit(*data.train, epochs=20)
+    >>> sn.report.write_report("digits.html", net, validation=data.validation, test=data.test,
+    ...                        image_shape=(8, 8))  # doctest: +SKIP
+    """
+    facts = collect(
+        subject,
+        validation=validation,
+        test=test,
+        image_shape=image_shape,
+        most=check_int("most", most, 1),
+        threads=check_threads(threads),
+    )
+    name = title or facts["summary"]["dataset"] or "network"
+    write_atomically(file, page(facts, f"{name} · {facts['summary']['structure']}").encode())
+
+
+def page(facts: dict[str, Any], title: str) -> str:
+    """Put facts, style and script into one page.
+
+    Parameters
+    ----------
+    facts : dict
+        JSON values. They reach the page as text, never as markup.
+    title : str
+
+    Returns
+    -------
+    str
+    """
+    folder = resources.files(__package__) / "page"
+
+    def read(name: str) -> str:
+        return (folder / name).read_text(encoding="utf-8")
+
+    data = json.dumps(facts, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    for character in "<>&":  # no markup can end the script element
+        data = data.replace(character, f"\\u{ord(character):04x}")
+    parts = {
+        "{{title}}": html.escape(title),
+        "{{style}}": read("style.css"),
+        "{{script}}": "\n".join(read(name) for name in _SCRIPTS),
+        "{{facts}}": data,
+    }
+    text = read("page.html")
+    for place, part in parts.items():
+        text = text.replace(place, part, 1)
+    return text

@@ -1,0 +1,58 @@
+"use strict";
+// What all parts use. Text from data becomes text nodes, never markup.
+const facts = JSON.parse(document.getElementById("facts").textContent);
+const colours = ["#332288", "#88ccee", "#44aa99", "#117733", "#999933", "#ddcc77", "#cc6677", "#882255", "#aa4499", "#777777"];
+
+function make(kind, attributes, ...children) {
+  const inSvg = make.svg.has(kind);
+  const node = inSvg ? document.createElementNS("http://www.w3.org/2000/svg", kind) : document.createElement(kind);
+  for (const [name, value] of Object.entries(attributes || {})) {
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else if (value !== null && value !== undefined) node.setAttribute(name, value);
+  }
+  node.append(...children.filter((child) => child !== null && child !== undefined));
+  return node;
+}
+make.svg = new Set(["svg", "g", "line", "circle", "rect", "text", "path", "title"]);
+
+const percent = (x, digits = 2) => `${(100 * x).toFixed(digits)} %`;
+const points = (x) => `${x > 0 ? "−" : x < 0 ? "+" : ""}${Math.abs(100 * x).toFixed(1)}`;
+const colour = (code) => colours[code % colours.length];
+const count = (n) => n.toLocaleString("en");
+const outputs = facts.network.levels[facts.network.levels.length - 1].length;
+// Which output is about a class: two classes may share one.
+const outputOf = (code) => (outputs === 1 ? 0 : code);
+
+function section(id, title, ...children) {
+  return make("section", { id }, make("h2", null, title), ...children);
+}
+
+function table(header, rows) {
+  const head = make("tr", null, ...header.map((text) => make("th", { scope: "col" }, text)));
+  const body = rows.map((row) => make("tr", null, ...row.map((cell) =>
+    cell instanceof Node ? cell : make("td", null, cell))));
+  return make("div", { class: "scroll" }, make("table", null, make("thead", null, head), make("tbody", null, ...body)));
+}
+
+// A cell whose ground is as dark as its share of the largest.
+function shaded(text, share) {
+  const cell = make("td", { class: "cell" }, text);
+  if (share > 0.004) cell.style.background = `rgba(var(--shade), ${(0.75 * Math.min(1, share)).toFixed(3)})`;
+  if (share > 0.62) cell.style.color = "var(--card)";
+  return cell;
+}
+
+// Buttons of which one is pressed; the first says what is shown without a choice.
+function filter(label, names, choose) {
+  const buttons = names.map(([text, tint], i) => make("button", {
+    type: "button", "aria-pressed": String(i === 0),
+    onclick: () => {
+      buttons.forEach((b) => b.setAttribute("aria-pressed", String(b === buttons[i])));
+      choose(i - 1);
+    },
+  }, tint ? make("span", { class: "dot", style: `background:${tint}` }) : null, text));
+  return make("div", { class: "filter", role: "group", "aria-label": label }, ...buttons);
+}
+
+const classFilter = (choose) => filter("class", [["all classes", null],
+  ...facts.classes.map((name, code) => [name, colour(code)])], choose);

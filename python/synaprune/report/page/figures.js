@@ -1,0 +1,137 @@
+// Maps, curve, tables and samples.
+function ramp(t, dark) {
+  const stops = dark ? [[38, 44, 58], [33, 102, 172], [90, 200, 200], [253, 231, 110]] : [[222, 235, 247], [107, 174, 214], [33, 102, 172], [8, 29, 88]];
+  const x = Math.max(0, Math.min(1, t)) * (stops.length - 1), i = Math.min(stops.length - 2, Math.floor(x));
+  return stops[i].map((v, k) => Math.round(v + (x - i) * (stops[i + 1][k] - v)));
+}
+
+// Cells [rows * columns] of colours or null; drawn once a theme is known.
+function picture(paint, label) {
+  const [rows, columns] = facts.image_shape;
+  const canvas = make("canvas", { width: columns, height: rows, role: "img", "aria-label": label });
+  const query = window.matchMedia("(prefers-color-scheme: dark)");
+  const draw = () => {
+    const context = canvas.getContext("2d"), data = context.createImageData(columns, rows);
+    paint(query.matches).forEach((c, i) => { if (c) data.data.set([...c, 255], 4 * i); });
+    context.putImageData(data, 0, 0);
+  };
+  draw();
+  query.addEventListener("change", draw);
+  return canvas;
+}
+
+function energyMap(energies, label) {
+  const top = Math.max(...energies.map(([, e]) => e), 1e-12);
+  const n = facts.image_shape[0] * facts.image_shape[1];
+  return picture((dark) => {
+    const cells = new Array(n).fill(null);
+    for (const [id, e] of energies) if (e > 0) cells[id] = ramp(Math.sqrt(e / top), dark);
+    return cells;
+  }, label);
+}
+
+function inputsSection() {
+  const inputs = facts.network.levels[0], parts = [];
+  const of = (o) => inputs.map((i) => [i.id, o < 0 ? i.energy.reduce((a, b) => a + b, 0) / outputs : i.energy[o]]);
+  parts.push(make("p", { class: "soft" }, `The network reads ${count(facts.summary.inputs)} inputs. Shade is feature energy: the summed strength of all paths from an input to the class.`));
+  if (facts.image_shape) {
+    const views = [["all classes", -1], ...(outputs === 1 ? [] : facts.classes.map((c, code) => [c, code]))];
+    parts.push(make("div", { class: "maps" }, ...views.map(([name, o]) => {
+      const energies = of(o), n = energies.filter(([, e]) => e > 0).length;
+      return make("figure", null, energyMap(energies, `inputs for ${name}`), make("figcaption", null, `${name}: ${n} inputs`));
+    })));
+  }
+  const lost = new Map(((facts.proof || {}).parts?.input || []).map((p) => [p.id, p]));
+  const rows = of(-1).sort((a, b) => b[1] - a[1]).slice(0, 20).map(([id, e]) => {
+    const p = lost.get(id), input = inputs.find((i) => i.id === id);
+    return [input.name, percent(e, 1), ...(p ? [points(p.total), p.verdict === "label" ? p.serves.map((c) => facts.classes[c]).join(", ") : p.verdict] : [])];
+  });
+  const details = make("details", facts.image_shape ? null : { open: "" }, make("summary", null, `The ${rows.length} strongest inputs`),
+    table(["input", "energy", ...(lost.size ? ["points without it", "serves"] : [])], rows));
+  return section("inputs", "The inputs that it uses", ...parts, details);
+}
+
+function curveSection() {
+  const steps = facts.curve;
+  if (!steps) return section("curve", "Accuracy against synapses", make("p", { class: "soft" }, "The model file holds a network without its pruning path."));
+  const W = 1000, H = 330, m = { l: 62, r: 24, t: 16, b: 42 };
+  const xs = steps.map((s) => Math.log(Math.max(1, s.synapses))), ys = steps.map((s) => s.accuracy);
+  const x0 = Math.min(...xs), x1 = Math.max(...xs, x0 + 1e-9), low = Math.min(...ys), high = Math.max(...ys), pad = 0.12 * (high - low) || 0.01;
+  const X = (v) => m.l + (W - m.l - m.r) * ((v - x0) / (x1 - x0)), Y = (v) => H - m.b - (H - m.t - m.b) * ((v - low + pad) / (high - low + 2 * pad));
+  const shown = ys.every((y) => y >= 0 && y <= 1) ? (y) => percent(y, 1) : (y) => y.toPrecision(4);
+  const svg = make("svg", { viewBox: `0 0 ${W} ${H}`, role: "img", "aria-label": "accuracy against synapses" });
+  for (let i = 0; i <= 4; i++) {
+    const v = low - pad + ((high - low + 2 * pad) * i) / 4;
+    svg.append(make("line", { x1: m.l, x2: W - m.r, y1: Y(v), y2: Y(v), stroke: "var(--line)" }), make("text", { class: "soft", x: m.l - 8, y: Y(v) + 4, "text-anchor": "end" }, shown(v)));
+  }
+  for (let e = 0; e < 9; e++) for (const k of [1, 2, 5]) {
+    const v = Math.log(k * 10 ** e);
+    if (v >= x0 && v <= x1) svg.append(make("text", { class: "soft", x: X(v), y: H - 18, "text-anchor": "middle" }, count(k * 10 ** e)));
+  }
+  svg.append(make("text", { class: "soft", x: (W + m.l) / 2, y: H - 2, "text-anchor": "middle" }, "synapses"));
+  svg.append(make("path", { d: steps.map((s, i) => `${i ? "L" : "M"}${X(xs[i]).toFixed(1)} ${Y(ys[i]).toFixed(1)}`).join(""), fill: "none", stroke: "var(--plus)", "stroke-width": 2 }));
+  steps.forEach((s, i) => svg.append(make("circle", { cx: X(xs[i]), cy: Y(ys[i]), r: 4.5, fill: "var(--plus)", stroke: "var(--card)" },
+    make("title", null, `${s.structure}, ${count(s.synapses)} synapses, ${shown(s.accuracy)}`))));
+  return section("curve", "Accuracy against synapses", make("p", { class: "soft" }, "Every network of the pruning path, on the validation split."), svg,
+    make("details", null, make("summary", null, "As a table"), table(["synapses", "structure", "removed", "epochs", "accuracy"],
+      steps.map((s) => [count(s.synapses), s.structure, count(s.removed), String(s.epochs), shown(s.accuracy)]))));
+}
+
+function proofSection() {
+  const proof = facts.proof;
+  if (!proof) return section("proof", "What its parts do", make("p", { class: "warn" }, "Labels and their proof need data: give the report samples."));
+  const neurons = proof.parts.neuron.map((p) => [p, Math.max(...p.loss.map(Math.abs))]);
+  const shown = [...neurons].sort((a, b) => b[1] - a[1]).slice(0, 40).map(([p]) => p).sort((a, b) => a.layer - b.layer || a.id - b.id);
+  const top = Math.max(...shown.flatMap((p) => p.loss), 1e-9);
+  const several = facts.network.levels.length > 3;
+  const parts = [make("p", { class: "soft" }, `Points of accuracy that each class loses when a hidden neuron is removed and nothing is trained anew, on the ${proof.labelled_on} split. A label is given only where the loss of its classes exceeds that of every other one (paired, p < 0.01).`)];
+  if (shown.length) parts.push(table(["neuron", "serves", ...facts.classes], shown.map((p) => [
+    several ? `${p.layer + 1}: ${p.id}` : String(p.id), p.verdict === "label" ? p.serves.map((c) => facts.classes[c]).join(", ") : p.verdict,
+    ...p.loss.map((x) => shaded(Math.abs(x) < 0.0005 ? "" : points(x), x / top))])));
+  if (neurons.length > shown.length) parts.push(make("p", { class: "soft" }, `The ${shown.length} that matter most of ${count(neurons.length)}.`));
+  const kinds = { neuron: "Hidden neurons", synapse: "Synapses", input: "Inputs" };
+  if (proof.confirmed_on) parts.push(make("p", { style: "margin-top:12px" }, `Proven again on the ${proof.confirmed_on} split, which had no part in giving labels:`),
+    make("ul", null, ...Object.entries(kinds).filter(([k]) => proof.confirmed[k]).map(([k, name]) => make("li", null, `${name}: ${proof.confirmed[k]}.`))));
+  const worst = Math.max(...proof.confusion.flatMap((row, i) => row.filter((_, j) => i !== j)), 1);
+  parts.push(make("details", null, make("summary", null, `Which classes are taken for which (${proof.confusion_on} split)`),
+    table(["true \\ predicted", ...facts.classes], proof.confusion.map((row, i) => [facts.classes[i],
+      ...row.map((n, j) => (i === j ? make("td", { class: "cell soft" }, count(n)) : shaded(n ? String(n) : "", n / worst)))]))));
+  return section("proof", "What its parts do, and the proof", ...parts);
+}
+
+function samplesSection() {
+  const samples = facts.samples;
+  if (!samples) return section("samples", "Samples", make("p", { class: "warn" }, "Examples and their explanation need data: give the report samples."));
+  const why = make("div", { class: "why", "aria-live": "polite" });
+  const names = new Map(facts.network.levels[0].map((i) => [i.id, i.name]));
+  const buttons = samples.picked.map((s) => {
+    const picture_ = s.pixels ? picture(() => s.pixels.map((v) => [255 - v, 255 - v, 255 - v]), `sample of ${s.label}`) : null;
+    return make("button", { type: "button", "aria-pressed": "false", onclick: () => explain(s) }, picture_,
+      make("div", null, make("span", { class: "dot", style: `background:${colour(facts.classes.indexOf(s.label))}` }), s.label, s.predicted === s.label ? "" : ` taken for ${s.predicted}`),
+      make("div", { class: "soft" }, s.kind));
+  });
+  function explain(s) {
+    buttons.forEach((b, i) => b.setAttribute("aria-pressed", String(samples.picked[i] === s)));
+    const top = Math.max(...s.values.map(Math.abs), 1e-12);
+    const map = s.pixels ? picture((dark) => {
+      const cells = s.pixels.map((v) => { const g = dark ? 32 + v * 0.35 : 255 - v * 0.3; return [g, g, g]; });
+      samples.inputs.forEach((id, k) => {
+        const t = Math.abs(s.values[k]) / top, tint = s.values[k] > 0 ? [0, 119, 187] : [238, 119, 51];
+        if (t > 0.01) cells[id] = cells[id].map((g, c) => Math.round(g + Math.sqrt(t) * (tint[c] - g)));
+      });
+      return cells;
+    }, "contributions") : null;
+    const strongest = s.values.map((v, k) => [v, k]).sort((a, b) => Math.abs(b[0]) - Math.abs(a[0])).slice(0, 8);
+    const path = (p) => p.neurons.map((id, l) => (l === 0 ? names.get(id) || `x${id}` : l === p.neurons.length - 1 ? facts.classes[outputs === 1 ? 1 : id] : `neuron ${id}`)).join(" → ");
+    why.replaceChildren(make("div", null, map || "", map ? make("p", { class: "soft" }, "Blue speaks for the class, orange against it.") : ""),
+      make("div", null, make("p", null, `Why ${s.predicted}: contributions of the inputs and one bias term (${s.bias}) sum to the logit ${s.logit}.`),
+        table(["input", "value", "adds"], strongest.map(([v, k]) => [names.get(samples.inputs[k]) || `x${samples.inputs[k]}`, String(s.seen[k]), v.toPrecision(3)])),
+        make("p", { style: "margin-top:10px" }, "Strongest paths:"), make("ul", null, ...s.paths.map((p) => make("li", null, `${path(p)}: ${p.value > 0 ? "+" : ""}${p.value}`)))));
+  }
+  const g = samples.groups;
+  const list = make("div", { class: "samples" }, ...buttons);
+  if (samples.picked.length) explain(samples.picked[0]);
+  return section("samples", "Samples", make("p", { class: "soft" }, "Of each class those nearest to its mean in the last hidden layer, and those farthest from it. Choose one: why was it decided so?"), list, why,
+    make("details", null, make("summary", null, `Samples that take the same way: ${count(g.n)} groups of ${count(g.samples)} samples`),
+      table(["samples", "active neurons", "classes"], g.largest.map((x) => [count(x.samples), String(x.active), x.classes.map(([c, n]) => `${c} (${count(n)})`).join(", ")]))));
+}

@@ -1,0 +1,30 @@
+// The page, top to bottom.
+function summarySection() {
+  const s = facts.summary, tiles = [];
+  const tile = (value, text) => tiles.push(make("div", null, make("b", null, value), make("span", null, text)));
+  tile(count(s.synapses), s.full ? `synapses, of ${count(s.full.synapses)}` : "synapses");
+  tile(count(s.inputs), s.full ? `inputs, of ${count(s.full.inputs)}` : "inputs");
+  for (const [name, a] of Object.entries(s.accuracy))
+    tile(percent(a.final), `accuracy, ${name}` + (a.full === null ? "" : ` (full network ${percent(a.full)})`));
+  tile(s.bytes < 10000 ? `${count(s.bytes)} B` : `${(s.bytes / 1024).toFixed(1)} KiB`, "as sparse layers");
+  const terms = { n_synapses: "at most %s synapses", n_inputs: "at most %s inputs", min_accuracy: "accuracy of at least %s", max_drop: "at most %s of accuracy lost", confidence: "with confidence %s" };
+  const contract = Object.entries(s.contract).filter(([k]) => terms[k]).map(([k, v]) => terms[k].replace("%s", k === "min_accuracy" || k === "max_drop" ? percent(v) : count(v))).join(", ");
+  return make("header", null, make("h1", null, `${s.dataset ? s.dataset + ": " : ""}a ${s.structure} network`),
+    make("p", { class: "soft" }, s.full ? `Pruned from ${s.full.structure}.` : "",
+      contract ? ` Asked for: ${contract}.` : "", s.verdict ? ` Verdict: ${s.verdict}.` : ""),
+    Object.keys(s.accuracy).length ? "" : make("p", { class: "warn" }, "Without data: sections that need samples say so."),
+    make("div", { class: "figures" }, ...tiles));
+}
+
+function rulesSection() {
+  return section("rules", "Rules", make("p", { class: "soft" }, facts.rules.text),
+    make("ul", { class: "rules" }, ...facts.rules.lines.map((line) => make("li", null, make("code", null, line)))));
+}
+
+function madeSection() {
+  const pairs = Object.entries(facts.made).flatMap(([name, value]) => [make("dt", null, name), make("dd", null, value)]);
+  return section("made", "How it was made", make("dl", null, ...pairs));
+}
+
+document.getElementById("page").append(summarySection(), networkSection(), proofSection(), inputsSection(),
+  curveSection(), rulesSection(), samplesSection(), madeSection());

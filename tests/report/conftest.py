@@ -1,0 +1,66 @@
+"""Networks to report, and a browser to open the pages in."""
+
+import shutil
+
+import numpy as np
+import pytest
+import synaprune as sn
+
+
+@pytest.fixture(scope="session")
+def digits():
+    return sn.datasets.digits()
+
+
+@pytest.fixture(scope="session")
+def digits_path(digits):
+    net = sn.SparseMLP((64, 12, 10), seed=0).fit(*digits.train, epochs=40, batch_size=16)
+    return sn.prune(net, *digits.train, validation=digits.validation, n_synapses=150, epochs=20)
+
+
+@pytest.fixture(scope="session")
+def named():
+    """Make a trained network of three classes and four inputs, with names to choose, and X, y."""
+
+    def make(labels=("a", "b", "c"), names=("w", "x", "y", "z")):
+        rng = np.random.default_rng(0)
+        y = np.arange(150) % 3
+        X = rng.normal(0.0, 2.0, (3, 4))[y] + rng.normal(0.0, 0.5, (150, 4))
+        net = sn.SparseMLP((4, 5, 3), seed=0)
+        net.fit(X, np.array(labels)[y], epochs=30, batch_size=16)
+        net.input_names = names
+        return net, X.astype(np.float32), np.array(labels)[y]
+
+    return make
+
+
+@pytest.fixture
+def browse(request):
+    """Open a page in headless Chromium; skips where there is none."""
+    webdriver = pytest.importorskip("selenium.webdriver")
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not (chromium and driver):
+        pytest.skip("no chromium and chromedriver on the path")
+
+    def opened(page, width=1200, height=900, scheme="light"):
+        options = webdriver.ChromeOptions()
+        options.binary_location = chromium
+        for argument in (
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+        ):
+            options.add_argument(argument)
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+        browser = webdriver.Chrome(options, webdriver.ChromeService(driver))
+        request.addfinalizer(browser.quit)
+        media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+        screen = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
+        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+        browser.execute_cdp_cmd("Network.enable", {})
+        browser.get(page.absolute().as_uri())
+        return browser
+
+    return opened
