@@ -5,7 +5,7 @@ function summarySection() {
   tile(count(s.synapses), s.full ? `synapses, of ${count(s.full.synapses)}` : "synapses");
   tile(count(s.inputs), s.full ? `inputs, of ${count(s.full.inputs)}` : "inputs");
   for (const [name, a] of Object.entries(s.accuracy))
-    tile(percent(a.final), `accuracy, ${name}` + (a.full === null ? "" : ` (full network ${percent(a.full)})`));
+    tile(percent(a.final), `accuracy, ${name}` + (a.full === null ? "" : ` (${percent(a.full)} at the start of its path)`));
   tile(s.bytes < 10000 ? `${count(s.bytes)} B` : `${(s.bytes / 1024).toFixed(1)} KiB`, "as sparse layers");
   const terms = { n_synapses: "at most %s synapses", n_inputs: "at most %s inputs", min_accuracy: "accuracy of at least %s", max_drop: "at most %s of accuracy lost", confidence: "with confidence %s" };
   const contract = Object.entries(s.contract).filter(([k]) => terms[k]).map(([k, v]) => terms[k].replace("%s", k === "min_accuracy" || k === "max_drop" ? percent(v) : count(v))).join(", ");
