@@ -164,6 +164,7 @@ def test_every_flag_of_the_help_is_tested():
         "--seed",
         "--threads",
         "--out",
+        "--report",
         "--json",
         "--quiet",
     ]
