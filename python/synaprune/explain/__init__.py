@@ -2,6 +2,12 @@
 
 from synaprune.explain._ablation import Ablation, Part, ablate
 from synaprune.explain._compare import Comparison, compare, confusion_matrix
+from synaprune.explain._contributions import (
+    Contributions,
+    PathTerm,
+    contributions,
+    strongest_paths,
+)
 from synaprune.explain._energy import PathEnergy, activations, feature_energy, path_energy
 from synaprune.explain._labels import Confirmation, PartLabel, confirm, label_parts
 from synaprune.explain._rules import (
@@ -10,16 +16,7 @@ from synaprune.explain._rules import (
     class_rules,
     truth_tables,
 )
-from synaprune.explain._samples import (
-    Contributions,
-    Examples,
-    Group,
-    PathTerm,
-    contributions,
-    examples,
-    groups,
-    strongest_paths,
-)
+from synaprune.explain._samples import Examples, Group, examples, groups
 
 __all__ = [
     "Ablation", "ClassRules", "Comparison", "Confirmation", "Contributions", "Examples", "Formula",

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from synaprune import _core
 from synaprune.arrays import as_inputs, finite
 from synaprune.checks import check_float
+from synaprune.explain._seen import seen_by
 from synaprune.network import SparseMLP
 from synaprune.threads import Threads, check_threads
 
@@ -193,11 +194,10 @@ def _mean_activations(net: SparseMLP, X: Any, threads: int) -> list[NDArray[np.f
     if X is None:
         return [np.ones(n, np.float32) for n in sizes]
     inputs = as_inputs(X, net.layers[0])
-    shift, scale = net.input_transform
     sums = [np.zeros(n) for n in sizes]
     for begin in range(0, len(inputs), _CHUNK):
         some = inputs[begin : begin + _CHUNK]
-        sums[0] += abs((some - shift) * scale).sum(axis=0, dtype=np.float64)
+        sums[0] += abs(seen_by(net, some)).sum(axis=0)
         for level in range(1, len(sizes)):
             said = finite(_core.activations(net.core, some, level - 1, threads))
             sums[level] += abs(said).sum(axis=0, dtype=np.float64)

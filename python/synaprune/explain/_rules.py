@@ -12,6 +12,7 @@ from synaprune.arrays import as_inputs
 from synaprune.checks import check_float, check_int
 from synaprune.explain._boolean import formula
 from synaprune.explain._energy import activations
+from synaprune.explain._seen import at_zero
 from synaprune.extras import require
 from synaprune.network import SparseMLP
 from synaprune.threads import Threads
@@ -94,9 +95,8 @@ def truth_tables(
     names = [net.input_name(column) for column in used]
     tables: list[tuple[str, NDArray[np.bool_]]] = []
     weights = net.weights
-    rest = 0.5 if net.activation == "sigmoid" else 0.0
     for layer in range(len(weights) - 1):
-        active = activations(net, X, layer, threads=threads) > rest
+        active = activations(net, X, layer, threads=threads) > at_zero(net)
         tables += [
             (f"hidden {layer + 1}, neuron {j}", active[:, j])
             for j in np.unique(weights[layer + 1].indices).tolist()
