@@ -94,7 +94,7 @@ def labels(
             chance = sum(c.random * c.n_labelled for c in each) / max(1, named)
             rows.append([
                 flags[1], f"{kind}s", str(parts), f"{named / parts:.1%}",
-                f"{sure / max(1, named):.1%}", f"{chance:.1%}",
+                *((f"{sure / named:.1%}", f"{chance:.1%}") if named else ("–", "–")),
             ])  # fmt: skip
     report.table(["synapses", "parts", "all", "labelled", "confirmed", "at random"], rows)
     return kept

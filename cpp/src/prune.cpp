@@ -114,14 +114,13 @@ void concentrate(const std::vector<Layer>& layers, float exponent, std::vector<f
 offset_t spare_frozen(const std::vector<Layer>& layers, std::vector<float>& scores) {
   offset_t n = 0;
   auto score = scores.begin();
-  for (const Layer& layer : layers) {
-    for (std::size_t k = 0; k < layer.frozen.size(); ++k)
-      if (layer.frozen[k] != 0.0f) {
-        score[static_cast<std::ptrdiff_t>(k)] = std::numeric_limits<float>::infinity();
-        ++n;
-      }
-    score += static_cast<std::ptrdiff_t>(layer.nnz());
-  }
+  for (const Layer& layer : layers)
+    for (offset_t k = 0; k < layer.nnz(); ++k, ++score) {
+      const bool frozen = is_frozen(layer.frozen, k);
+      n += frozen;
+      *score = frozen ? std::numeric_limits<float>::infinity()
+                      : std::min(*score, std::numeric_limits<float>::max());
+    }
   return n;
 }
 
@@ -170,9 +169,10 @@ offset_t fold_constants(Layer& below, Layer& above, Activation activation,
   offset_t marked = 0;
   for (index_t r = 0; r < above.n_out; ++r) {
     double moved = 0.0;
+    if (is_frozen(above.bias_frozen, r)) continue;
     for (offset_t k = above.indptr[r]; k < above.indptr[r + 1]; ++k) {
       const index_t c = above.indices[k];
-      if (below.indptr[c + 1] > below.indptr[c]) continue;
+      if (below.indptr[c + 1] > below.indptr[c] || is_frozen(above.frozen, k)) continue;
       moved += static_cast<double>(above.values[k]) * activate(activation, below.bias[c]);
       keep[k] = 0;
       ++marked;
@@ -188,6 +188,7 @@ offset_t mark_unread(const Layer& below, const Layer& above, std::vector<std::ui
   offset_t marked = 0;
   for (index_t r = 0; r < below.n_out; ++r)
     for (offset_t k = below.indptr[r]; read[r] == 0 && k < below.indptr[r + 1]; ++k) {
+      if (is_frozen(below.frozen, k)) continue;
       keep[k] = 0;
       ++marked;
     }
@@ -200,6 +201,7 @@ void forget_dead_biases(Layer& below, const Layer& above) {
   const auto read = column_counts(above);
   for (index_t r = 0; r < below.n_out; ++r) {
     if (read[r] > 0 || below.indptr[r + 1] > below.indptr[r]) continue;
+    if (is_frozen(below.bias_frozen, r)) continue;
     below.bias[r] = 0.0f;
     if (!below.bias_moment1.empty()) below.bias_moment1[r] = 0.0f;
     if (!below.bias_moment2.empty()) below.bias_moment2[r] = 0.0f;

@@ -161,8 +161,8 @@ class Ranking:
         parts = np.split(scores.astype(np.float64), ends[:-1])
         neurons: list[tuple[float, int, int]] = []  # sum of scores, layer, row
         for layer, (below, above) in enumerate(itertools.pairwise(weights)):
-            sums = np.bincount(above.indices, parts[layer + 1], above.n_in)
-            sums += np.bincount(below.rows, parts[layer], above.n_in)
+            sums = np.bincount(below.rows, parts[layer], above.n_in).astype(np.float64)
+            sums += np.bincount(above.indices, parts[layer + 1], above.n_in)
             living = np.diff(below.indptr) > 0
             living[below.rows[frozen[layer]]] = False
             living[above.indices[frozen[layer + 1]]] = False

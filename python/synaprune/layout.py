@@ -16,6 +16,8 @@ _SWEEPS = 4
 def strongest_synapses(net: SparseMLP, most: int) -> list[NDArray[np.bool_]]:
     """Choose up to so many synapses, each layer's strongest relative to its strongest.
 
+    Those that lead from or to a neuron that does not live are never chosen, nor weights of 0.
+
     Parameters
     ----------
     net : SparseMLP
@@ -27,12 +29,15 @@ def strongest_synapses(net: SparseMLP, most: int) -> list[NDArray[np.bool_]]:
     list of ndarray of bool, shape (nnz,)
     """
     most = check_int("most", most, 1)
-    strength = [
-        abs(w.values) / max(float(abs(w.values).max(initial=0.0)), 1e-30) for w in net.weights
-    ]
+    living = _living(net)
+    strength = []
+    for level, w in enumerate(net.weights):
+        ends = np.isin(w.indices, living[level]) & np.isin(w.rows, living[level + 1])
+        size = abs(w.values) * ends
+        strength.append(size / max(float(size.max(initial=0.0)), 1e-30))
     every = np.concatenate(strength)
-    chosen = np.ones(len(every), bool)
-    if len(every) > most:
+    chosen = every > 0
+    if np.count_nonzero(chosen) > most:
         chosen[:] = False
         chosen[np.argpartition(-every, most)[:most]] = True
     return np.split(chosen, np.cumsum([len(s) for s in strength])[:-1])
@@ -53,11 +58,7 @@ def vertical_places(net: SparseMLP) -> list[dict[int, float]]:
         of Sugiyama, Tagawa & Toda, 1981).
     """
     weights = net.weights
-    living = [net.used_inputs]
-    for below, above in itertools.pairwise(weights):
-        fed = np.flatnonzero(np.diff(below.indptr))
-        living.append(np.intersect1d(fed, above.indices).astype(np.int32))
-    living.append(np.arange(net.layers[-1], dtype=np.int32))
+    living = _living(net)
     places = [
         _spread(np.arange(n, dtype=np.float64), ids)
         for n, ids in zip(map(len, living), living, strict=True)
@@ -73,6 +74,15 @@ def vertical_places(net: SparseMLP) -> list[dict[int, float]]:
             centre = sums / np.maximum(weight, 1e-30)
             places[level] = _spread(centre[living[level]], living[level])
     return places
+
+
+def _living(net: SparseMLP) -> list[NDArray[np.int32]]:
+    """Return the neurons of each level that have a synapse in and one out; all outputs."""
+    living = [net.used_inputs]
+    for below, above in itertools.pairwise(net.weights):
+        fed = np.flatnonzero(np.diff(below.indptr))
+        living.append(np.intersect1d(fed, above.indices).astype(np.int32))
+    return [*living, np.arange(net.layers[-1], dtype=np.int32)]
 
 
 def _spread(order: NDArray[np.float64], ids: NDArray[np.int32]) -> dict[int, float]:

@@ -110,10 +110,75 @@ def test_freezing_everything_leaves_nothing_to_train(net, bits):
     after = held.copy().fit(X, y, epochs=2)
     assert [w.values.tobytes() for w in after.weights] == [w.values.tobytes() for w in net.weights]
     assert [w.bias.tobytes() for w in after.weights] == [w.bias.tobytes() for w in net.weights]
-    path = sn.prune(held, X, y, validation=(X, y), n_synapses=5, epochs=4)
-    assert path.smallest.n_synapses == net.n_synapses
     ladder = sn.prune(held, X, y, validation=(X, y), max_drop=1.0, retrain_epochs=1)
     assert ladder.smallest.n_synapses == net.n_synapses
+    assert ladder.verdict == "all that is left is frozen"
+
+
+def test_empty_lists_freeze_nothing(net):
+    """A list that happened to be empty used to freeze the whole network."""
+    assert net.freeze(neurons=[], inputs=[]).core.frozen is None
+    assert net.freeze(synapses=()).core.frozen is None
+
+
+@pytest.mark.parametrize(
+    ("target", "least"), [({"n_synapses": 4}, 6), ({"n_inputs": 2, "max_drop": 0.5}, 6)]
+)
+def test_targets_below_what_is_frozen_are_refused(net, target, least):
+    X, y = data()
+    with pytest.raises(ValueError, match=f"must be at least {least}, what is frozen, got"):
+        sn.prune(net.freeze(neurons=[(0, 1)]), X, y, validation=(X, y), **target)
+
+
+ONE_SIDED = {
+    "neurons": {"neurons": [(0, 1), (1, 2)]},
+    "inputs": {"inputs": [4]},
+    "synapses": {"synapses": [(1, 0, 0), (2, 2, 1)]},
+}
+
+
+@pytest.mark.parametrize("parts", ONE_SIDED)
+@pytest.mark.parametrize(
+    "target",
+    [
+        {"n_synapses": 20, "epochs": 12},
+        {"n_synapses": 20, "epochs": 12, "effort": 1},
+        {"max_drop": 0.6, "retrain_epochs": 3, "effort": 2},
+        {"max_drop": 0.6, "retrain_epochs": 3, "n_inputs": 6},
+    ],
+)
+def test_clean_up_spares_what_is_frozen_too(net, parts, target):
+    """Frozen synapses of neurons that died used to go with them, into frozen biases even."""
+    X, y = data()
+    held = net.freeze(**ONE_SIDED[parts])
+    before = held.core.frozen
+    path = sn.prune(held, X, y, validation=(X, y), average_last=1, **target)
+    for step in range(len(path)):
+        small = path.network(step)
+        for old, now, was, kept in zip(
+            held.weights, small.weights, held.frozen_synapses, small.frozen_synapses, strict=True
+        ):
+            assert old.keys[was].tolist() == now.keys[kept].tolist()
+            assert (old.values[was] == now.values[kept]).all()
+        assert small.core.frozen.sum() == before.sum()
+    at = 0
+    for old, now in zip(held.weights, small.weights, strict=True):
+        at += len(old.values)
+        frozen = before[at : at + len(old.bias)] != 0
+        assert (old.bias[frozen] == now.bias[frozen]).all()
+        at += len(old.bias)
+    assert path.smallest.n_synapses < net.n_synapses
+
+
+def test_infinite_scores_do_not_reach_what_is_frozen(net):
+    """Frozen synapses used to be cut first where all scores were infinite."""
+    held = net.freeze(synapses=[(0, 0, 0)])
+    held.core.cut(np.full(held.n_synapses, np.inf, np.float32), 3)
+    assert held.frozen_synapses[0].sum() == 1
+
+
+def test_what_is_removed_by_name_goes_even_if_it_is_frozen(net):
+    assert net.freeze(neurons=[(0, 1)]).without(neurons=[(0, 1)]).structure == "6-4-4-3"
 
 
 @pytest.mark.parametrize("target", [{"n_synapses": 12}, {"n_inputs": 2}, {"max_drop": 0.5}])

@@ -213,6 +213,37 @@ def test_confirmation_counts_what_fresh_samples_prove():
         explain.confirm(labels, made_up([[1, 2, 3, 4]]))
 
 
+def test_nothing_is_shared_by_luck():
+    """Ten classes used to have ten chances to lose."""
+    rng = np.random.default_rng(1)
+    lost, won = rng.binomial(500, 0.04, (2, 400, 10))
+    labels = explain.label_parts(made_up(lost, won))
+    assert sum(label.verdict != "unclear" for label in labels) <= 8
+
+
+def test_classes_without_samples_have_no_say():
+    """One such class used to keep all parts from a label."""
+    few = made_up([[100, 0, 0, 0]])
+    n = np.array([500, 500, 500, 0])
+    gone = explain.Ablation(few.parts, few.classes, n, n, few.lost, few.won)
+    (label,) = explain.label_parts(gone)
+    assert label.classes == (0,)
+    alone = np.array([500, 0, 0, 0])
+    only = explain.Ablation(few.parts, few.classes, alone, alone, few.lost, few.won)
+    assert explain.label_parts(only)[0].verdict == "shared"  # with nothing to compare with
+
+
+def test_confirmation_of_many_classes_takes_no_time():
+    """All sets of classes used to be tried."""
+    lost = np.zeros((1, 300), int)
+    lost[0, [5, 70, 200]] = 300, 280, 260
+    label = explain.label_parts(made_up(lost))
+    c = explain.confirm(label, made_up(lost))
+    assert c.n_confirmed == 1
+    assert 0 < c.random < 0.01
+    assert str(explain.confirm([], made_up(lost))) == "none of 0 parts is labelled"
+
+
 def test_chance_rarely_labels_and_is_rarely_confirmed():
     """Parts that hit all classes alike get a label about as rarely as alpha says."""
     rng = np.random.default_rng(0)

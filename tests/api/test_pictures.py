@@ -59,6 +59,13 @@ def test_a_network_has_a_line_a_synapse_and_names_its_classes(net, ablation):
         ax.figure.canvas.draw()  # never fitted; empty
 
 
+def test_one_output_has_the_colour_of_the_class_it_is_named_for():
+    net = sn.SparseMLP((2, 3, 1), seed=0).fit(np.eye(2), ["no", "yes"])
+    ax = plots.plot_network(net)
+    assert texts(ax)[-1] == "yes"
+    assert matplotlib.colors.to_hex(ax.collections[-1].get_facecolor()[0]) == "#88ccee"
+
+
 def test_colours_and_widths_are_sign_and_size():
     net = sn.SparseMLP((2, 1), seed=0)
     net = net.set_weight(0, 0, 0, 2.0).set_weight(0, 0, 1, -0.5)
@@ -149,6 +156,17 @@ def test_the_strongest_of_each_layer_are_kept():
     least = min(r[k].min() for r, k in zip(relative, kept, strict=True))
     assert all((r[~k] <= least).all() for r, k in zip(relative, kept, strict=True))
     assert all(k.all() for k in strongest_synapses(net, 1000))
+
+
+def test_dead_neurons_are_not_drawn():
+    """A frozen synapse may lead to a neuron that nothing reads any more."""
+    net = sn.SparseMLP((3, 3, 2), seed=0, init_scale=1.0).freeze(synapses=[(0, 1, 2)])
+    scores = np.r_[np.ones(9), [1, 0, 1, 1, 0, 1]].astype(np.float32)
+    net.core.cut(scores, 2)
+    assert net.structure == "3-2-2"
+    assert net.n_synapses == 6 + 1 + 4
+    assert sum(map(np.sum, strongest_synapses(net, 100))) == 10
+    plots.plot_network(net).figure.canvas.draw()
 
 
 def test_neurons_stand_where_their_synapses_lead():

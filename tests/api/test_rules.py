@@ -113,6 +113,20 @@ def test_short_rules_say_how_often_they_agree():
     assert hard.fidelity < 0.9
 
 
+def test_thresholds_have_the_digits_that_they_need():
+    """12345 and 12346 used to be parted by "1.234e+04"."""
+    X = np.zeros((400, 1), np.float32)
+    X[:, 0] = 12340 + np.arange(400) % 12
+    y = X[:, 0] > 12345
+    net = sn.SparseMLP((1, 4, 1), input_scaling="standard", seed=0, init_scale=1.0)
+    net.fit(X, y, epochs=300, batch_size=16, optimizer=sn.SGD(0.5))
+    rules = explain.class_rules(net, X, most=2)
+    for label, (text,) in rules.rules.items():
+        sign, threshold = text.split()[1:]
+        said = X[:, 0] > float(threshold) if sign == ">" else X[:, 0] <= float(threshold)
+        assert ((net.predict(X) == label) == said).mean() == pytest.approx(rules.fidelity, abs=0.01)
+
+
 def test_wrong_arguments_are_named():
     net = sn.SparseMLP((3, 2), seed=0)
     with pytest.raises(ValueError, match="never fitted"):

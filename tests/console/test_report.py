@@ -50,12 +50,27 @@ def test_without_data_the_page_says_so(model):
     assert told["network"]["synapses"]
 
 
+def test_other_data_are_warned_of(model, tmp_path):
+    text = (model / "flowers.csv").read_text() + "1.5,1.5,rose\n"
+    table = flowers(tmp_path, text)
+    args = ("report", model / "m.npz", "--data", table, "--target", "kind")
+    done = run(*args, "--out", tmp_path / "r.html")
+    assert done.returncode == 0
+    assert "is not the data that" in done.stderr
+
+
 def test_what_cannot_be_reported_is_one_line(model, tmp_path):
     out = ("--out", tmp_path / "r.html")
     assert_error(run("report", tmp_path / "none.npz", *out), "none.npz")
     assert_error(run("report", model / "flowers.csv", *out), "flowers.csv")
     assert_error(run("report", model / "m.npz", "--data", "xor", *out), "does not have the inputs")
     assert_error(run("report", model / "m.npz"), "--out")
+    before = (model / "m.npz").read_bytes()  # this used to become a page
+    assert_error(run("report", model / "m.npz", "--out", model / "m.npz"), "would overwrite")
+    assert (model / "m.npz").read_bytes() == before
+    table = model / "flowers.csv"
+    args = ("report", model / "m.npz", "--data", table, "--target", "kind", "--out", table)
+    assert_error(run(*args), "would overwrite")
     assert not (tmp_path / "r.html").exists()
 
 

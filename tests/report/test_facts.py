@@ -125,6 +125,28 @@ def test_what_does_not_fit_is_named_and_nothing_written(
     assert (tmp_path / "old.html").read_text() == "old"
 
 
+def test_titles_may_hold_anything(named, tmp_path):
+    """A title with a placeholder in it used to empty the page."""
+    net, *_ = named()
+    write_report(tmp_path / "x.html", net, title="my {{facts}} {{script}} \udcff set")
+    assert facts_of(tmp_path / "x.html")["classes"] == ["a", "b", "c"]
+    assert "<title>my {{facts}} {{script}} ? set" in (tmp_path / "x.html").read_text("utf-8")
+
+
+def test_the_same_samples_again_prove_nothing(digits, digits_path):
+    pair = digits.validation
+    told = collect(digits_path, validation=pair, test=pair, image_shape=None, most=9, threads=1)
+    assert told["proof"]["confirmed_on"] is None
+
+
+def test_counts_are_of_the_whole_network_not_of_what_is_drawn(digits, digits_path):
+    net = digits_path.smallest
+    told = collect(net, validation=None, test=None, image_shape=None, most=9, threads=1)
+    of_three = explain.path_energy(net).subnetwork(3, 0.9)
+    assert told["network"]["serving"][3] == sum(map(np.sum, of_three))
+    assert told["network"]["leading"][3] == np.diff(net.weights[1].indptr)[3]
+
+
 def test_what_cannot_be_reported_is_named(tmp_path):
     with pytest.raises(ValueError, match="never fitted"):
         write_report(tmp_path / "x.html", sn.SparseMLP((3, 2)))

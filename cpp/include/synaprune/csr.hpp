@@ -25,6 +25,11 @@ struct Layer {
   offset_t nnz() const { return static_cast<offset_t>(indices.size()); }
 };
 
+// Whether a layer's array `frozen` or `bias_frozen` says so of entry k.
+inline bool is_frozen(const std::vector<float>& frozen, offset_t k) {
+  return !frozen.empty() && frozen[k] != 0.0f;
+}
+
 // Throws std::invalid_argument naming `what` unless the arrays are canonical CSR: indptr starts at
 // 0, never falls and ends at nnz; columns are in [0, n_in), ascending and unique in each row.
 void check_canonical(const std::string& what, index_t n_out, index_t n_in, const offset_t* indptr,

@@ -37,7 +37,7 @@ void rank_within_layers(const std::vector<Layer>& layers, std::vector<float>& sc
 // Scores below 0 are shifted to 0 first.
 void concentrate(const std::vector<Layer>& layers, float exponent, std::vector<float>& scores);
 
-// Makes the scores of frozen synapses infinite. Returns how many there are.
+// Makes the scores of frozen synapses infinite and all others finite. Returns how many are frozen.
 offset_t spare_frozen(const std::vector<Layer>& layers, std::vector<float>& scores);
 
 // keep[k] = 0 for exactly n synapses, those of lowest score after the `skip` lowest, which stay.
@@ -52,7 +52,8 @@ offset_t remove_synapses(std::vector<Layer>& layers, Activation activation,
 
 // Until nothing changes: a hidden neuron without a synapse out loses its synapses in; one without
 // a synapse in is a constant, which moves into the biases above while its synapses go. The
-// network's outputs stay as they are, to rounding. Returns how many synapses went.
+// network's outputs stay as they are, to rounding. What is frozen stays, dead or not, and so does
+// what could only move into a frozen bias. Returns how many synapses went.
 offset_t clean_up(std::vector<Layer>& layers, Activation activation);
 
 }  // namespace synaprune

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,10 @@ def add_parser(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command; returns the exit status."""
+    out = Path(args.out)
+    for given in (args.model, args.data or ""):
+        if out.exists() and Path(given).exists() and out.samefile(given):
+            raise ValueError(f"--out would overwrite {given}")
     subject = _load(args.model)
     data = None
     if args.data is not None:
@@ -42,6 +47,13 @@ def run(args: argparse.Namespace) -> int:
         net = subject.smallest if isinstance(subject, PruningPath) else subject
         if net.input_names not in (None, data.input_names):
             raise ValueError(f"{args.data} does not have the inputs that {args.model} was given")
+        known = subject.data_sha256 if isinstance(subject, PruningPath) else None
+        if known not in (None, data.sha256):
+            warnings.warn(
+                f"{args.data} is not the data that {args.model} was pruned on: what the page calls "
+                "fresh samples may be what it was trained on",
+                stacklevel=1,
+            )
     write(args.out, subject, data)
     return 0
 

@@ -113,8 +113,8 @@ def ablate(
 
     What a part said is then 0, for inputs in the units that the network sees (so that a centred
     input is set to its mean); nothing is trained anew. The figures are those of
-    ``net.without(...)`` on the same samples. The core keeps the sums of the whole network, so that
-    a part costs what lies above it only.
+    ``net.without(...)`` on the same samples, but where outputs are equal up to rounding. The core
+    keeps the sums of the whole network, so that a part costs what lies above it only.
 
     Parameters
     ----------
@@ -146,6 +146,7 @@ def ablate(
     >>> len(ablation.only("neuron")), ablation.loss.shape[1]
     (8, 10)
     """
+    net = net.copy()  # who else may cut it meanwhile does not matter
     inputs, codes = net.check_data(X, y)
     n_threads = check_threads(threads)
     n_classes = len(net.classes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -137,7 +138,7 @@ def strongest_paths(
     TypeError, ValueError
         As `contributions`.
     """
-    most = check_int("most", most, 1)
+    most = min(check_int("most", most, 1), math.prod(net.core.structure[:-1]) or 1)
     inputs, codes = _asked(net, np.asarray(x)[None], label, threads)
     weights, seen = net.weights, seen_by(net, inputs)
     passed_on = [s[0] for s in _slopes(net, weights, seen)]

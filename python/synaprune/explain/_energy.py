@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from synaprune import _core
 from synaprune.arrays import as_inputs, finite
-from synaprune.checks import check_float
+from synaprune.checks import check_float, check_int
 from synaprune.explain._seen import seen_by
 from synaprune.network import SparseMLP
 from synaprune.threads import Threads, check_threads
@@ -68,8 +68,7 @@ class PathEnergy:
             If there is no such output, or the share is out of range.
         """
         check_float("share", share, 0.0, 1.0, open_low=True)
-        if not 0 <= output < len(self.total):
-            raise ValueError(f"output must be from 0 to {len(self.total) - 1}, got {output}")
+        check_int("output", output, 0, len(self.total) - 1)
         return [_fewest(shares[:, output], share) for shares in self.synapses]
 
 
@@ -182,8 +181,7 @@ def activations(
         If X does not fit, or there is no such layer.
     """
     n_layers = len(net.layers) - 1
-    if not -n_layers <= layer < n_layers:
-        raise ValueError(f"layer must be from {-n_layers} to {n_layers - 1}, got {layer}")
+    check_int("layer", layer, -n_layers, n_layers - 1)
     inputs = as_inputs(X, net.layers[0])
     return finite(_core.activations(net.core, inputs, layer % n_layers, check_threads(threads)))
 

@@ -197,7 +197,7 @@ def class_rules(
     fidelity = float((model.predict(seen[held]) == codes[held]).mean())
     rules: dict[Any, list[tuple[int, str]]] = {}
     for conditions, label, n in _leaves(model.tree_, model.classes_.tolist()):
-        text = _conjunction(conditions, names)
+        text = _conjunction(conditions, names, seen)
         rules.setdefault(net.classes[label].item(), []).append((n, text))
     return ClassRules(
         {
@@ -226,7 +226,9 @@ def _leaves(tree: Any, classes: list[int]) -> list[tuple[list[tuple[int, bool, f
     return leaves
 
 
-def _conjunction(conditions: list[tuple[int, bool, float]], names: list[str]) -> str:
+def _conjunction(
+    conditions: list[tuple[int, bool, float]], names: list[str], seen: NDArray[Any]
+) -> str:
     """Write conditions, the tightest of each kind for each input, as one text."""
     tightest: dict[tuple[int, bool], float] = {}
     for column, above, threshold in conditions:
@@ -234,8 +236,15 @@ def _conjunction(conditions: list[tuple[int, bool, float]], names: list[str]) ->
         known = tightest.get(key, threshold)
         tightest[key] = max(known, threshold) if above else min(known, threshold)
     parts = [
-        f"{names[column]} {'>' if above else '≤'} {threshold:.4g}"
+        f"{names[column]} {'>' if above else '≤'} {_shortest(threshold, seen[:, column])}"
         for (column, above), threshold in sorted(tightest.items())
     ]
     text = " and ".join(parts) or "always"
     return f"({text})" if len(parts) > 1 else text
+
+
+def _shortest(threshold: float, values: NDArray[Any]) -> str:
+    """Write a threshold with as few digits as split the values as it does."""
+    side = values <= threshold
+    texts = (f"{threshold:.{digits}g}" for digits in range(3, 17))
+    return next((t for t in texts if ((values <= float(t)) == side).all()), repr(threshold))

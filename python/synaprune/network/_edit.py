@@ -18,6 +18,7 @@ Inputs: TypeAlias = Iterable[int | str]
 Neurons: TypeAlias = Iterable[int | tuple[int, int]]
 Synapses: TypeAlias = Iterable[tuple[int, int, int]]
 Mask: TypeAlias = list[NDArray[np.bool_]]
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 class EditableNetwork(PreparingNetwork):
@@ -62,7 +63,11 @@ class EditableNetwork(PreparingNetwork):
         >>> net.without(inputs=[0], neurons=[2], synapses=[(1, 0, 1)]).structure
         '3-2-2'
         """
-        gone = self._chosen(inputs, neurons, synapses, out=True)
+        neurons = list(neurons)
+        gone = self._chosen(inputs, neurons, synapses)
+        indices = [w.indices for w in self.weights]
+        for layer, j in self._neurons(neurons):
+            gone[layer + 1] |= indices[layer + 1] == j
         keep = np.concatenate([~part for part in gone]).astype(np.uint8)
         twin = self.copy()
         twin.core.remove(keep)
@@ -96,7 +101,7 @@ class EditableNetwork(PreparingNetwork):
         """
         weights = self.weights
         at = self._find(weights, (layer, neuron, source))
-        weights[layer].values[at] = check_float("value", value, -np.inf)
+        weights[layer].values[at] = check_float("value", value, -_LARGEST, _LARGEST)
         return self._changed(weights)
 
     def set_bias(self, layer: int, neuron: int, value: float) -> Self:
@@ -121,17 +126,22 @@ class EditableNetwork(PreparingNetwork):
         weights = self.weights
         _within("layer", layer, len(weights))
         _within("neuron", neuron, len(weights[layer].bias))
-        weights[layer].bias[neuron] = check_float("value", value, -np.inf)
+        weights[layer].bias[neuron] = check_float("value", value, -_LARGEST, _LARGEST)
         return self._changed(weights)
 
     def freeze(
-        self, *, inputs: Inputs = (), neurons: Neurons = (), synapses: Synapses = ()
+        self,
+        *,
+        inputs: Inputs | None = None,
+        neurons: Neurons | None = None,
+        synapses: Synapses | None = None,
     ) -> Self:
         """Return a copy in which training leaves some parts as they are, and pruning spares them.
 
         Of an input its synapses out are frozen; of a neuron what it computes, its synapses in and
         its bias; without any argument everything is. What was frozen stays so, in copies, files and
-        along a pruning path, until `unfreeze`.
+        along a pruning path, until `unfreeze`: a frozen synapse lives on even where nothing that
+        lives reads it any more.
 
         Parameters
         ----------
@@ -156,11 +166,10 @@ class EditableNetwork(PreparingNetwork):
         >>> net.fit(*data.train).weights[0].to_dense()[1].tolist() == before
         True
         """
-        inputs, neurons, synapses = list(inputs), list(neurons), list(synapses)
-        everything = not (inputs or neurons or synapses)
-        weights = self.weights
-        chosen = self._chosen(inputs, neurons, synapses, out=False)
-        biases = [np.full(len(w.bias), everything) for w in weights]
+        everything = all(part is None for part in (inputs, neurons, synapses))
+        neurons = list(neurons or ())
+        chosen = self._chosen(inputs or (), neurons, synapses or ())
+        biases = [np.full(len(w.bias), everything) for w in self.weights]
         for layer, j in self._neurons(neurons):
             biases[layer][j] = True
         parts = [a for pair in zip(chosen, biases, strict=True) for a in pair]
@@ -183,17 +192,14 @@ class EditableNetwork(PreparingNetwork):
         twin.core.optimizer_state = state
         return twin
 
-    def _chosen(self, inputs: Inputs, neurons: Neurons, synapses: Synapses, *, out: bool) -> Mask:
-        """Return which synapses are meant, layer by layer; of neurons those out, or those in."""
+    def _chosen(self, inputs: Inputs, neurons: Neurons, synapses: Synapses) -> Mask:
+        """Return which synapses are meant, layer by layer; of neurons those in."""
         weights = self.weights
         chosen = [np.zeros(len(w.values), bool) for w in weights]
         columns = [self._input(i) for i in inputs]
         chosen[0] |= np.isin(weights[0].indices, columns)
         for layer, j in self._neurons(neurons):
-            if out:
-                chosen[layer + 1] |= weights[layer + 1].indices == j
-            else:
-                chosen[layer] |= weights[layer].rows == j
+            chosen[layer] |= weights[layer].rows == j
         for synapse in synapses:
             at = self._find(weights, synapse)
             chosen[synapse[0]][at] = True

@@ -122,7 +122,7 @@ def _dots(
         for j, y in ys.items():
             colour, text = GREY, ""
             if level == last and last:
-                colour = class_colour(j)
+                colour = class_colour(1 if net.layers[-1] == 1 else j)
                 text = _output_name(net, j)
             elif (label := known.get((level - 1, j))) is not None:
                 colour = class_colour(codes[label.classes[0]])

@@ -53,11 +53,13 @@ def gradual(
             run.tell("train", run.accuracy() if accuracy is None else accuracy)
     run.accept(epochs=since, accuracy_before=before if since < epochs else run.accuracy())
     reached = {
-        f"{run.net.n_synapses} synapses": n_synapses,
-        f"{run.net.n_inputs} inputs": n_inputs,
+        "synapses": (run.net.n_synapses, n_synapses),
+        "inputs": (run.net.n_inputs, n_inputs),
     }
-    run.path.verdict = "reached " + " and ".join(
-        f"{what} (target {target})" for what, target in reached.items() if target is not None
+    targets = [(n, what, target) for what, (n, target) in reached.items() if target is not None]
+    kept = all(n <= target for n, _, target in targets)
+    run.path.verdict = ("reached " if kept else "what is frozen holds ") + " and ".join(
+        f"{n} {what} (target {target})" for n, what, target in targets
     )
 
 

@@ -49,6 +49,8 @@ def smallest_under_contract(run: Run, ladder: Ladder, effort: float) -> None:
         )
     elif not run.net.n_synapses:
         run.path.verdict = "no synapse is left"
+    elif all(part.all() for part in run.net.frozen_synapses):
+        run.path.verdict = "all that is left is frozen"
     elif tried_all:
         run.path.verdict = f"no cut survives: {run.contract.breach()}"
     else:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from synaprune.checks import check_float, check_int
 from synaprune.network import SparseMLP
 from synaprune.pruning._metric import Metric, check_metric, name_of
@@ -43,6 +45,16 @@ def check_target(
         check_int("n_synapses", n_synapses, len(net.layers) - 1, net.n_synapses)
     if n_inputs is not None:
         check_int("n_inputs", n_inputs, 1, net.n_inputs)
+    frozen = net.frozen_synapses
+    held = {
+        "n_synapses": (n_synapses, sum(int(part.sum()) for part in frozen)),
+        "n_inputs": (n_inputs, len(np.unique(net.weights[0].indices[frozen[0]]))),
+    }
+    for name, (target, n) in held.items():
+        if target is not None and target < n:
+            raise ValueError(
+                f"{name} must be at least {n}, what is frozen, got {target}; see unfreeze"
+            )
     low, high = (-math.inf, math.inf) if callable(metric) else (0.0, 1.0)
     if min_accuracy is not None:
         check_float("min_accuracy", min_accuracy, low, high)

@@ -20,6 +20,8 @@ from synaprune.network import SparseMLP
 
 _MOST_NEURONS = 2000  # drawn of a level
 _MOST_SYNAPSES = 20000  # up to which each is ablated
+_MOST_CLASSES = 60  # of a confusion matrix
+SHARE = 0.9  # of an output's energy
 Shown = list[NDArray[np.bool_]]
 
 
@@ -37,7 +39,8 @@ def network_facts(net: SparseMLP, most: int) -> tuple[dict[str, Any], Shown]:
     dict
         "levels": of each, inputs first, its neurons as {"id", "y", "name", "energy"} with a share
         per output; "synapses": {"level", "from", "to", "weight", "energy"}; "left_out": how many
-        synapses are not drawn; "n_levels_hidden": neurons that are not drawn.
+        synapses are not drawn; "neurons_left_out": how many neurons; "serving" and "leading": per
+        output, how many synapses carry nine tenths of its energy, and how many lead to it.
     list of ndarray of bool, shape (nnz,)
         The synapses that are drawn.
     """
@@ -74,6 +77,11 @@ def network_facts(net: SparseMLP, most: int) -> tuple[dict[str, Any], Shown]:
         "synapses": synapses,
         "left_out": net.n_synapses - len(synapses),
         "neurons_left_out": sum(map(len, places)) - sum(map(len, levels)),
+        "serving": [
+            sum(int(chosen.sum()) for chosen in energy.subnetwork(o, SHARE))
+            for o in range(len(energy.total))
+        ],
+        "leading": np.diff(net.weights[-1].indptr).tolist(),
     }
     return facts, kept
 
@@ -120,7 +128,9 @@ def proof_facts(
         "n": ablation.n.tolist(),
         "parts": parts,
         "confirmed": confirmed,
-        "confusion": confusion_matrix(net, *known[last], threads=threads).tolist(),
+        "confusion": None
+        if len(net.classes) > _MOST_CLASSES
+        else confusion_matrix(net, *known[last], threads=threads).tolist(),
         "confusion_on": last,
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import os
+import re
 from importlib import resources
 from typing import Any
 
@@ -73,7 +74,8 @@ def write_report(
         threads=check_threads(threads),
     )
     name = title or facts["summary"]["dataset"] or "network"
-    write_atomically(file, page(facts, f"{name} · {facts['summary']['structure']}").encode())
+    text = page(facts, f"{name} · {facts['summary']['structure']}")
+    write_atomically(file, text.encode("utf-8", "replace"))
 
 
 def page(facts: dict[str, Any], title: str) -> str:
@@ -103,7 +105,4 @@ def page(facts: dict[str, Any], title: str) -> str:
         "{{script}}": "\n".join(read(name) for name in _SCRIPTS),
         "{{facts}}": data,
     }
-    text = read("page.html")
-    for place, part in parts.items():
-        text = text.replace(place, part, 1)
-    return text
+    return re.sub("|".join(map(re.escape, parts)), lambda m: parts[m[0]], read("page.html"))

@@ -92,10 +92,12 @@ function proofSection() {
   const kinds = { neuron: "Hidden neurons", synapse: "Synapses", input: "Inputs" };
   if (proof.confirmed_on) parts.push(make("p", { style: "margin-top:12px" }, `Proven again on the ${proof.confirmed_on} split, which had no part in giving labels:`),
     make("ul", null, ...Object.entries(kinds).filter(([k]) => proof.confirmed[k]).map(([k, name]) => make("li", null, `${name}: ${proof.confirmed[k]}.`))));
-  const worst = Math.max(...proof.confusion.flatMap((row, i) => row.filter((_, j) => i !== j)), 1);
-  parts.push(make("details", null, make("summary", null, `Which classes are taken for which (${proof.confusion_on} split)`),
-    table(["true \\ predicted", ...facts.classes], proof.confusion.map((row, i) => [facts.classes[i],
-      ...row.map((n, j) => (i === j ? make("td", { class: "cell soft" }, count(n)) : shaded(n ? String(n) : "", n / worst)))]))));
+  if (proof.confusion) {
+    const worst = Math.max(...proof.confusion.flatMap((row, i) => row.filter((_, j) => i !== j)), 1);
+    parts.push(make("details", null, make("summary", null, `Which classes are taken for which (${proof.confusion_on} split)`),
+      table(["true \\ predicted", ...facts.classes], proof.confusion.map((row, i) => [facts.classes[i],
+        ...row.map((n, j) => (i === j ? make("td", { class: "cell soft" }, count(n)) : shaded(n ? String(n) : "", n / worst)))]))));
+  }
   return section("proof", "What its parts do, and the proof", ...parts);
 }
 

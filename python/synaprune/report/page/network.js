@@ -58,7 +58,7 @@ function networkSection() {
     const k = key(spot.l, spot.neuron.id), p = proof.get(k);
     const parts = [make("h3", null, spot.neuron.name)];
     if (p) parts.push(make("p", null, served(p)), losses(p));
-    else if (spot.l === last) parts.push(make("p", { class: "soft" }, `${(ins.get(k) || []).length} synapses lead here.`));
+    else if (spot.l === last) parts.push(make("p", { class: "soft" }, `${count(net.leading[spot.neuron.id])} synapses lead here.`));
     else if (!facts.proof) parts.push(make("p", { class: "soft" }, "What it serves needs data."));
     const sharing = spot.neuron.energy.map((e, o) => [e, o]).filter(([e]) => e > 0.001).sort((a, b) => b[0] - a[0]).slice(0, 3);
     if (spot.l < last && sharing.length && outputs > 1)
@@ -74,13 +74,7 @@ function networkSection() {
 
   // The fewest synapses that carry nine tenths of what leads to a class, and who serves it.
   function describeClass(code) {
-    const o = outputOf(code);
-    let needed = 0;
-    net.levels.forEach((_, l) => {
-      const shares = lines.filter((e) => e.s.level === l).map((e) => e.s.energy[o]).sort((a, b) => b - a);
-      const all = shares.reduce((a, b) => a + b, 0);
-      for (let i = 0, sum = 0; i < shares.length && sum < 0.9 * all; i++, needed++) sum += shares[i];
-    });
+    const needed = net.serving[outputOf(code)];
     const serving = [...proof].filter(([k, p]) => !k.startsWith("0:") && p.serves.includes(code)).map(([k]) => spots.get(k)?.neuron.name).filter(Boolean);
     details.replaceChildren(make("h3", null, `class ${facts.classes[code]}`),
       make("p", null, `${count(needed)} synapses carry nine tenths of the energy that leads to it.`),
