@@ -29,9 +29,7 @@ def test_the_mask_goes_in_and_out():
     net.frozen = mask(net, 0)
     net.frozen = None
     assert net.frozen is None
-    with pytest.raises(
-        ValueError, match=r"^frozen must have one entry a .*, 20, got 19"
-    ):
+    with pytest.raises(ValueError, match=r"^frozen must have one entry a .*, 20, got 19"):
         net.frozen = np.ones(19, np.uint8)
     with pytest.raises(TypeError, match="frozen must be uint8"):
         net.frozen = np.ones(20, bool)
