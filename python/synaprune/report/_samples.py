@@ -47,6 +47,7 @@ def sample_facts(net: SparseMLP, samples: Any, images: bool, threads: int) -> di
         for e in found
         for kind, rows in (("typical", e.prototypes), ("untypical", e.outliers))
         for row in rows
+        if kind == "typical" or row not in e.prototypes  # of a class of a few samples
     ]
     rows = [row for row, _, _ in picked]
     parts = contributions(net, X[rows], threads=threads)

@@ -33,7 +33,7 @@ function energyMap(energies, label) {
 function inputsSection() {
   const inputs = facts.network.levels[0], parts = [];
   const of = (o) => inputs.map((i) => [i.id, o < 0 ? i.energy.reduce((a, b) => a + b, 0) / outputs : i.energy[o]]);
-  parts.push(make("p", { class: "soft" }, `The network reads ${count(facts.summary.inputs)} inputs. Shade is feature energy: the summed strength of all paths from an input to the class.`));
+  parts.push(make("p", { class: "soft" }, `The network reads ${count(facts.summary.inputs)} inputs. ${facts.image_shape ? "Shade" : "Shown"} is feature energy: the summed strength of all paths from an input to the class.`));
   if (facts.image_shape) {
     const views = [["all classes", -1], ...(outputs === 1 ? [] : facts.classes.map((c, code) => [c, code]))];
     parts.push(make("div", { class: "maps" }, ...views.map(([name, o]) => {
@@ -125,7 +125,8 @@ function samplesSection() {
     }, "contributions") : null;
     const strongest = s.values.map((v, k) => [v, k]).sort((a, b) => Math.abs(b[0]) - Math.abs(a[0])).slice(0, 8);
     const path = (p) => p.neurons.map((id, l) => (l === 0 ? names.get(id) || `x${id}` : l === p.neurons.length - 1 ? facts.classes[outputs === 1 ? 1 : id] : `neuron ${id}`)).join(" → ");
-    why.replaceChildren(make("div", null, map || "", map ? make("p", { class: "soft" }, "Blue speaks for the class, orange against it.") : ""),
+    why.classList.toggle("plain", !map);
+    why.replaceChildren(map ? make("div", null, map, make("p", { class: "soft" }, "Blue speaks for the class, orange against it.")) : "",
       make("div", null, make("p", null, `Why ${s.predicted}: contributions of the inputs and one bias term (${s.bias}) sum to the logit ${s.logit}.`),
         table(["input", "value", "adds"], strongest.map(([v, k]) => [names.get(samples.inputs[k]) || `x${samples.inputs[k]}`, String(s.seen[k]), v.toPrecision(3)])),
         make("p", { style: "margin-top:10px" }, "Strongest paths:"), make("ul", null, ...s.paths.map((p) => make("li", null, `${path(p)}: ${p.value > 0 ? "+" : ""}${p.value}`)))));

@@ -2,7 +2,10 @@
 function networkSection() {
   const net = facts.network, last = net.levels.length - 1;
   const shape = facts.image_shape, W = 1000, H = 560, image = 400;
-  const left = shape ? image / 2 + 20 : 120, right = W - 110;
+  const named = !shape && net.levels[0].length <= 40;
+  const short = (text) => (text.length > 40 ? `${text.slice(0, 39)}…` : text);
+  const longest = named ? Math.max(...net.levels[0].map((n) => short(n.name).length), 0) : 0;
+  const left = shape ? image / 2 + 20 : Math.max(120, 30 + 6.6 * longest), right = W - 110;
   const cell = shape ? image / Math.max(...shape) : 0;
   const key = (level, id) => `${level}:${id}`;
   const spots = new Map(), lines = [], ins = new Map(), outs = new Map();
@@ -115,7 +118,7 @@ function networkSection() {
     const dot = spot.l === 0 && shape
       ? make("rect", { x: spot.x - size, y: spot.y - size, width: 2 * size, height: 2 * size, fill: tint })
       : make("circle", { cx: spot.x, cy: spot.y, r: size, fill: tint });
-    const naming = spot.l === 0 ? (!shape && facts.network.levels[0].length <= 40 ? spot.neuron.name : "") : label;
+    const naming = spot.l === 0 ? (named ? short(spot.neuron.name) : "") : label;
     const group = make("g", {
       class: "neuron", tabindex: 0, role: "button", "data-key": k,
       "aria-label": spot.neuron.name + (p ? `, ${served(p)}` : ""),
