@@ -121,6 +121,16 @@ def test_empty_lists_freeze_nothing(net):
     assert net.freeze(synapses=()).core.frozen is None
 
 
+def test_parts_may_come_as_arrays(net, bits):
+    """`freeze(inputs=net.used_inputs)` used to end in numpy's "truth value is ambiguous"."""
+    for call in ("freeze", "without"):
+        few = getattr(net, call)(inputs=np.array([1, 2]))
+        same = getattr(net, call)(inputs=[1, 2])
+        assert bits(few) == bits(same)
+        assert np.array_equal(few.core.frozen, same.core.frozen)
+    assert net.freeze(inputs=net.used_inputs).frozen_synapses[0].all()
+
+
 @pytest.mark.parametrize(
     ("target", "least"), [({"n_synapses": 4}, 6), ({"n_inputs": 2, "max_drop": 0.5}, 6)]
 )

@@ -19,7 +19,7 @@ from synaprune.network._checks import (
     one_of,
     resolve_loss,
 )
-from synaprune.network._weights import Weights, carried
+from synaprune.network._weights import Weights, carried, split_by_layer
 
 
 class SparseNetwork:
@@ -132,8 +132,7 @@ class SparseNetwork:
         frozen, weights = self.core.frozen, self.weights
         if frozen is None:
             return [np.zeros(len(w.values), bool) for w in weights]
-        ends = np.cumsum([n for w in weights for n in (len(w.values), len(w.bias))])
-        return [part != 0 for part in np.split(frozen, ends[:-1])[::2]]
+        return [part != 0 for part in split_by_layer(frozen, weights)[::2]]
 
     @property
     def input_transform(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -167,8 +167,10 @@ class EditableNetwork(PreparingNetwork):
         True
         """
         everything = all(part is None for part in (inputs, neurons, synapses))
-        neurons = list(neurons or ())
-        chosen = self._chosen(inputs or (), neurons, synapses or ())
+        neurons = [] if neurons is None else list(neurons)
+        chosen = self._chosen(
+            () if inputs is None else inputs, neurons, () if synapses is None else synapses
+        )
         biases = [np.full(len(w.bias), everything) for w in self.weights]
         for layer, j in self._neurons(neurons):
             biases[layer][j] = True

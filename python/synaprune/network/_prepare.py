@@ -113,19 +113,23 @@ class PreparingNetwork(SavedNetwork):
         inputs = as_inputs(X, self.layers[0], X_name)
         return inputs, encode(as_labels(y, len(inputs), y_name), self.classes, y_name)
 
-    def check_validation(self, validation: Any) -> tuple[Inputs, NDArray[np.int32]]:
-        """Return samples and class numbers of a validation split; raises as `fit` does.
+    def check_validation(
+        self, validation: Any, name: str = "validation"
+    ) -> tuple[Inputs, NDArray[np.int32]]:
+        """Return samples and class numbers of a split; raises as `fit` does.
 
         Parameters
         ----------
         validation : (X, y)
+        name : str
+            What errors call it.
         """
         if isinstance(validation, np.ndarray | str) or not hasattr(validation, "__iter__"):
-            raise TypeError(f"validation must be a pair (X, y), got {type(validation).__name__}")
+            raise TypeError(f"{name} must be a pair (X, y), got {type(validation).__name__}")
         parts = tuple(validation)
         if len(parts) != 2:
-            raise ValueError(f"validation must be a pair (X, y), got {len(parts)} parts")
-        return self.check_data(*parts, "validation")
+            raise ValueError(f"{name} must be a pair (X, y), got {len(parts)} parts")
+        return self.check_data(*parts, name)
 
     @contextmanager
     def _restored_on(self, *errors: type[Exception]) -> Iterator[None]:

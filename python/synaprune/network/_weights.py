@@ -66,6 +66,12 @@ class Weights:
         )
 
 
+def split_by_layer(flat: NDArray[np.uint8], weights: Sequence[Weights]) -> list[NDArray[np.uint8]]:
+    """Return what belongs to each layer's synapses and to its biases, one after the other."""
+    ends = np.cumsum([n for w in weights for n in (len(w.values), len(w.bias))])
+    return np.split(flat, ends[:-1])
+
+
 def carried(
     frozen: NDArray[np.uint8], before: Sequence[Weights], after: Sequence[Weights]
 ) -> NDArray[np.uint8]:
@@ -77,8 +83,7 @@ def carried(
         As `_core.Network.frozen`: of each layer its synapses, then its biases.
     before, after : sequence of Weights
     """
-    ends = np.cumsum([n for w in before for n in (len(w.values), len(w.bias))])
-    parts = np.split(frozen, ends[:-1])
+    parts = split_by_layer(frozen, before)
     new = []
     for layer, (old, now) in enumerate(zip(before, after, strict=True)):
         held = old.keys[parts[2 * layer] != 0]

@@ -46,10 +46,11 @@ def collect(
     if image_shape is not None:
         image_shape = check_image_shape(image_shape, net.layers[0])
     splits = {
-        name: pair if pair is None else net.check_data(*_pair(name, pair), name)
+        name: net.check_validation(pair, name)
         for name, pair in (("validation", validation), ("test", test))
+        if pair is not None
     }
-    known = {name: (X, net.classes[y]) for name, (X, y) in _given(splits)}
+    known = {name: (X, net.classes[y]) for name, (X, y) in splits.items()}
     if len(known) == 2 and np.array_equal(known["validation"][0], known["test"][0]):
         del known["test"]  # the same samples again prove nothing
     network, shown = network_facts(net, most)
@@ -66,19 +67,6 @@ def collect(
         "samples": sample_facts(net, samples, image_shape is not None, threads),
         "made": _made(net, path),
     }
-
-
-def _given(splits: dict[str, Any]) -> list[tuple[str, Any]]:
-    return [(name, pair) for name, pair in splits.items() if pair is not None]
-
-
-def _pair(name: str, pair: Any) -> tuple[Any, Any]:
-    if isinstance(pair, np.ndarray | str) or not hasattr(pair, "__iter__"):
-        raise TypeError(f"{name} must be a pair (X, y), got {type(pair).__name__}")
-    parts = tuple(pair)
-    if len(parts) != 2:
-        raise ValueError(f"{name} must be a pair (X, y), got {len(parts)} parts")
-    return parts
 
 
 def _summary(
