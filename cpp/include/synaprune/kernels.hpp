@@ -37,8 +37,8 @@ using GatherFn = bool (*)(bool bytes, const char* const* rows, const char* const
                           float* tile);
 
 // Element by element; see kernels/pointwise.inl.
-using AddBlocksFn = void (*)(index_t n_rows, index_t n_columns, index_t ld, index_t n_blocks,
-                             offset_t apart, const float* bias, const float* P, float* Y);
+using AddSumsFn = void (*)(index_t n_rows, index_t ld, index_t n, offset_t apart,
+                           const float* bias, const float* P, float* Y);
 using AllFiniteFn = bool (*)(const float* data, offset_t n);
 using ActivateFn = void (*)(Activation activation, offset_t n, float* y);
 using ActivateBackwardFn = void (*)(Activation activation, offset_t n, const float* y, float* d);
@@ -52,7 +52,7 @@ struct Kernels {
   GradWeightsFn grad_weights;
   RowSumsFn row_sums;
   GatherFn gather;
-  AddBlocksFn add_blocks;
+  AddSumsFn add_sums;
   AllFiniteFn all_finite;
   ActivateFn activate;
   ActivateBackwardFn activate_backward;

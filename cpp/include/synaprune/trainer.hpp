@@ -52,11 +52,21 @@ inline float* state(Buffer& moment, offset_t k = 0) {
   return moment.empty() ? nullptr : moment.data() + k;
 }
 
+// What a pass up and down leaves behind. In a small network each thread has its own, and passes a
+// batch up and down on its own; a large one has one for all threads.
+struct Pass {
+  std::vector<Parameters> parameters;   // per layer; of the first layer's synapses there is one
+  std::vector<Buffer> outputs, deltas;  // per layer [rows] in tiles
+  std::vector<Buffer> dbias;            // per layer [rows]
+  Buffer targets, weights;              // unless they are plain: [outputs], [1] in tiles
+  std::vector<double> losses;           // per tile
+};
+
 // The arithmetic is the same for any number of threads; what depends on it is who does what.
 //
-// In a small network each thread owns blocks of columns of the first layer, from the gather of
-// their inputs over their part of the sums to the update of their weights; above it, each takes
-// some of the samples and keeps the parameters for itself. So little passes between cores. A large
+// In a small network each thread owns groups of columns of the first layer, from the gather of
+// their inputs over their part of the sums to the update of their weights. What is above costs less
+// than a meeting of the threads would, so each does all of it: they meet once a batch. A large
 // network is shared by rows, layer by layer.
 class Trainer {
  public:
@@ -81,33 +91,35 @@ class Trainer {
   bool ask_ahead(offset_t i, int w);
 
   void gather_columns(offset_t i, Rows blocks, int w);
-  void partial_sums(offset_t i, Rows blocks);
-  void add_partials(offset_t i, offset_t t, const float* bias);
-  void up_and_down(offset_t i, offset_t t, int w);
-  void tile_gradients(offset_t i, offset_t t);
-  void update_own(offset_t i, int w);
-  void forward(std::size_t l, Rows rows, Tiles tiles, Range<offset_t> which, const Parameters& p);
-  void pass_down(std::size_t l, Rows columns, Tiles tiles, Range<offset_t> which,
-                 const Parameters& p);
-  void loss_of(offset_t i, Tiles tiles, offset_t t);
-  bool goes_on(Tiles tiles);
-  void update_synapses(std::size_t l, index_t block, Rows rows, Tiles tiles, const float* D,
-                       const float* X, offset_t i, int w);
+  void partial_sums(offset_t i, index_t group);
+  void add_partials(offset_t i, int w);
+  void forward(std::size_t l, Rows rows, Tiles tiles, int w);
+  void activate(std::size_t l, Rows rows, Tiles tiles, int w);
+  void loss_of(offset_t i, offset_t t, int w);
+  void goes_on(offset_t i);
+  void pass_down(std::size_t l, Rows columns, Tiles tiles, int w);
+  void update_biases(std::size_t l, Rows rows, offset_t i, int w);
+  void update_synapses(std::size_t l, Rows blocks, Rows rows, offset_t i, int w);
 
   Tiles tiles(offset_t i) const {
     return {std::min(t_.batch_size, t_.samples.X.n - i * t_.batch_size), max_tile};
   }
-  Tiles upper_tiles(offset_t i) const {  // smaller ones can be shared among threads
-    return {tiles(i).n, small_ ? max_tile / 2 : max_tile};
-  }
   const LayerPlan& plan(std::size_t l) const { return t_.plan.layers[l]; }
   const BlockedCsr& weights(std::size_t l) const { return t_.plan.layers[l].weights; }
-  // The first layer's synapses, and all of a large network, are the first thread's copy for all.
-  Parameters& own(std::size_t l, int w) { return parameters_[small_ ? w : 0][l]; }
+  Rows all_rows(std::size_t l) const { return {0, weights(l).n_rows}; }
+  Rows all_blocks(std::size_t l) const { return {0, weights(l).n_blocks}; }
+  Pass& own(int w) { return passes_[small_ ? w : 0]; }
   // Of a hidden layer its outputs, of the last one what becomes its delta.
-  Buffer& outputs(std::size_t l) { return l + 1 < n_layers_ ? outputs_[l] : deltas_[l]; }
-  float* partial(index_t block, Tiles batch) {
-    return partial_.data() + block * batch.floats(weights(0).n_rows);
+  Buffer& outputs(std::size_t l, int w) {
+    return l + 1 < n_layers_ ? own(w).outputs[l] : own(w).deltas[l];
+  }
+  const float* below(std::size_t l, int w) {
+    return l == 0 ? inputs_.data() : own(w).outputs[l - 1].data();
+  }
+  // Batches take turns, since a thread may be a batch ahead of one that still reads.
+  float* partial(offset_t i, index_t group) {
+    const auto n_groups = static_cast<offset_t>(groups_.size()) - 1;
+    return partial_.data() + (i % 2 * n_groups + group) * tiles(0).floats(weights(0).n_rows);
   }
 
   TrainingTask t_;
@@ -116,23 +128,19 @@ class Trainer {
   offset_t n_batches_;
   std::size_t n_layers_;
   bool small_;
+  std::vector<index_t> groups_;  // borders of groups of the first layer's blocks
   Team team_;
   const Kernels& kernels_ = kernels();
   std::function<void()> before_;
   std::function<bool(double)> after_;
-  // Borders between threads: the first layer's blocks, each layer's rows and columns.
-  std::vector<index_t> blocks_;
+  // Borders between threads: the first layer's groups, each layer's rows and columns.
+  std::vector<index_t> shares_;
   std::vector<std::vector<index_t>> rows_, columns_;
-  std::vector<double> losses_;   // per tile
   std::vector<offset_t> asked_;  // per thread: rows of the next batch that were asked for
   std::vector<Buffer> moved_;    // per thread, for images that move: [a tile's samples, d]
-  Buffer targets_, weights_;     // unless they are plain: [outputs], [1] in upper_tiles
-  Buffer inputs_, partial_, first_delta_;
-  std::vector<Buffer> outputs_, deltas_;             // per layer, in upper_tiles
-  std::vector<std::vector<Parameters>> parameters_;  // per thread (small) or one, and layer
-  std::vector<Buffer> gradients_;                    // per thread; per layer without an optimiser
-  std::vector<Buffer> dbias_;                        // per layer [rows]
-  std::vector<Buffer> tile_gradients_, own_gradients_;  // small: per tile, per thread
+  Buffer inputs_, partial_;
+  std::vector<Pass> passes_;
+  std::vector<Buffer> gradients_;  // per thread; per layer without an optimiser
 };
 
 }  // namespace synaprune

@@ -17,4 +17,4 @@
 
 extern const Kernels table;
 const Kernels table{SYNAPRUNE_LEVEL, spmm,       spmv,     grad_weights,      row_sums, gather,
-                    add_blocks,      all_finite, activate, activate_backward, softmax,  classify};
+                    add_sums,        all_finite, activate, activate_backward, softmax,  classify};

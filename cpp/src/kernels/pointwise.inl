@@ -1,15 +1,14 @@
 // What is done to each number of a tile, as plain loops for the compiler to widen.
 
-// Y[n_rows, n_columns] = bias + P0 + P1 + …, n_blocks arrays [n_rows, ld] that begin `apart` from
-// each other, of which `n_columns` columns are read; a multiple of `lanes`.
-static void add_blocks(index_t n_rows, index_t n_columns, index_t ld, index_t n_blocks,
-                       offset_t apart, const float* bias, const float* P, float* Y) {
-  for (index_t r = 0; r < n_rows; ++r, P += ld, Y += n_columns)
-    for (index_t s = 0; s < n_columns; s += lanes) {
+// Y[n_rows, ld] = bias + P0 + P1 + …, n arrays [n_rows, ld] that begin `apart` from each other.
+static void add_sums(index_t n_rows, index_t ld, index_t n, offset_t apart, const float* bias,
+                     const float* P, float* Y) {
+  for (index_t r = 0; r < n_rows; ++r, P += ld, Y += ld)
+    for (index_t s = 0; s < ld; s += lanes) {
       float y[lanes];
       for (int j = 0; j < lanes; ++j) y[j] = bias[r];
-      for (index_t b = 0; b < n_blocks; ++b)
-        for (int j = 0; j < lanes; ++j) y[j] += P[b * apart + s + j];
+      for (index_t i = 0; i < n; ++i)
+        for (int j = 0; j < lanes; ++j) y[j] += P[i * apart + s + j];
       for (int j = 0; j < lanes; ++j) Y[s + j] = y[j];
     }
 }
