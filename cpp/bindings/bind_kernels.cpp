@@ -97,7 +97,8 @@ py::array gather_all(const std::string& isa, const py::array& X, const py::array
   const auto a = to_vector<float>("shift", shift);
   const auto b = to_vector<float>("scale", scale);
   const auto n_columns = static_cast<index_t>(c.size());
-  const InputView view{c.data(), n_columns, a.data(), b.data()};
+  const bool shifted = std::any_of(a.begin(), a.end(), [](float x) { return x != 0.0f; });
+  const InputView view{c.data(), n_columns, shifted ? a.data() : nullptr, b.data()};
   const Tiles tiles{static_cast<offset_t>(rows.size())};
   auto out = matrix_of<float>(n_columns, tiles.n);
   std::vector<float> tile(static_cast<offset_t>(n_columns) * max_tile);
@@ -105,8 +106,8 @@ py::array gather_all(const std::string& isa, const py::array& X, const py::array
   expect_images(images, inputs.d);
   std::vector<float> scratch(max_tile * inputs.d);
   for (offset_t t = 0; t < tiles.count(); ++t) {
-    gather(kernels_for(isa), {inputs, rows.data(), images}, t * max_tile, tiles.size(t), inputs.n,
-           view, false, reinterpret_cast<char*>(scratch.data()), tile.data());
+    gather(kernels_for(isa), {inputs, rows.data(), images}, t * max_tile, tiles.size(t), view,
+           false, reinterpret_cast<char*>(scratch.data()), tile.data());
     for (index_t i = 0; i < n_columns; ++i)
       std::copy_n(tile.data() + static_cast<offset_t>(i) * tiles.width(t), tiles.size(t),
                   out.mutable_data(i, t * max_tile));

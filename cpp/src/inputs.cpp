@@ -58,33 +58,23 @@ const char* moved(const Samples& samples, offset_t i, const InputView& view, ind
 }  // namespace
 
 bool gather(const Kernels& kernels, const Samples& samples, offset_t first, index_t size,
-            offset_t ahead, const InputView& view, bool check, char* scratch, float* tile) {
+            const InputView& view, bool check, char* scratch, float* tile, Ahead* ahead) {
   const Inputs& X = samples.X;
-  const char *rows[max_tile], *soon[max_tile];
+  const char* rows[max_tile];
   const auto ld = static_cast<index_t>(padded(size));
-  for (index_t s = 0; s < ld; ++s) {
-    rows[s] = s < size ? moved(samples, first + s, view, s, scratch) : rows[0];
-    soon[s] = samples[ahead + s < X.n ? ahead + s : first];
-  }
-  return kernels.gather(X.is_uint8, rows, ahead < X.n ? soon : nullptr, X.row_bytes(), view.columns,
-                        view.n_columns, view.shift, view.scale, ld, check, tile);
-}
-
-void come_near(const char* begin, const char* end) {
-#if defined(__GNUC__)
-  for (; begin < end; begin += 64) __builtin_prefetch(begin, 0, 2);
-  __builtin_prefetch(end - 1, 0, 2);
-#else
-  static_cast<void>(begin);
-  static_cast<void>(end);
-#endif
+  for (index_t s = 0; s < size; ++s)
+    rows[s] = scratch ? moved(samples, first + s, view, s, scratch) : samples[first + s];
+  std::fill(rows + size, rows + ld, rows[0]);
+  return kernels.gather(X.is_uint8, rows, X.row_bytes(), view.columns, view.n_columns, view.shift,
+                        view.scale, ld, check, tile, ahead);
 }
 
 void gather_one(const Inputs& X, offset_t row, const InputView& view, float* x) {
   const auto read = [&](auto* sample) {
     for (index_t i = 0; i < view.n_columns; ++i) {
       const index_t c = view.columns[i];
-      x[i] = (static_cast<float>(sample[c]) - view.shift[c]) * view.scale[c];
+      const auto number = static_cast<float>(sample[c]);
+      x[i] = (view.shift ? number - view.shift[c] : number) * view.scale[c];
     }
   };
   if (X.is_uint8)

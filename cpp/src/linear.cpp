@@ -97,7 +97,7 @@ void Linear::forward_tile(const Kernels& kernels, const float* X, Tiles tiles, o
       x = scratch.block.data();
     }
     kernels.spmm(rows.first, rows.last, ld, W.begin(b), W.end(b), W.local.data(), values_.data(), x,
-                 bias_.data(), b > 0, whole ? tiles.n : ld, y);
+                 bias_.data(), b > 0, whole ? tiles.n : ld, y, nullptr);
   }
   for (offset_t r = rows.first; !whole && r < rows.last; ++r)
     std::copy_n(y + r * ld, size, Y + r * tiles.n + t * tiles.step);

@@ -106,6 +106,7 @@ void Network::set_input_transform(std::vector<float> shift, std::vector<float> s
   if (!all_finite(shift.data(), n_inputs()) || !all_finite(scale.data(), n_inputs()))
     throw std::invalid_argument("input shift and scale must be finite");
   shift_ = std::move(shift);
+  shifted_ = std::any_of(shift_.begin(), shift_.end(), [](float x) { return x != 0.0f; });
   scale_ = std::move(scale);
 }
 

@@ -31,7 +31,7 @@ class OpenPass {
   // Returns whether all numbers of the samples are finite.
   bool read(const Inputs& X, offset_t first, index_t size) {
     tile_ = Tiles{size};
-    if (!gather(kernels_, {X, nullptr}, first, size, X.n, view_, true, nullptr, inputs_.data()))
+    if (!gather(kernels_, {X, nullptr}, first, size, view_, true, nullptr, inputs_.data()))
       return false;
     const float* x = inputs_.data();
     for (std::size_t l = 0; l < values_.size(); ++l) {
@@ -143,8 +143,8 @@ std::vector<Cut> cuts(const Layer& layer, const Plan& plan, std::size_t l, Part 
 template <class F>
 bool Network::for_open_tiles(const Inputs& X, int threads, F&& f) const {
   const Kernels& k = kernels();
-  const InputView view{plan_.inputs.data(), static_cast<index_t>(plan_.inputs.size()),
-                       shift_.data(), scale_.data()};
+  const InputView view{plan_.inputs.data(), static_cast<index_t>(plan_.inputs.size()), shift(),
+                       scale_.data()};
   const offset_t n_tiles = (X.n + max_tile - 1) / max_tile;
   Team team(static_cast<int>(std::min<offset_t>(threads, n_tiles)));
   Atomic<bool> finite{true};

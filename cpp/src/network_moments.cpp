@@ -38,7 +38,7 @@ class MomentPass {
     const Tiles tile{size};
     const index_t ld = tile.width(0);
     const InputView view{t_.plan.inputs.data(), weights(0).n_columns, t_.shift, t_.scale};
-    gather(kernels_, t_.samples, first, size, t_.samples.X.n, view, false, nullptr, inputs_.data());
+    gather(kernels_, t_.samples, first, size, view, false, nullptr, inputs_.data());
     for (std::size_t l = 0; l < n_layers(); ++l) {
       const index_t n = weights(l).n_rows;
       float* y = l + 1 < n_layers() ? outputs_[l].data() : deltas_[l].data();
@@ -95,7 +95,7 @@ class MomentPass {
       const offset_t column = W.first_column(b) * ld, k = W.begin(b)[0];
       const auto sum = [&](const float* d, const float* x, Buffer& g) {
         kernels_.grad_weights(0, W.n_rows, tile.width(0), W.begin(b), W.end(b), W.local.data(), d,
-                              x + column, true, g.data() + k);
+                              x + column, true, g.data() + k, nullptr);
       };
       sum(D, X, mean_[l]);
       sum(squares_[0].data(), squares_[1].data(), square_[l]);

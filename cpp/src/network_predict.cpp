@@ -33,7 +33,8 @@ class TilePass {
   // number of theirs is not finite. Those from `next` on are asked for already.
   float* operator()(const Inputs& X, offset_t first, index_t size, offset_t next) {
     const auto ld = static_cast<index_t>(padded(size));
-    if (!gather(kernels_, {X, nullptr}, first, size, next, view_, true, nullptr, inputs_.data()))
+    look_ahead(X, next);
+    if (!gather(kernels_, {X, nullptr}, first, size, view_, true, nullptr, inputs_.data(), &ahead_))
       return nullptr;
     const float* x = inputs_.data();
     for (std::size_t l = 0; l < values_.size(); ++l) {
@@ -41,7 +42,7 @@ class TilePass {
       float* y = outputs_[l].data();
       for (index_t b = 0; b < W.n_blocks; ++b)
         kernels_.spmm(0, W.n_rows, ld, W.begin(b), W.end(b), W.local.data(), values_[l].data(),
-                      x + offset_t{W.first_column(b)} * ld, bias_[l].data(), b > 0, ld, y);
+                      x + offset_t{W.first_column(b)} * ld, bias_[l].data(), b > 0, ld, y, &ahead_);
       if (l + 1 < values_.size()) kernels_.activate(activation_, offset_t{W.n_rows} * ld, y);
       x = y;
     }
@@ -49,6 +50,18 @@ class TilePass {
   }
 
  private:
+  void look_ahead(const Inputs& X, offset_t first) {
+    ahead_ = {};
+    const auto n = std::min<offset_t>(max_tile, X.n - first);
+    if (n <= 0 || view_.n_columns == 0) return;
+    for (offset_t s = 0; s < n; ++s) next_[s] = X.row(first + s);
+    offset_t times = 0;
+    for (const LayerPlan& p : plan_.layers)
+      if (X.is_uint8) times += p.weights.n_rows * p.weights.n_blocks;
+    ahead_.begin(next_, n, X.offset(view_.columns[0]),
+                 X.offset(view_.columns[view_.n_columns - 1] + 1), times);
+  }
+
   const Kernels& kernels_;
   const std::vector<Buffer>& values_;
   const Plan& plan_;
@@ -56,6 +69,8 @@ class TilePass {
   InputView view_;
   Buffer inputs_;
   std::vector<Buffer> outputs_, bias_;
+  Ahead ahead_;  // the next tile's samples
+  const char* next_[max_tile];
 };
 
 }  // namespace
@@ -69,10 +84,9 @@ void Network::for_one(const Kernels& k, const Inputs& X, F&& f) const {
   float on_stack[small];
   const std::unique_ptr<float[]> on_heap(n > small ? new float[n] : nullptr);
   float* x = on_heap ? on_heap.get() : on_stack;
-  gather_one(X, 0,
-             {plan_.inputs.data(), static_cast<index_t>(plan_.inputs.size()), shift_.data(),
-              scale_.data()},
-             x);
+  gather_one(
+      X, 0,
+      {plan_.inputs.data(), static_cast<index_t>(plan_.inputs.size()), shift(), scale_.data()}, x);
   float* y = x + plan_.inputs.size();
   for (std::size_t l = 0; l < layers_.size(); ++l) {
     const BlockedCsr& W = plan_.layers[l].weights;
@@ -91,8 +105,8 @@ void Network::for_one(const Kernels& k, const Inputs& X, F&& f) const {
 template <class F>
 bool Network::for_tiles(const Kernels& k, const Inputs& X, int threads,
                         const ShouldStop& should_stop, F&& f) const {
-  const InputView view{plan_.inputs.data(), static_cast<index_t>(plan_.inputs.size()),
-                       shift_.data(), scale_.data()};
+  const InputView view{plan_.inputs.data(), static_cast<index_t>(plan_.inputs.size()), shift(),
+                       scale_.data()};
   if (X.n == 1) {
     if (!X.is_uint8 && !k.all_finite(reinterpret_cast<const float*>(X.row(0)), X.d)) return false;
     for_one(k, X, f);

@@ -27,7 +27,7 @@ bool finite(const Layer& layer) {
 TrainingTask Network::task(const TrainingData& data, const offset_t* order, offset_t batch_size) {
   return {layers_,       block_values_,
           plan_,         activation_,
-          loss_,         shift_.data(),
+          loss_,         shift(),
           scale_.data(), {data.X, order, data.shift},
           data.targets,  std::min(batch_size, data.X.n)};
 }

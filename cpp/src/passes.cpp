@@ -16,7 +16,7 @@ index_t rows_a_panel(const BlockedCsr& W, index_t rows, offset_t n_tiles) {
 
 void forward_rows(const Kernels& kernels, const BlockedCsr& W, Range<index_t> rows,
                   const float* values, const float* bias, Tiles tiles, Range<offset_t> which,
-                  const float* X, float* Y) {
+                  const float* X, float* Y, Ahead* ahead) {
   const index_t panel = rows_a_panel(W, rows.last - rows.first, which.last - which.first);
   for (index_t row0 = rows.first; row0 < rows.last; row0 += panel) {
     const index_t row1 = std::min(rows.last, row0 + panel);
@@ -26,19 +26,20 @@ void forward_rows(const Kernels& kernels, const BlockedCsr& W, Range<index_t> ro
         const offset_t column = W.first_column(b);
         kernels.spmm(row0, row1, ld, W.begin(b), W.end(b), W.local.data(), values,
                      X + tiles.at(t, W.n_columns) + column * ld, bias, b > 0, ld,
-                     Y + tiles.at(t, W.n_rows));
+                     Y + tiles.at(t, W.n_rows), ahead);
       }
   }
 }
 
 void weight_gradients(const Kernels& kernels, const BlockedCsr& W, index_t block,
-                      Range<index_t> rows, Tiles tiles, const float* D, const float* X, float* g) {
+                      Range<index_t> rows, Tiles tiles, const float* D, const float* X, float* g,
+                      Ahead* ahead) {
   for (offset_t t = 0; t < tiles.count(); ++t) {
     const index_t ld = tiles.width(t);
     const offset_t column = W.first_column(block);
     kernels.grad_weights(rows.first, rows.last, ld, W.begin(block), W.end(block), W.local.data(),
                          D + tiles.at(t, W.n_rows), X + tiles.at(t, W.n_columns) + column * ld,
-                         t > 0, g);
+                         t > 0, g, ahead);
   }
 }
 
@@ -62,8 +63,9 @@ void transpose_values(const LayerPlan& plan, Range<index_t> columns, const float
 
 void input_gradients(const Kernels& kernels, const LayerPlan& plan, Range<index_t> columns,
                      const float* transposed_values, Tiles tiles, Range<offset_t> which,
-                     const float* D, float* dX) {
-  forward_rows(kernels, plan.transposed, columns, transposed_values, nullptr, tiles, which, D, dX);
+                     const float* D, float* dX, Ahead* ahead) {
+  forward_rows(kernels, plan.transposed, columns, transposed_values, nullptr, tiles, which, D, dX,
+               ahead);
 }
 
 }  // namespace synaprune

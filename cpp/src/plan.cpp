@@ -12,7 +12,7 @@ namespace {
 // more where so few synapses would share a block that starting a row costs more than a cache miss.
 // An even number of blocks, since the first layer's are shared out among threads.
 index_t block_width(index_t n_rows, index_t n_columns, offset_t nnz) {
-  constexpr double near_cache = 160.0, worth_a_row = 20.0, most = 65536.0;
+  constexpr double near_cache = 208.0, worth_a_row = 20.0, most = 65536.0;
   const double density = static_cast<double>(nnz) / (static_cast<double>(n_rows) * n_columns);
   const double wanted = std::clamp(worth_a_row / density, near_cache, most);
   double n_blocks = std::ceil(n_columns / wanted);

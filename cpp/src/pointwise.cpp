@@ -20,14 +20,14 @@ double softmax_loss(const Kernels& kernels, index_t n_out, index_t batch, index_
   for (index_t s = 0; s < batch; ++s) of_label[s] = Z[static_cast<offset_t>(labels[s]) * ld + s];
   kernels.softmax(n_out, ld, Z, largest, sum);
   // Logarithms of products of 16: each sum is from 1 to n_out < 2^31, so that none overflows.
-  double loss = 0.0, product = 1.0;
-  for (index_t s = 0; s < batch; ++s) {
-    loss += static_cast<double>(largest[s]) - of_label[s];
-    product *= sum[s];
-    if (s % 16 == 15 || s + 1 == batch) {
-      loss += std::log(product);
-      product = 1.0;
+  double loss = 0.0;
+  for (index_t first = 0; first < batch; first += 16) {
+    double some = 0.0, product = 1.0;
+    for (index_t s = first; s < std::min(first + 16, batch); ++s) {
+      some += static_cast<double>(largest[s]) - of_label[s];
+      product *= sum[s];
     }
+    loss += some + std::log(product);
   }
   return loss;
 }
@@ -83,25 +83,17 @@ double loss_and_gradient(const Kernels& kernels, Loss loss, index_t n_out, index
   if (loss == Loss::softmax) {
     float sum[max_tile];
     total = softmax_loss(kernels, n_out, batch, ld, labels, Z, sum);
-    for (index_t s = 0; s < ld; ++s) sum[s] = mean / sum[s];
-    for (index_t r = 0; r < n_out; ++r) {
-      float* z = Z + static_cast<offset_t>(r) * ld;
-      for (index_t s = 0; s < ld; ++s) z[s] *= sum[s];
-    }
-    for (index_t s = 0; s < batch; ++s) Z[static_cast<offset_t>(labels[s]) * ld + s] -= mean;
-  } else {
-    total = loss_only(kernels, loss, n_out, batch, ld, labels, Z);
-    for (index_t r = 0; r < n_out; ++r) {
-      float* z = Z + static_cast<offset_t>(r) * ld;
-      for (index_t s = 0; s < batch; ++s) {
-        const float o = sigmoid_of(z[s]);
-        const float e = (o - target(n_out, r, labels[s])) * mean;
-        z[s] = loss == Loss::squared ? e * o * (1.0f - o) : e;
-      }
-    }
+    kernels.softmax_delta(n_out, batch, ld, labels, mean, sum, Z);
+    return total;
   }
+  total = loss_only(kernels, loss, n_out, batch, ld, labels, Z);
   for (index_t r = 0; r < n_out; ++r) {
     float* z = Z + static_cast<offset_t>(r) * ld;
+    for (index_t s = 0; s < batch; ++s) {
+      const float o = sigmoid_of(z[s]);
+      const float e = (o - target(n_out, r, labels[s])) * mean;
+      z[s] = loss == Loss::squared ? e * o * (1.0f - o) : e;
+    }
     std::fill(z + batch, z + ld, 0.0f);
   }
   return total;

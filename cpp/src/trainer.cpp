@@ -18,7 +18,9 @@ offset_t n_synapses(const Plan& plan) {
 }
 
 // As many as there may be threads; each costs a sum that others read.
-index_t n_groups(const BlockedCsr& first_layer) { return std::min<index_t>(first_layer.n_blocks, 2); }
+index_t n_groups(const BlockedCsr& first_layer) {
+  return std::min<index_t>(first_layer.n_blocks, 2);
+}
 
 bool is_small(const TrainingTask& t) {
   const BlockedCsr& W = t.plan.layers.front().weights;
@@ -59,7 +61,8 @@ Trainer::Trainer(const TrainingTask& task, const Optimizer* optimizer, std::int6
   inputs_.resize(batch.floats(W.n_columns));
   if (t_.samples.shift.pixels > 0)
     moved_.resize(team_.size(), Buffer(max_tile * t_.samples.X.row_bytes() / sizeof(float) + 1));
-  asked_.resize(team_.size());
+  next_.resize(team_.size(), std::vector<const char*>(t_.batch_size));
+  ahead_.resize(team_.size());
   offset_t largest_block = 0;
   Pass pass;
   for (std::size_t l = 0; l < n_layers_; ++l) {
@@ -167,39 +170,66 @@ Gradients Trainer::gradients() const {
 
 bool Trainer::large_batch(offset_t i, int w) {
   const Tiles batch = tiles(i);
-  asked_[w] = 0;
+  look_ahead(i + 1, w);
   if (w == 0) before_();
-  for_own_parts(w, team_, shares_, [&](Rows blocks) { gather_columns(i, blocks, w); });
+  for_own_parts(w, team_, shares_, [&](Rows groups) { gather_columns(i, groups, w); });
   for (std::size_t l = 0; l < n_layers_; ++l) {
-    if (!wait(i, w)) return false;
+    if (!wait(w)) return false;
     for_own_parts(w, team_, rows_[l], [&](Rows rows) {
       forward(l, rows, batch, w);
       activate(l, rows, batch, w);
     });
   }
-  if (!wait(i, w)) return false;
+  if (!wait(w)) return false;
   for (offset_t t = w; t < batch.count(); t += team_.size()) loss_of(i, t, w);
-  if (!wait(i, w)) return false;
+  if (!wait(w)) return false;
   if (w == 0) goes_on(i);
   for (std::size_t l = n_layers_; l-- > 0;) {
     if (l > 0) {
       for_own_parts(w, team_, columns_[l], [&](Rows columns) { pass_down(l, columns, batch, w); });
-      if (!wait(i, w)) return false;
+      if (!wait(w)) return false;
     }
     for_own_parts(w, team_, rows_[l], [&](Rows rows) {
       update_biases(l, rows, i, w);
       update_synapses(l, all_blocks(l), rows, i, w);
     });
   }
-  return wait(i, w);
+  return wait(w);
 }
 
 // ---- parts of both
 
+bool Trainer::wait(int w) {
+  Ahead& ahead = ahead_[w];
+  return team_.meet(w, [&] {
+    if (ahead.done()) return false;
+    kernels_.ask(&ahead);
+    return true;
+  });
+}
+
+// What a thread gathers of a batch is asked for while the one before it is computed: on both passes
+// over its synapses, and while it waits.
+void Trainer::look_ahead(offset_t i, int w) {
+  const BlockedCsr& W = weights(0);
+  const index_t first = W.first_column(groups_[shares_[w]]);
+  const index_t last = W.first_column(groups_[shares_[w + 1]]);
+  Ahead& ahead = ahead_[w] = {};
+  if (i == n_batches_ || first == last) return;
+  const auto& columns = t_.plan.inputs;
+  const Inputs& X = t_.samples.X;
+  const offset_t n = tiles(i).n;
+  for (offset_t s = 0; s < n; ++s) next_[w][s] = t_.samples[i * t_.batch_size + s];
+  offset_t times = 2 * W.n_rows * W.n_blocks * tiles(i).count() / team_.size();
+  for (std::size_t l = 1; l < n_layers_; ++l) times += 2 * weights(l).n_rows + weights(l).n_columns;
+  if (!X.is_uint8) times = 0;
+  ahead.begin(next_[w].data(), n, X.offset(columns[first]), X.offset(columns[last - 1] + 1), times);
+}
+
 void Trainer::forward(std::size_t l, Rows rows, Tiles tiles, int w) {
   const Parameters& p = own(w).parameters[l];
   forward_rows(kernels_, weights(l), rows, p.values.data(), p.bias.data(), tiles,
-               {0, tiles.count()}, below(l, w), outputs(l, w).data());
+               {0, tiles.count()}, below(l, w), outputs(l, w).data(), &ahead_[w]);
 }
 
 void Trainer::activate(std::size_t l, Rows rows, Tiles tiles, int w) {
@@ -241,14 +271,13 @@ void Trainer::pass_down(std::size_t l, Rows columns, Tiles tiles, int w) {
   Pass& pass = own(w);
   Parameters& p = pass.parameters[l];
   transpose_values(plan(l), columns, p.values.data(), p.transposed_values.data());
-  input_gradients(kernels_, plan(l), columns, p.transposed_values.data(), tiles,
-                  {0, tiles.count()}, pass.deltas[l].data(), pass.deltas[l - 1].data());
+  input_gradients(kernels_, plan(l), columns, p.transposed_values.data(), tiles, {0, tiles.count()},
+                  pass.deltas[l].data(), pass.deltas[l - 1].data(), &ahead_[w]);
   for (offset_t t = 0; t < tiles.count(); ++t) {
     const offset_t first = tiles.at(t, n) + offset_t{columns.first} * tiles.width(t);
-    kernels_.activate_backward(t_.activation,
-                               offset_t{columns.last - columns.first} * tiles.width(t),
-                               pass.outputs[l - 1].data() + first,
-                               pass.deltas[l - 1].data() + first);
+    kernels_.activate_backward(
+        t_.activation, offset_t{columns.last - columns.first} * tiles.width(t),
+        pass.outputs[l - 1].data() + first, pass.deltas[l - 1].data() + first);
   }
 }
 
@@ -270,7 +299,8 @@ void Trainer::update_synapses(std::size_t l, Rows blocks, Rows rows, offset_t i,
   for (index_t b = blocks.first; b < blocks.last; ++b) {
     const offset_t first = W.begin(b)[rows.first];
     float* g = optimizer_ ? gradients_[w].data() : gradients_[l].data() + first;
-    weight_gradients(kernels_, W, b, rows, tiles(i), own(w).deltas[l].data(), below(l, w), g);
+    weight_gradients(kernels_, W, b, rows, tiles(i), own(w).deltas[l].data(), below(l, w), g,
+                     &ahead_[w]);
     if (!optimizer_) continue;
     Update(*optimizer_, step_ + i + 1)
         .synapses(W.count(b, rows.first, rows.last), g, p.values.data() + first,

@@ -6,15 +6,18 @@ namespace synaprune {
 
 bool Trainer::small_batch(offset_t i, int w) {
   const Tiles batch = tiles(i);
-  asked_[w] = 0;
+  look_ahead(i + 1, w);
   if (w == 0) before_();
   // The last batch may be smaller: its columns lie elsewhere, where others may still read.
-  if (batch.n < t_.batch_size && !wait(i, w)) return false;
+  if (batch.n < t_.batch_size && !wait(w)) return false;
   for_own_parts(w, team_, shares_, [&](Rows groups) {
+    // The others have read these lines: to get them back takes as long as a gather.
+    for (index_t g = groups.first; g < groups.last; ++g)
+      kernels_.will_write(partial(i, g), batch.floats(weights(0).n_rows));
     gather_columns(i, groups, w);
-    for (index_t g = groups.first; g < groups.last; ++g) partial_sums(i, g);
+    for (index_t g = groups.first; g < groups.last; ++g) partial_sums(i, g, w);
   });
-  if (!wait(i, w)) return false;
+  if (!wait(w)) return false;
   add_partials(i, w);
   activate(0, all_rows(0), batch, w);
   for (std::size_t l = 1; l < n_layers_; ++l) {
@@ -42,42 +45,25 @@ void Trainer::gather_columns(offset_t i, Rows groups, int w) {
   if (first == last) return;
   const InputView view{t_.plan.inputs.data() + first, last - first, t_.shift, t_.scale};
   char* scratch = moved_.empty() ? nullptr : reinterpret_cast<char*>(moved_[w].data());
-  for (offset_t t = 0; t < batch.count(); ++t) {
-    const offset_t sample = i * t_.batch_size + t * batch.step;
-    gather(kernels_, t_.samples, sample, batch.size(t), sample + t_.batch_size, view, false,
-           scratch, inputs_.data() + batch.at(t, W.n_columns) + offset_t{first} * batch.width(t));
-  }
+  for (offset_t t = 0; t < batch.count(); ++t)
+    gather(kernels_, t_.samples, i * t_.batch_size + t * batch.step, batch.size(t), view, false,
+           scratch, inputs_.data() + batch.at(t, W.n_columns) + offset_t{first} * batch.width(t),
+           &ahead_[w]);
 }
 
 // What a group's columns add to the first layer's sums.
-void Trainer::partial_sums(offset_t i, index_t group) {
+void Trainer::partial_sums(offset_t i, index_t group, int w) {
   const Tiles batch = tiles(i);
   const BlockedCsr& W = weights(0);
   for (index_t b = groups_[group]; b < groups_[group + 1]; ++b)
     for (offset_t t = 0; t < batch.count(); ++t) {
       const index_t ld = batch.width(t);
-      kernels_.spmm(
-          0, W.n_rows, ld, W.begin(b), W.end(b), W.local.data(),
-          passes_[0].parameters[0].values.data(),
-          inputs_.data() + batch.at(t, W.n_columns) + offset_t{W.first_column(b)} * ld, nullptr,
-          b > groups_[group], ld, partial(i, group) + batch.at(t, W.n_rows));
+      kernels_.spmm(0, W.n_rows, ld, W.begin(b), W.end(b), W.local.data(),
+                    passes_[0].parameters[0].values.data(),
+                    inputs_.data() + batch.at(t, W.n_columns) + offset_t{W.first_column(b)} * ld,
+                    nullptr, b > groups_[group], ld, partial(i, group) + batch.at(t, W.n_rows),
+                    &ahead_[w]);
     }
-}
-
-// While waiting: the thread's columns of one more sample of the next batch come near.
-bool Trainer::ask_ahead(offset_t i, int w) {
-  const offset_t next = (i + 1) * t_.batch_size + asked_[w];
-  if (asked_[w] >= t_.batch_size || next >= t_.samples.X.n) return false;
-  const BlockedCsr& W = weights(0);
-  const index_t first = W.first_column(groups_[shares_[w]]);
-  const index_t last = W.first_column(groups_[shares_[w + 1]]);
-  if (first == last) return false;
-  const char* row = t_.samples[next];
-  const auto& inputs = t_.plan.inputs;
-  ++asked_[w];
-  come_near(row + t_.samples.X.offset(inputs[first]),
-            row + t_.samples.X.offset(inputs[last - 1] + 1));
-  return true;
 }
 
 // The first layer's sums: all groups', in order.

@@ -23,7 +23,7 @@ struct Inputs {
 struct InputView {
   const index_t* columns;  // ascending
   index_t n_columns;
-  const float* shift;  // [d]
+  const float* shift;  // [d], or null if all are 0
   const float* scale;  // [d]
 };
 
@@ -50,16 +50,13 @@ struct Samples {
   const char* operator[](offset_t i) const { return X.row(position(i)); }
 };
 
-// One tile, feature-major; see kernels/gather.inl. Asks for the samples from `ahead` on, too.
+// One tile, feature-major; see kernels/gather.inl.
 // With check, returns whether all numbers of the samples are finite.
 //   in  size   of the tile, at most max_tile
 //       scratch[max_tile * row_bytes]   to move images in, where there are any
 //   out tile[view.n_columns, padded(size)]   behind the last sample the first one is repeated
 bool gather(const Kernels& kernels, const Samples& samples, offset_t first, index_t size,
-            offset_t ahead, const InputView& view, bool check, char* scratch, float* tile);
-
-// Asks for memory, so that it is near when it is read.
-void come_near(const char* begin, const char* end);
+            const InputView& view, bool check, char* scratch, float* tile, Ahead* ahead = nullptr);
 
 // One sample: x[view.n_columns].
 void gather_one(const Inputs& X, offset_t row, const InputView& view, float* x);

@@ -14,11 +14,31 @@ inline constexpr index_t max_tile = 64;
 
 constexpr offset_t padded(offset_t n) { return (n + lanes - 1) / lanes * lanes; }
 
+// Rows that will be read soon, of which bytes [first, last) are asked for a few lines at a time:
+// many at once would stall what is computed. Bytes are few, and kernels ask for them on their way,
+// after each row of synapses; floats are many, and the gather asks for them where it reads others.
+struct alignas(128) Ahead {
+  const char* const* rows = nullptr;  // [n_rows]
+  offset_t n_rows = 0;
+  offset_t first = 0, last = 0;
+  offset_t at_once = 0;      // lines that a kernel asks for
+  offset_t row = 0, at = 0;  // the next ones: from byte `at` of a row on
+
+  // Kernels will come by so many times; 0: they need not ask.
+  void begin(const char* const* all, offset_t n, offset_t first_byte, offset_t last_byte,
+             offset_t times);
+  bool done() const { return row == n_rows; }
+};
+// Asks for the next lines, if there are any.
+using AskFn = void (*)(Ahead* ahead);
+// Asks for n floats that will be overwritten; worth it where another core has read them.
+using WillWriteFn = void (*)(const float* begin, offset_t n);
+
 // Y (+)= W X for one block of W; see kernels/spmm.inl.
 using SpmmFn = void (*)(index_t row0, index_t row1, index_t ld, const offset_t* begin,
                         const offset_t* end, const std::uint16_t* local, const float* values,
-                        const float* X, const float* bias, bool accumulate, offset_t y_ld,
-                        float* Y);
+                        const float* X, const float* bias, bool accumulate, offset_t y_ld, float* Y,
+                        Ahead* ahead);
 // The same for one sample; see kernels/spmm.inl.
 using SpmvFn = void (*)(index_t row0, index_t row1, const offset_t* begin, const offset_t* end,
                         const std::uint16_t* local, const float* values, const float* X,
@@ -26,23 +46,24 @@ using SpmvFn = void (*)(index_t row0, index_t row1, const offset_t* begin, const
 // g (+)= (D Xt) at the synapses of one block of W; see kernels/grad_weights.inl.
 using GradWeightsFn = void (*)(index_t row0, index_t row1, index_t ld, const offset_t* begin,
                                const offset_t* end, const std::uint16_t* local, const float* D,
-                               const float* X, bool accumulate, float* g);
+                               const float* X, bool accumulate, float* g, Ahead* ahead);
 // sums (+)= row sums of D; see kernels/lane_sums.inl.
 using RowSumsFn = void (*)(index_t n_rows, index_t ld, const float* D, bool accumulate,
                            float* sums);
 // Samples into a tile; see kernels/gather.inl.
-using GatherFn = bool (*)(bool bytes, const char* const* rows, const char* const* ahead,
-                          offset_t row_bytes, const index_t* columns, index_t n_columns,
-                          const float* shift, const float* scale, index_t ld, bool check,
-                          float* tile);
+using GatherFn = bool (*)(bool bytes, const char* const* rows, offset_t row_bytes,
+                          const index_t* columns, index_t n_columns, const float* shift,
+                          const float* scale, index_t ld, bool check, float* tile, Ahead* ahead);
 
 // Element by element; see kernels/pointwise.inl.
-using AddSumsFn = void (*)(index_t n_rows, index_t ld, index_t n, offset_t apart,
-                           const float* bias, const float* P, float* Y);
+using AddSumsFn = void (*)(index_t n_rows, index_t ld, index_t n, offset_t apart, const float* bias,
+                           const float* P, float* Y);
 using AllFiniteFn = bool (*)(const float* data, offset_t n);
 using ActivateFn = void (*)(Activation activation, offset_t n, float* y);
 using ActivateBackwardFn = void (*)(Activation activation, offset_t n, const float* y, float* d);
 using SoftmaxFn = void (*)(index_t n_out, index_t ld, float* Z, float* largest, float* sum);
+using SoftmaxDeltaFn = void (*)(index_t n_out, index_t batch, index_t ld, const index_t* labels,
+                                float mean, const float* sum, float* Z);
 using ClassifyFn = void (*)(index_t n_out, index_t ld, const float* Z, index_t* best);
 
 struct Kernels {
@@ -52,11 +73,14 @@ struct Kernels {
   GradWeightsFn grad_weights;
   RowSumsFn row_sums;
   GatherFn gather;
+  AskFn ask;
+  WillWriteFn will_write;
   AddSumsFn add_sums;
   AllFiniteFn all_finite;
   ActivateFn activate;
   ActivateBackwardFn activate_backward;
   SoftmaxFn softmax;
+  SoftmaxDeltaFn softmax_delta;
   ClassifyFn classify;
 };
 

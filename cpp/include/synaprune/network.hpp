@@ -131,7 +131,10 @@ class Network {
   Rng rng_;
   std::int64_t step_ = 0;                          // updates since the optimiser state began
   OptimizerKind state_kind_ = OptimizerKind::sgd;  // whose state the layers hold
+  const float* shift() const { return shifted_ ? shift_.data() : nullptr; }
+
   std::vector<float> shift_, scale_;
+  bool shifted_ = false;              // whether a shift is not 0
   Plan plan_;                         // derived from layers_ whenever the structure changes
   std::vector<Buffer> block_values_;  // the layers' values in the plan's order, kept equal
 };

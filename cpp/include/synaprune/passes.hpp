@@ -35,12 +35,13 @@ struct Range {
 // are in block order, here and below.
 void forward_rows(const Kernels& kernels, const BlockedCsr& W, Range<index_t> rows,
                   const float* values, const float* bias, Tiles tiles, Range<offset_t> which,
-                  const float* X, float* Y);
+                  const float* X, float* Y, Ahead* ahead = nullptr);
 
 // g = D Xt at the synapses of one block of W in some rows, over all tiles.
 //   out g[W.count(block, rows)]   overwritten
 void weight_gradients(const Kernels& kernels, const BlockedCsr& W, index_t block,
-                      Range<index_t> rows, Tiles tiles, const float* D, const float* X, float* g);
+                      Range<index_t> rows, Tiles tiles, const float* D, const float* X, float* g,
+                      Ahead* ahead = nullptr);
 
 // dbias[row] = sum of D [n_rows] over the batch, for some rows.
 void bias_gradients(const Kernels& kernels, index_t n_rows, Range<index_t> rows, Tiles tiles,
@@ -53,6 +54,6 @@ void transpose_values(const LayerPlan& plan, Range<index_t> columns, const float
 // dX = Wt D for some columns of W and some tiles.
 void input_gradients(const Kernels& kernels, const LayerPlan& plan, Range<index_t> columns,
                      const float* transposed_values, Tiles tiles, Range<offset_t> which,
-                     const float* D, float* dX);
+                     const float* D, float* dX, Ahead* ahead = nullptr);
 
 }  // namespace synaprune

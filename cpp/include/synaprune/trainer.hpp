@@ -24,7 +24,7 @@ struct TrainingTask {
   const Plan& plan;
   Activation activation;
   Loss loss;
-  const float* shift;  // [d]
+  const float* shift;  // [d], or null if all are 0
   const float* scale;  // [d]
   Samples samples;
   Targets targets;  // of all samples of X, in X's order
@@ -85,13 +85,11 @@ class Trainer {
 
   bool small_batch(offset_t i, int w);
   bool large_batch(offset_t i, int w);
-  bool wait(offset_t i, int w) {
-    return team_.meet(w, [&] { return ask_ahead(i, w); });
-  }
-  bool ask_ahead(offset_t i, int w);
+  bool wait(int w);
+  void look_ahead(offset_t i, int w);
 
-  void gather_columns(offset_t i, Rows blocks, int w);
-  void partial_sums(offset_t i, index_t group);
+  void gather_columns(offset_t i, Rows groups, int w);
+  void partial_sums(offset_t i, index_t group, int w);
   void add_partials(offset_t i, int w);
   void forward(std::size_t l, Rows rows, Tiles tiles, int w);
   void activate(std::size_t l, Rows rows, Tiles tiles, int w);
@@ -136,8 +134,9 @@ class Trainer {
   // Borders between threads: the first layer's groups, each layer's rows and columns.
   std::vector<index_t> shares_;
   std::vector<std::vector<index_t>> rows_, columns_;
-  std::vector<offset_t> asked_;  // per thread: rows of the next batch that were asked for
-  std::vector<Buffer> moved_;    // per thread, for images that move: [a tile's samples, d]
+  std::vector<std::vector<const char*>> next_;  // per thread: samples of the next batch,
+  std::vector<Ahead> ahead_;                    // of which it asks for its own columns
+  std::vector<Buffer> moved_;  // per thread, for images that move: [a tile's samples, d]
   Buffer inputs_, partial_;
   std::vector<Pass> passes_;
   std::vector<Buffer> gradients_;  // per thread; per layer without an optimiser

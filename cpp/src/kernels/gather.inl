@@ -1,107 +1,93 @@
 // tile[i, s] = (X[rows[s], columns[i]] - shift[columns[i]]) * scale[columns[i]], feature-major.
 //   in  rows[ld]   the start of each sample: row_bytes bytes of uint8 (bytes) or float32
-//   in  ahead[ld]  samples that will be wanted soon: asked for, so that they come near; or null
-//   in  columns[n_columns]   ascending;  shift, scale   one per column of X
+//   in  columns[n_columns]   ascending;  shift, scale   one per column of X, shift null if all are 0
+//   in  ahead   samples of float32 that are asked for on the way; or null
 //   out tile[n_columns, ld]  overwritten; caller allocates; ld a multiple of `lanes`
 // With check, reads all columns of float32 samples and returns whether all are finite; else true.
-// Allocates nothing, throws nothing. `width` samples by `width` words of four bytes are transposed
-// in registers; pieces of a row without a wanted column are skipped. Floats are many: a few samples
-// at a time are read from end to end, which is what memory is fast at. Bytes are few: a piece of
-// all samples is transposed, then written column by column. Requests for samples ahead go out
-// between the transpositions, since many at once would stall.
+// Allocates nothing, throws nothing. Pieces of 16 columns of `width` samples are transposed in
+// registers; those without a wanted column are skipped. Floats are many: a few samples at a time
+// are read from end to end, which is what memory is fast at. Bytes are few: a piece of all samples
+// is transposed, then written column by column.
 
-// A piece of `width` samples, transposed: words[w] holds word w of each.
-static inline void transpose_piece(const char* const* rows, const char* const* ahead, offset_t at,
-                                   offset_t row_bytes, vec* words) {
-  constexpr offset_t piece_bytes = width * sizeof(float);
-  if (at + piece_bytes <= row_bytes) {
-    for (int j = 0; j < width; ++j) words[j] = load(reinterpret_cast<const float*>(rows[j] + at));
-  } else {  // the row ends here: what lies behind it may not be read
-    alignas(64) char rest[piece_bytes] = {};
+// Words [at, at + 4 n_words) of `width` samples, transposed: words[w] holds word w of each.
+template <int n_words>
+static inline void transpose_piece(const char* const* rows, offset_t at, offset_t row_bytes,
+                                   vec* words) {
+  constexpr offset_t word = sizeof(float), piece = n_words * word;
+  char rest[width][piece];
+  const char* starts[width];
+  if (at + piece > row_bytes) {  // the row ends here: what lies behind it may not be read
     for (int j = 0; j < width; ++j) {
-      std::memcpy(rest, rows[j] + at, static_cast<std::size_t>(row_bytes - at));
-      words[j] = load(reinterpret_cast<const float*>(rest));
+      std::memset(rest[j], 0, piece);
+      std::memcpy(rest[j], rows[j] + at, static_cast<std::size_t>(row_bytes - at));
+      starts[j] = rest[j];
     }
+    rows = starts;
+    at = 0;
   }
-  if (ahead)
-    for (int j = 0; j < width; ++j) come_near(ahead[j] + at);
-  transpose(words);
-}
-
-// Bit c: column c of the piece from `first` on is among the next columns, which it passes.
-static inline std::uint64_t wanted_columns(offset_t first, offset_t n, const index_t*& columns,
-                                           const index_t* end) {
-  std::uint64_t wanted = 0;
-  for (; columns != end && *columns < first + n; ++columns)
-    wanted |= std::uint64_t{1} << (*columns - first);
-  return wanted;
+  for (int j = 0; j < 4; ++j)
+    for (int w = 0; w < n_words; w += 4) words[w + j] = load_fours(rows + j, at + w * word);
+  for (int w = 0; w < n_words; w += 4) transpose_fours(words + w);
 }
 
 template <bool shifted>
-static inline vec transformed(vec x, float shift, float scale) {
-  if (shifted) x = subtract(x, broadcast(shift));
-  return multiply(x, broadcast(scale));
+static inline vec transformed(vec x, const float* shift, const float* scale, index_t column) {
+  if (shifted) x = subtract(x, broadcast(shift[column]));
+  return multiply(x, broadcast(scale[column]));
 }
 
 template <bool shifted>
-static inline bool gather_bytes(const char* const* rows, const char* const* ahead,
-                                offset_t row_bytes, const index_t* columns, index_t n_columns,
-                                const float* shift, const float* scale, index_t ld, float* tile) {
-  constexpr offset_t n = 4 * width;  // columns of a piece
+static inline bool gather_bytes(const char* const* rows, offset_t row_bytes, const index_t* columns,
+                                index_t n_columns, const float* shift, const float* scale,
+                                index_t ld, float* tile, Ahead*) {
+  constexpr offset_t n = 16;  // columns of a piece
   const index_t* const end = columns + n_columns;
-  alignas(64) float words[max_tile * width];
+  alignas(64) float words[4 * max_tile];
   while (columns != end) {
     const offset_t first = *columns / n * n;
-    std::uint64_t wanted = wanted_columns(first, n, columns, end);
     for (index_t s = 0; s < ld; s += width) {
-      vec piece[width];
-      transpose_piece(rows + s, ahead ? ahead + s : nullptr, first, row_bytes, piece);
-      for (int w = 0; w < width; ++w) store(words + w * max_tile + s, piece[w]);
+      vec piece[4];
+      transpose_piece<4>(rows + s, first, row_bytes, piece);
+      for (int w = 0; w < 4; ++w) store(words + w * max_tile + s, piece[w]);
     }
-    for (int w = 0; w < width; ++w, wanted >>= 4)
-      for (int k = 0; k < 4; ++k) {
-        if (!(wanted >> k & 1)) continue;
-        const offset_t c = first + 4 * w + k;
-        for (index_t s = 0; s < ld; s += width)
-          store(tile + s, transformed<shifted>(byte_of(load(words + w * max_tile + s), k), shift[c],
-                                               scale[c]));
-        tile += ld;
-      }
+    for (; columns != end && *columns < first + n; ++columns, tile += ld) {
+      const index_t c = *columns;
+      const auto byte = static_cast<unsigned>(c - first);
+      const float* word = words + byte / 4 * max_tile;
+      const auto which = byte_number(byte % 4);
+      for (index_t s = 0; s < ld; s += width)
+        store(tile + s, transformed<shifted>(byte_of(load(word + s), which), shift, scale, c));
+    }
   }
   return true;
 }
 
 template <bool shifted, bool check>
-static inline bool gather_floats(const char* const* rows, const char* const* ahead,
-                                 offset_t row_bytes, const index_t* columns, index_t n_columns,
-                                 const float* shift, const float* scale, index_t ld, float* tile) {
-  constexpr offset_t piece_bytes = width * sizeof(float), most = 64;  // pieces of a row at a time
+static inline bool gather_floats(const char* const* rows, offset_t row_bytes,
+                                 const index_t* columns, index_t n_columns, const float* shift,
+                                 const float* scale, index_t ld, float* tile, Ahead* ahead) {
+  constexpr int n = 16;  // columns of a piece
   const index_t* const end = columns + n_columns;
-  const offset_t n_pieces = (row_bytes + piece_bytes - 1) / piece_bytes;
+  const auto n_words = static_cast<index_t>(row_bytes / sizeof(float));
   vec finite = broadcast(0.0f);  // stays 0 while all is
-  for (offset_t piece0 = 0; piece0 < n_pieces && (check || columns != end); piece0 += most) {
-    const offset_t piece1 = n_pieces - piece0 < most ? n_pieces : piece0 + most;
-    const index_t* const before = columns;
-    std::uint64_t wanted[most];
-    for (offset_t p = piece0; p < piece1; ++p)
-      wanted[p - piece0] = wanted_columns(p * width, width, columns, end);
-    for (index_t s = 0; s < ld; s += width) {
-      float* to = tile + s;
-      for (offset_t p = piece0; p < piece1; ++p) {
-        const std::uint64_t mask = wanted[p - piece0];
-        if (mask == 0 && !check) continue;
-        vec words[width];
-        transpose_piece(rows + s, ahead ? ahead + s : nullptr, p * piece_bytes, row_bytes, words);
-        if (check)
-          for (int w = 0; w < width; ++w) finite = add(finite, subtract(words[w], words[w]));
-        for (int w = 0; w < width; ++w)
-          if (mask >> w & 1) {
-            store(to, transformed<shifted>(words[w], shift[p * width + w], scale[p * width + w]));
-            to += ld;
-          }
+  for (index_t s = 0; s < ld; s += width) {
+    const index_t* wanted = columns;
+    float* to = tile + s;
+    for (index_t first = 0; first < n_words; first += n) {
+      if (!check) {
+        if (wanted == end) break;
+        first = *wanted / n * n;
       }
+      const offset_t at = first * static_cast<offset_t>(sizeof(float));
+      vec words[n];
+      transpose_piece<n>(rows + s, at, row_bytes, words);
+      for (index_t j = s; ahead && j < s + width && j < ahead->n_rows; ++j)
+        come_near(ahead->rows[j] + at);
+      if (check)
+        for (int w = 0; w < n; ++w) finite = add(finite, subtract(words[w], words[w]));
+      for (; wanted != end && *wanted < first + n; ++wanted, to += ld)
+        store(to, transformed<shifted>(words[*wanted - first], shift, scale, *wanted));
     }
-    tile += (columns - before) * static_cast<offset_t>(ld);
   }
   float lane[width];
   store(lane, finite);
@@ -110,14 +96,12 @@ static inline bool gather_floats(const char* const* rows, const char* const* ahe
   return all;
 }
 
-static bool gather(bool bytes, const char* const* rows, const char* const* ahead,
-                   offset_t row_bytes, const index_t* columns, index_t n_columns,
-                   const float* shift, const float* scale, index_t ld, bool check, float* tile) {
-  bool shifted = false;  // x - 0 is x
-  for (index_t i = 0; i < n_columns; ++i) shifted |= shift[columns[i]] != 0.0f;
-  const auto of_bytes = shifted ? gather_bytes<true> : gather_bytes<false>;
-  const auto checked = shifted ? gather_floats<true, true> : gather_floats<false, true>;
-  const auto unchecked = shifted ? gather_floats<true, false> : gather_floats<false, false>;
+static bool gather(bool bytes, const char* const* rows, offset_t row_bytes, const index_t* columns,
+                   index_t n_columns, const float* shift, const float* scale, index_t ld,
+                   bool check, float* tile, Ahead* ahead) {
+  const auto of_bytes = shift ? gather_bytes<true> : gather_bytes<false>;
+  const auto checked = shift ? gather_floats<true, true> : gather_floats<false, true>;
+  const auto unchecked = shift ? gather_floats<true, false> : gather_floats<false, false>;
   const auto as = bytes ? of_bytes : check ? checked : unchecked;
-  return as(rows, ahead, row_bytes, columns, n_columns, shift, scale, ld, tile);
+  return as(rows, row_bytes, columns, n_columns, shift, scale, ld, tile, ahead);
 }

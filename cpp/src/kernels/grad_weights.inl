@@ -3,6 +3,7 @@
 //   in  D[rows, ld], X[columns of the block, ld]
 //   out g[synapses of rows row0 .. row1 in the block]   row by row; accumulate: added to, else
 //       overwritten; caller allocates
+//   i/o ahead   asked for on the way; or null
 // Handles rows [row0, row1). Work: 2·nnz·ld flops. Allocates nothing, throws nothing.
 // A sum runs in `lanes` accumulators, one fused step a vector, then as a tree (lane_sums.inl).
 
@@ -31,7 +32,8 @@ static inline vec row_of_sums(const vec* d, const float* X, const std::uint16_t*
 template <int n_vec>
 static inline void grad_weights_tile(index_t row0, index_t row1, const offset_t* begin,
                                      const offset_t* end, const std::uint16_t* local,
-                                     const float* D, const float* X, bool accumulate, float* g) {
+                                     const float* D, const float* X, bool accumulate, float* g,
+                                     Ahead* ahead) {
   constexpr offset_t ld = n_vec * width;
   alignas(64) float waiting[width * lanes] = {}, sums[width];
   float* place[width];  // in g, of those that wait to be `width`
@@ -44,6 +46,7 @@ static inline void grad_weights_tile(index_t row0, index_t row1, const offset_t*
   for (index_t r = row0; r < row1; ++r) {
     offset_t k = begin[r];
     if (k == end[r]) continue;
+    ask(ahead);
     if (four_full_rows(r, row1, begin, end, local)) {
       const offset_t count = end[r] - k;
       const index_t rows = grad_full_rows<n_vec>(r, row1, begin, end, local, D, X, accumulate, g);
@@ -70,9 +73,11 @@ static inline void grad_weights_tile(index_t row0, index_t row1, const offset_t*
 
 static void grad_weights(index_t row0, index_t row1, index_t ld, const offset_t* begin,
                          const offset_t* end, const std::uint16_t* local, const float* D,
-                         const float* X, bool accumulate, float* g) {
+                         const float* X, bool accumulate, float* g, Ahead* ahead) {
   constexpr int per_lanes = lanes / width;
-  const auto run = [&](auto tile) { tile(row0, row1, begin, end, local, D, X, accumulate, g); };
+  const auto run = [&](auto tile) {
+    tile(row0, row1, begin, end, local, D, X, accumulate, g, ahead);
+  };
   if (ld == 1 * lanes) run(grad_weights_tile<1 * per_lanes>);
   if (ld == 2 * lanes) run(grad_weights_tile<2 * per_lanes>);
   if (ld == 3 * lanes) run(grad_weights_tile<3 * per_lanes>);

@@ -1,6 +1,8 @@
 // The kernels at one level: the including file includes, in its own namespace, the vectors they are
 // written in. Nothing inline from std is used here, since the linker could then keep the copy that
 // was compiled for the strongest level (one-definition rule).
+#include "ask.inl"
+
 #include "spmm.inl"
 
 #include "lane_sums.inl"
@@ -16,5 +18,7 @@
 #include "pointwise.inl"
 
 extern const Kernels table;
-const Kernels table{SYNAPRUNE_LEVEL, spmm,       spmv,     grad_weights,      row_sums, gather,
-                    add_sums,        all_finite, activate, activate_backward, softmax,  classify};
+const Kernels table{SYNAPRUNE_LEVEL, spmm,          spmv,     grad_weights,
+                    row_sums,        gather,        ask,      will_write,
+                    add_sums,        all_finite,    activate, activate_backward,
+                    softmax,         softmax_delta, classify};

@@ -67,6 +67,21 @@ static void softmax(index_t n_out, index_t ld, float* Z, float* largest, float* 
   }
 }
 
+// What softmax left, Z[n_out, ld] and sum[ld], becomes the gradient of `mean` times the sum of the
+// samples' cross-entropies; 0 behind the last of `batch` samples.
+static void softmax_delta(index_t n_out, index_t batch, index_t ld, const index_t* labels,
+                          float mean, const float* sum, float* Z) {
+  float factor[max_tile];
+  index_t label[max_tile];
+  for (index_t s = 0; s < ld; ++s) factor[s] = mean / sum[s];
+  for (index_t s = 0; s < ld; ++s) label[s] = s < batch ? labels[s] : -1;
+  for (index_t r = 0; r < n_out; ++r, Z += ld)
+    for (index_t s = 0; s < ld; ++s) {
+      const float z = Z[s] * factor[s] - (label[s] == r ? mean : 0.0f);
+      Z[s] = label[s] < 0 ? 0.0f : z;
+    }
+}
+
 // Per sample: best[ld], the first row of the largest output; with one output, whether it is > 0;
 // -1 where an output is infinite or NaN. Z[n_out, ld]; ld <= max_tile.
 static void classify(index_t n_out, index_t ld, const float* Z, index_t* best) {

@@ -5,6 +5,7 @@
 //   in  bias[rows] or null
 //   i/o Y[rows, ld]   rows y_ld floats apart; accumulate: Y += sum; else overwritten with
 //                     bias + sum; must not alias X
+//   i/o ahead        asked for on the way; or null
 // Handles rows [row0, row1); writes only Y[row0:row1, :]. Work: 2·nnz·ld flops.
 // Allocates nothing, throws nothing. A row's sum over a block starts at zero and runs in CSR order,
 // one fused step a synapse; blocks are added in order. So bits do not depend on the tile.
@@ -74,16 +75,19 @@ static inline bool four_full_rows(index_t r, index_t row1, const offset_t* begin
 template <int n_vec>
 static inline void spmm_tile(index_t row0, index_t row1, const offset_t* begin, const offset_t* end,
                              const std::uint16_t* local, const float* values, const float* X,
-                             const float* bias, bool accumulate, offset_t y_ld, float* Y) {
+                             const float* bias, bool accumulate, offset_t y_ld, float* Y,
+                             Ahead* ahead) {
   constexpr offset_t ld = n_vec * width;
   for (index_t r = row0; r < row1;) {
     if (four_full_rows(r, row1, begin, end, local)) {
       spmm_four_full_rows<n_vec>(r, end[r] - begin[r], begin, values, X + local[begin[r]] * ld,
                                  bias, accumulate, y_ld, Y);
+      ask(ahead);
       r += 4;
     } else {
       if (!accumulate || begin[r] != end[r])
         spmm_row<n_vec>(r, begin, end, local, values, X, bias, accumulate, y_ld, Y);
+      ask(ahead);
       ++r;
     }
   }
@@ -91,10 +95,10 @@ static inline void spmm_tile(index_t row0, index_t row1, const offset_t* begin, 
 
 static void spmm(index_t row0, index_t row1, index_t ld, const offset_t* begin, const offset_t* end,
                  const std::uint16_t* local, const float* values, const float* X, const float* bias,
-                 bool accumulate, offset_t y_ld, float* Y) {
+                 bool accumulate, offset_t y_ld, float* Y, Ahead* ahead) {
   constexpr int per_lanes = lanes / width;
   const auto run = [&](auto tile) {
-    tile(row0, row1, begin, end, local, values, X, bias, accumulate, y_ld, Y);
+    tile(row0, row1, begin, end, local, values, X, bias, accumulate, y_ld, Y, ahead);
   };
   if (ld == 1 * lanes) run(spmm_tile<1 * per_lanes>);
   if (ld == 2 * lanes) run(spmm_tile<2 * per_lanes>);

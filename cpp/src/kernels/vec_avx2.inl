@@ -11,6 +11,7 @@ static inline vec multiply(vec a, vec b) { return _mm256_mul_ps(a, b); }
 static inline vec multiply_add(vec a, vec b, vec c) { return _mm256_fmadd_ps(a, b, c); }
 static inline float multiply_add(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
 static inline void come_near(const char* p) { _mm_prefetch(p, _MM_HINT_T1); }
+static inline void come_near_to_write(const float* p) { __builtin_prefetch(p, 1, 3); }
 // `lanes` sums of one synapse to `width`.
 static inline vec fold_lanes(const vec* acc) { return add(acc[0], acc[1]); }
 
@@ -23,25 +24,34 @@ static inline vec merge(vec p, vec q) {
   return add(crossed, _mm256_blend_ps(p, q, 0xAA));
 }
 
-static inline void transpose(vec* r) {
-  vec t[8], u[8];
-  for (int i = 0; i < 8; i += 2) {
-    t[i] = _mm256_unpacklo_ps(r[i], r[i + 1]);
-    t[i + 1] = _mm256_unpackhi_ps(r[i], r[i + 1]);
-  }
-  for (int i = 0; i < 8; i += 4)
-    for (int j = 0; j < 2; ++j) {
-      const __m256d a = _mm256_castps_pd(t[i + j]), b = _mm256_castps_pd(t[i + j + 2]);
-      u[i + 2 * j] = _mm256_castpd_ps(_mm256_unpacklo_pd(a, b));
-      u[i + 2 * j + 1] = _mm256_castpd_ps(_mm256_unpackhi_pd(a, b));
-    }
-  for (int j = 0; j < 4; ++j) {
-    r[j] = _mm256_permute2f128_ps(u[j], u[4 + j], 0x20);
-    r[4 + j] = _mm256_permute2f128_ps(u[j], u[4 + j], 0x31);
-  }
+// Lane group l: four floats at rows[4 l] + at.
+static inline vec load_fours(const char* const* rows, offset_t at) {
+  const auto four = [&](int j) {
+    return _mm_loadu_ps(reinterpret_cast<const float*>(rows[j] + at));
+  };
+  return _mm256_insertf128_ps(_mm256_castps128_ps256(four(0)), four(4), 1);
 }
 
-static inline vec byte_of(vec words, int k) {
-  const __m256i shifted = _mm256_srl_epi32(_mm256_castps_si256(words), _mm_cvtsi32_si128(8 * k));
-  return _mm256_cvtepi32_ps(_mm256_and_si256(shifted, _mm256_set1_epi32(255)));
+// Each group of four lanes of r[0], r[1], r[2], r[3]: 4 x 4 numbers, transposed.
+static inline void transpose_fours(vec* r) {
+  const auto as_pd = [](vec x) { return _mm256_castps_pd(x); };
+  const vec a = _mm256_unpacklo_ps(r[0], r[1]), b = _mm256_unpacklo_ps(r[2], r[3]);
+  const vec c = _mm256_unpackhi_ps(r[0], r[1]), d = _mm256_unpackhi_ps(r[2], r[3]);
+  r[0] = _mm256_castpd_ps(_mm256_unpacklo_pd(as_pd(a), as_pd(b)));
+  r[1] = _mm256_castpd_ps(_mm256_unpackhi_pd(as_pd(a), as_pd(b)));
+  r[2] = _mm256_castpd_ps(_mm256_unpacklo_pd(as_pd(c), as_pd(d)));
+  r[3] = _mm256_castpd_ps(_mm256_unpackhi_pd(as_pd(c), as_pd(d)));
+}
+
+// Byte k of each word as a number: k as a shuffle that moves the byte to the front of zeros.
+static inline __m256i byte_number(unsigned k) {
+  alignas(16) static constexpr signed char front[4][16] = {
+      {0, -1, -1, -1, 4, -1, -1, -1, 8, -1, -1, -1, 12, -1, -1, -1},
+      {1, -1, -1, -1, 5, -1, -1, -1, 9, -1, -1, -1, 13, -1, -1, -1},
+      {2, -1, -1, -1, 6, -1, -1, -1, 10, -1, -1, -1, 14, -1, -1, -1},
+      {3, -1, -1, -1, 7, -1, -1, -1, 11, -1, -1, -1, 15, -1, -1, -1}};
+  return _mm256_broadcastsi128_si256(_mm_load_si128(reinterpret_cast<const __m128i*>(front[k])));
+}
+static inline vec byte_of(vec words, __m256i number) {
+  return _mm256_cvtepi32_ps(_mm256_shuffle_epi8(_mm256_castps_si256(words), number));
 }

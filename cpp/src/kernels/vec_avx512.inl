@@ -11,6 +11,7 @@ static inline vec multiply(vec a, vec b) { return _mm512_mul_ps(a, b); }
 static inline vec multiply_add(vec a, vec b, vec c) { return _mm512_fmadd_ps(a, b, c); }
 static inline float multiply_add(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
 static inline void come_near(const char* p) { _mm_prefetch(p, _MM_HINT_T1); }
+static inline void come_near_to_write(const float* p) { __builtin_prefetch(p, 1, 3); }
 // `lanes` sums of one synapse to `width`.
 static inline vec fold_lanes(const vec* acc) { return acc[0]; }
 
@@ -29,31 +30,37 @@ static inline vec merge(vec p, vec q) {
   return add(crossed, _mm512_mask_blend_ps(0xAAAA, p, q));
 }
 
-static inline void transpose(vec* r) {
-  vec t[16], u[16];
-  for (int i = 0; i < 16; i += 2) {
-    t[i] = _mm512_unpacklo_ps(r[i], r[i + 1]);
-    t[i + 1] = _mm512_unpackhi_ps(r[i], r[i + 1]);
-  }
-  for (int i = 0; i < 16; i += 4)
-    for (int j = 0; j < 2; ++j) {
-      const __m512d a = _mm512_castps_pd(t[i + j]), b = _mm512_castps_pd(t[i + j + 2]);
-      u[i + 2 * j] = _mm512_castpd_ps(_mm512_unpacklo_pd(a, b));
-      u[i + 2 * j + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(a, b));
-    }
-  for (int j = 0; j < 4; ++j) {
-    const vec a = _mm512_shuffle_f32x4(u[j], u[4 + j], 0x88);
-    const vec b = _mm512_shuffle_f32x4(u[j], u[4 + j], 0xDD);
-    const vec c = _mm512_shuffle_f32x4(u[8 + j], u[12 + j], 0x88);
-    const vec d = _mm512_shuffle_f32x4(u[8 + j], u[12 + j], 0xDD);
-    r[j] = _mm512_shuffle_f32x4(a, c, 0x88);
-    r[4 + j] = _mm512_shuffle_f32x4(b, d, 0x88);
-    r[8 + j] = _mm512_shuffle_f32x4(a, c, 0xDD);
-    r[12 + j] = _mm512_shuffle_f32x4(b, d, 0xDD);
-  }
+// Lane group l: four floats at rows[4 l] + at.
+static inline vec load_fours(const char* const* rows, offset_t at) {
+  const auto four = [&](int j) {
+    return _mm_loadu_ps(reinterpret_cast<const float*>(rows[j] + at));
+  };
+  vec x = _mm512_castps128_ps512(four(0));
+  x = _mm512_insertf32x4(x, four(4), 1);
+  x = _mm512_insertf32x4(x, four(8), 2);
+  return _mm512_insertf32x4(x, four(12), 3);
 }
 
-static inline vec byte_of(vec words, int k) {
-  const __m512i shifted = _mm512_srl_epi32(_mm512_castps_si512(words), _mm_cvtsi32_si128(8 * k));
-  return _mm512_cvtepi32_ps(_mm512_and_epi32(shifted, _mm512_set1_epi32(255)));
+// Each group of four lanes of r[0], r[1], r[2], r[3]: 4 x 4 numbers, transposed.
+static inline void transpose_fours(vec* r) {
+  const auto as_pd = [](vec x) { return _mm512_castps_pd(x); };
+  const vec a = _mm512_unpacklo_ps(r[0], r[1]), b = _mm512_unpacklo_ps(r[2], r[3]);
+  const vec c = _mm512_unpackhi_ps(r[0], r[1]), d = _mm512_unpackhi_ps(r[2], r[3]);
+  r[0] = _mm512_castpd_ps(_mm512_unpacklo_pd(as_pd(a), as_pd(b)));
+  r[1] = _mm512_castpd_ps(_mm512_unpackhi_pd(as_pd(a), as_pd(b)));
+  r[2] = _mm512_castpd_ps(_mm512_unpacklo_pd(as_pd(c), as_pd(d)));
+  r[3] = _mm512_castpd_ps(_mm512_unpackhi_pd(as_pd(c), as_pd(d)));
+}
+
+// Byte k of each word as a number: k as a shuffle that moves the byte to the front of zeros.
+static inline __m512i byte_number(unsigned k) {
+  alignas(16) static constexpr signed char front[4][16] = {
+      {0, -1, -1, -1, 4, -1, -1, -1, 8, -1, -1, -1, 12, -1, -1, -1},
+      {1, -1, -1, -1, 5, -1, -1, -1, 9, -1, -1, -1, 13, -1, -1, -1},
+      {2, -1, -1, -1, 6, -1, -1, -1, 10, -1, -1, -1, 14, -1, -1, -1},
+      {3, -1, -1, -1, 7, -1, -1, -1, 11, -1, -1, -1, 15, -1, -1, -1}};
+  return _mm512_broadcast_i32x4(_mm_load_si128(reinterpret_cast<const __m128i*>(front[k])));
+}
+static inline vec byte_of(vec words, __m512i number) {
+  return _mm512_cvtepi32_ps(_mm512_shuffle_epi8(_mm512_castps_si512(words), number));
 }

@@ -29,6 +29,7 @@ static inline vec multiply_add(const vec& a, const vec& b, vec c) {
 }
 static inline float multiply_add(float a, float b, float c) { return a * b + c; }
 static inline void come_near(const char*) {}
+static inline void come_near_to_write(const float*) {}
 // `lanes` sums of one synapse to `width`.
 static inline vec fold_lanes(const vec* acc) {
   return add(add(acc[0], acc[2]), add(acc[1], acc[3]));
@@ -42,14 +43,24 @@ static inline vec merge(const vec& p, const vec& q) {
   return sum;
 }
 
-static inline void transpose(vec* r) {
+// Four floats at rows[0] + at.
+static inline vec load_fours(const char* const* rows, offset_t at) {
+  vec x;
+  std::memcpy(x.lane, rows[0] + at, sizeof x.lane);
+  return x;
+}
+
+// 4 x 4 numbers, transposed; moved as bytes, since they need not be floats.
+static inline void transpose_fours(vec* r) {
   vec t[width];
   for (int i = 0; i < width; ++i)
     for (int j = 0; j < width; ++j) std::memcpy(&t[j].lane[i], &r[i].lane[j], sizeof(float));
   for (int i = 0; i < width; ++i) r[i] = t[i];
 }
 
-static inline vec byte_of(const vec& words, int k) {
+// Byte k of each word as a number.
+static inline unsigned byte_number(unsigned k) { return k; }
+static inline vec byte_of(const vec& words, unsigned k) {
   vec x;
   for (int j = 0; j < width; ++j) {
     unsigned char bytes[sizeof(float)];
