@@ -42,7 +42,8 @@ static inline void grad_four_full_rows(offset_t n, offset_t first, offset_t last
 template <int n_vec>
 static inline index_t grad_full_rows(index_t r, index_t row1, const offset_t* begin,
                                      const offset_t* end, const std::uint16_t* local,
-                                     const float* D, const float* X, bool accumulate, float* g) {
+                                     const float* D, const float* X, bool accumulate, float* g,
+                                     Ahead* ahead) {
   constexpr offset_t ld = n_vec * width, piece = 64;
   const offset_t n = end[r] - begin[r];
   index_t rows = 0;
@@ -51,8 +52,10 @@ static inline index_t grad_full_rows(index_t r, index_t row1, const offset_t* be
     rows += 4;
   const float* x = X + local[begin[r]] * ld;
   for (offset_t first = 0; first < n; first += piece)
-    for (offset_t q = 0; q < rows; q += 4)
+    for (offset_t q = 0; q < rows; q += 4) {
+      ask(ahead);
       grad_four_full_rows<n_vec>(n, first, n - first < piece ? n : first + piece, D + (r + q) * ld,
                                  x, accumulate, g + q * n);
+    }
   return rows;
 }

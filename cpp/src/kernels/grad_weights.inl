@@ -46,14 +46,14 @@ static inline void grad_weights_tile(index_t row0, index_t row1, const offset_t*
   for (index_t r = row0; r < row1; ++r) {
     offset_t k = begin[r];
     if (k == end[r]) continue;
-    ask(ahead);
     if (four_full_rows(r, row1, begin, end, local)) {
       const offset_t count = end[r] - k;
-      const index_t rows = grad_full_rows<n_vec>(r, row1, begin, end, local, D, X, accumulate, g);
+      const index_t rows = grad_full_rows<n_vec>(r, row1, begin, end, local, D, X, accumulate, g, ahead);
       g += rows * count;
       r += rows - 1;
       continue;
     }
+    ask(ahead);
     vec d[n_vec];
     for (int v = 0; v < n_vec; ++v) d[v] = load(D + r * ld + v * width);
     for (; k + width <= end[r]; k += width, g += width) {

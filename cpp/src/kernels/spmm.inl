@@ -82,7 +82,7 @@ static inline void spmm_tile(index_t row0, index_t row1, const offset_t* begin, 
     if (four_full_rows(r, row1, begin, end, local)) {
       spmm_four_full_rows<n_vec>(r, end[r] - begin[r], begin, values, X + local[begin[r]] * ld,
                                  bias, accumulate, y_ld, Y);
-      ask(ahead);
+      for (int j = 0; j < 4; ++j) ask(ahead);
       r += 4;
     } else {
       if (!accumulate || begin[r] != end[r])
