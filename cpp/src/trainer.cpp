@@ -245,15 +245,16 @@ void Trainer::loss_of(offset_t i, offset_t t, int w) {
   const index_t n_out = weights(n_layers_ - 1).n_rows;
   const index_t size = batch.size(t), ld = batch.width(t);
   float* Z = pass.deltas.back().data() + batch.at(t, n_out);
-  offset_t position[max_tile];
-  for (index_t s = 0; s < size; ++s)
-    position[s] = t_.samples.position(i * t_.batch_size + t * batch.step + s);
+  const offset_t first = i * t_.batch_size + t * batch.step;
   if (t_.targets.plain()) {
     index_t labels[max_tile];
-    for (index_t s = 0; s < size; ++s) labels[s] = t_.targets.labels[position[s]];
+    for (index_t s = 0; s < size; ++s)
+      labels[s] = t_.targets.labels[t_.samples.position(first + s)];
     pass.losses[t] = loss_and_gradient(kernels_, t_.loss, n_out, size, ld, batch.n, labels, Z);
     return;
   }
+  offset_t position[max_tile];
+  for (index_t s = 0; s < size; ++s) position[s] = t_.samples.position(first + s);
   float *T = pass.targets.data() + batch.at(t, n_out), *u = pass.weights.data() + batch.at(t, 1);
   t_.targets.tile(n_out, position, size, ld, T, u);
   pass.losses[t] = loss_and_gradient(kernels_, t_.loss, n_out, size, ld, batch.n, T, u, Z);
