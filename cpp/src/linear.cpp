@@ -83,7 +83,9 @@ void Linear::forward_tile(const Kernels& kernels, const float* X, Tiles tiles, o
   const index_t ld = tiles.width(t), size = tiles.size(t);
   const bool whole = size == ld;
   if (!whole) scratch.above.resize(offset_t{n_out()} * ld);
-  scratch.block.resize(offset_t{W.width} * ld);
+  for (index_t b = 0; b < W.n_blocks; ++b)
+    scratch.block.resize(std::max<offset_t>(scratch.block.size(),
+                                            offset_t{W.last_column(b) - W.first_column(b)} * ld));
   float* y = whole ? Y + t * tiles.step : scratch.above.data();
   for (index_t b = 0; b < W.n_blocks; ++b) {
     const offset_t first = W.first_column(b), last = W.last_column(b);
@@ -138,7 +140,8 @@ void Linear::backward(const Kernels& kernels, const float* X, const float* D, of
     const auto rows = share_of(team, w, W);
     bias_gradients(kernels, n_out(), rows, tiles, d, dbias);
     for (index_t b = 0; b < W.n_blocks; ++b)
-      weight_gradients(kernels, W, b, rows, tiles, d, x, d_values_.data() + W.begin(b)[rows.first]);
+      weight_gradients(kernels, W, b, rows, tiles, d, {x, 0, n_in()},
+                       d_values_.data() + W.begin(b)[rows.first]);
     W.to_csr(d_values_.data(), dvalues, rows.first, rows.last);
   });
 }

@@ -32,14 +32,13 @@ void forward_rows(const Kernels& kernels, const BlockedCsr& W, Range<index_t> ro
 }
 
 void weight_gradients(const Kernels& kernels, const BlockedCsr& W, index_t block,
-                      Range<index_t> rows, Tiles tiles, const float* D, const float* X, float* g,
+                      Range<index_t> rows, Tiles tiles, const float* D, Columns X, float* g,
                       Ahead* ahead) {
   for (offset_t t = 0; t < tiles.count(); ++t) {
     const index_t ld = tiles.width(t);
-    const offset_t column = W.first_column(block);
     kernels.grad_weights(rows.first, rows.last, ld, W.begin(block), W.end(block), W.local.data(),
-                         D + tiles.at(t, W.n_rows), X + tiles.at(t, W.n_columns) + column * ld,
-                         t > 0, g, ahead);
+                         D + tiles.at(t, W.n_rows), X.at(tiles, t, W.first_column(block)), t > 0, g,
+                         ahead);
   }
 }
 

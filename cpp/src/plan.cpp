@@ -8,16 +8,38 @@ namespace synaprune {
 
 namespace {
 
-// Columns of a block: as many as a near cache holds of a tile (160 columns of 64 floats are 40 KB),
+// Columns of a block: as many as a near cache holds of a tile (208 columns of 64 floats are 52 KB),
 // more where so few synapses would share a block that starting a row costs more than a cache miss.
-// An even number of blocks, since the first layer's are shared out among threads.
 index_t block_width(index_t n_rows, index_t n_columns, offset_t nnz) {
   constexpr double near_cache = 208.0, worth_a_row = 20.0, most = 65536.0;
+  if (nnz == 0) return std::max(n_columns, 1);
   const double density = static_cast<double>(nnz) / (static_cast<double>(n_rows) * n_columns);
-  const double wanted = std::clamp(worth_a_row / density, near_cache, most);
-  double n_blocks = std::ceil(n_columns / wanted);
-  if (n_blocks > 1.0) n_blocks = 2.0 * std::ceil(n_blocks / 2.0);
-  return static_cast<index_t>(std::ceil(n_columns / n_blocks));
+  return static_cast<index_t>(std::clamp(worth_a_row / density, near_cache, most));
+}
+
+// Appends the borders of as few blocks as may be, of about equal width, up to column `last`.
+void add_borders(index_t width, index_t last, std::vector<index_t>& borders) {
+  const index_t first = borders.back();
+  const offset_t n = last - first, n_blocks = (n + width - 1) / width;
+  for (offset_t b = 1; b <= n_blocks; ++b)
+    borders.push_back(static_cast<index_t>(first + n * b / n_blocks));
+}
+
+// The column of the first layer such that those before it, with all that is above, cost as much in
+// training as the others. Costs are counted in synapses of the first layer, as measured.
+index_t half_of_all(const std::vector<Layer>& layers, index_t n_columns,
+                    const std::vector<index_t>& columns) {
+  constexpr double column = 2.0, neuron_above = 10.0, synapse_above = 1.5;
+  std::vector<double> cost(n_columns, column);
+  for (const index_t c : columns) cost[c] += 1.0;
+  double above = 0.0;
+  for (std::size_t l = 0; l < layers.size(); ++l)
+    above += neuron_above * layers[l].n_out +
+             (l > 0 ? synapse_above * static_cast<double>(layers[l].nnz()) : 0.0);
+  double left = (std::accumulate(cost.begin(), cost.end(), above)) / 2.0 - above;
+  index_t c = 0;
+  while (c < n_columns && left > 0.0) left -= cost[c++];
+  return c;
 }
 
 // order[k]: where synapse k of CSR order is in block order.
@@ -84,23 +106,29 @@ void BlockedCsr::to_csr(const float* blocks, float* csr, index_t row0, index_t r
 }
 
 BlockedCsr block_columns(index_t n_rows, index_t n_columns, const offset_t* indptr,
-                         const index_t* indices) {
+                         const index_t* indices, index_t border) {
   BlockedCsr m;
   m.n_rows = n_rows;
   m.n_columns = n_columns;
   const offset_t nnz = indptr[n_rows];
-  m.width = nnz > 0 ? block_width(n_rows, n_columns, nnz) : std::max(n_columns, 1);
-  m.n_blocks = std::max(static_cast<index_t>((offset_t{n_columns} + m.width - 1) / m.width), 1);
-  const auto block_of = [&](offset_t k) { return indices[k] / m.width; };
+  const index_t width = block_width(n_rows, n_columns, nnz);
+  m.columns = {0};
+  add_borders(width, border, m.columns);
+  add_borders(width, n_columns, m.columns);
+  if (m.columns.size() == 1) m.columns.push_back(0);
+  m.n_blocks = static_cast<index_t>(m.columns.size()) - 1;
+  std::vector<index_t> block_of(n_columns);
+  for (index_t b = 0; b < m.n_blocks; ++b)
+    std::fill(block_of.begin() + m.columns[b], block_of.begin() + m.columns[b + 1], b);
   m.starts.assign(static_cast<std::size_t>(m.n_blocks) * n_rows + 1, 0);
   for (index_t r = 0; r < n_rows; ++r)
     for (offset_t k = indptr[r]; k < indptr[r + 1]; ++k)
-      ++m.starts[static_cast<offset_t>(block_of(k)) * n_rows + r + 1];
+      ++m.starts[static_cast<offset_t>(block_of[indices[k]]) * n_rows + r + 1];
   std::partial_sum(m.starts.begin(), m.starts.end(), m.starts.begin());
   m.local.resize(nnz);
   for (index_t r = 0; r < n_rows; ++r)
     for (offset_t k = indptr[r]; k < indptr[r + 1];) {
-      const index_t b = block_of(k), last = m.last_column(b);
+      const index_t b = block_of[indices[k]], last = m.last_column(b);
       for (offset_t to = m.begin(b)[r]; k < indptr[r + 1] && indices[k] < last; ++k, ++to)
         m.local[to] = static_cast<std::uint16_t>(indices[k] - m.first_column(b));
     }
@@ -159,7 +187,9 @@ Plan make_plan(const std::vector<Layer>& layers) {
     indices.reserve(layer.indices.size());
     for (const index_t c : layer.indices) indices.push_back(position[c]);
     const auto n_rows = static_cast<index_t>(p.rows.size());
-    p.weights = block_columns(n_rows, n_below, indptr.data(), indices.data());
+    const index_t border = l == 0 ? half_of_all(layers, n_below, indices) : 0;
+    p.weights = block_columns(n_rows, n_below, indptr.data(), indices.data(), border);
+    while (l == 0 && p.weights.columns[plan.first_half] < border) ++plan.first_half;
     if (l > 0) add_transpose(indptr.data(), indices.data(), p);
     plan.layers.push_back(std::move(p));
     position = std::move(position_here);

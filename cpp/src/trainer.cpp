@@ -6,10 +6,10 @@ namespace synaprune {
 
 namespace {
 
-// In synapse-samples: the most that a small network may have above its first layer; what pays for
-// starting threads; what pays for the meetings of a batch. In floats: partial sums of a small one.
-constexpr offset_t small_upper = 1 << 15, worth_a_team = 1 << 20, worth_meeting = 1 << 14;
-constexpr offset_t small_partials = 1 << 17;
+// In synapse-samples: the most that a small network may have in its first layer, and above it; what
+// pays for starting threads; what pays for the meetings of a batch.
+constexpr offset_t small_lower = 1 << 21, small_upper = 1 << 15;
+constexpr offset_t worth_a_team = 1 << 20, worth_meeting = 1 << 14;
 
 offset_t n_synapses(const Plan& plan) {
   offset_t n = 0;
@@ -17,23 +17,22 @@ offset_t n_synapses(const Plan& plan) {
   return n;
 }
 
-// As many as there may be threads; each costs a sum that others read.
-index_t n_groups(const BlockedCsr& first_layer) {
-  return std::min<index_t>(first_layer.n_blocks, 2);
-}
-
 bool is_small(const TrainingTask& t) {
-  const BlockedCsr& W = t.plan.layers.front().weights;
-  const offset_t upper = n_synapses(t.plan) - W.nnz();
-  const offset_t batch = padded(t.batch_size);
-  return upper * batch <= small_upper && n_groups(W) * batch * W.n_rows <= small_partials;
+  const offset_t batch = padded(t.batch_size), n = t.plan.layers.front().weights.nnz();
+  return n * batch <= small_lower && (n_synapses(t.plan) - n) * batch <= small_upper;
 }
 
 int threads_worth(const TrainingTask& t, bool small, int threads) {
   const offset_t n = n_synapses(t.plan);
   if (n * padded(t.batch_size) < worth_meeting || n * t.samples.X.n < worth_a_team) return 1;
   const BlockedCsr& W = t.plan.layers.front().weights;
-  return std::min(threads, small ? n_groups(W) : std::max(W.n_rows, W.n_blocks));
+  return std::min(threads, small ? 2 : std::max(W.n_rows, W.n_blocks));
+}
+
+std::vector<index_t> groups_of(const Plan& plan, bool small) {
+  const index_t n_blocks = plan.layers.front().weights.n_blocks;
+  if (small) return {0, plan.first_half, n_blocks};
+  return {0, n_blocks};
 }
 
 }  // namespace
@@ -46,68 +45,63 @@ Trainer::Trainer(const TrainingTask& task, const Optimizer* optimizer, std::int6
       n_batches_((task.samples.X.n + task.batch_size - 1) / task.batch_size),
       n_layers_(task.layers.size()),
       small_(is_small(task)),
+      groups_(groups_of(task.plan, small_)),
       team_(threads_worth(task, small_, threads)) {
   const Tiles batch = tiles(0);
   const BlockedCsr& W = weights(0);
-  const auto evenly = [](int parts, index_t n) {
-    return split_evenly(parts, n, [](index_t i) { return offset_t{i}; });
-  };
-  const auto by_work = [&](const BlockedCsr& m) {
+  const auto shares = [&](const BlockedCsr& m) {
     const auto before = row_work(m);
     return split_evenly(team_.size(), m.n_rows, [&](index_t r) { return before[r]; });
   };
-  groups_ = evenly(small_ ? n_groups(W) : W.n_blocks, W.n_blocks);
-  shares_ = evenly(team_.size(), static_cast<index_t>(groups_.size()) - 1);
-  inputs_.resize(batch.floats(W.n_columns));
+  blocks_ = split_evenly(team_.size(), W.n_blocks, [](index_t b) { return offset_t{b}; });
+  for (index_t g = 0; g < n_groups(); ++g) {
+    const offset_t n = W.first_column(groups_[g + 1]) - W.first_column(groups_[g]);
+    inputs_.emplace_back(batch.floats(n));
+    inputs_.emplace_back(g > 0 && team_.size() > 1 ? batch.floats(n) : 0);
+    if (small_) partial_.emplace_back(batch.floats(W.n_rows));
+  }
   if (t_.samples.shift.pixels > 0)
     moved_.resize(team_.size(), Buffer(max_tile * t_.samples.X.row_bytes() / sizeof(float) + 1));
   next_.resize(team_.size(), std::vector<const char*>(t_.batch_size));
   ahead_.resize(team_.size());
+  losses_.resize(batch.count());
+  if (!t_.targets.plain()) {
+    targets_.resize(batch.floats(weights(n_layers_ - 1).n_rows));
+    weights_.resize(batch.floats(1));
+  }
   offset_t largest_block = 0;
-  Pass pass;
   for (std::size_t l = 0; l < n_layers_; ++l) {
     const BlockedCsr& m = weights(l);
-    pass.parameters.emplace_back();
-    pass.outputs.emplace_back(batch.floats(m.n_rows));
-    pass.deltas.emplace_back(batch.floats(m.n_rows));
-    pass.dbias.emplace_back(m.n_rows);
-    rows_.push_back(by_work(m));
-    columns_.push_back(l > 0 ? by_work(plan(l).transposed) : std::vector<index_t>{});
+    outputs_.emplace_back(batch.floats(m.n_rows));
+    deltas_.emplace_back(batch.floats(m.n_rows));
+    dbias_.emplace_back(m.n_rows);
+    rows_.push_back(shares(m));
+    columns_.push_back(l > 0 ? shares(plan(l).transposed) : std::vector<index_t>{});
     if (!optimizer) gradients_.emplace_back(m.nnz());
     for (index_t b = 0; b < m.n_blocks; ++b)
       largest_block = std::max(largest_block, m.count(b, 0, m.n_rows));
   }
-  if (!t_.targets.plain()) {
-    pass.targets.resize(batch.floats(weights(n_layers_ - 1).n_rows));
-    pass.weights.resize(batch.floats(1));
-  }
-  pass.losses.resize(batch.count());
-  passes_.resize(small_ ? team_.size() : 1, pass);
   if (optimizer) gradients_.resize(team_.size(), Buffer(largest_block));
-  if (small_) partial_.resize(2 * (groups_.size() - 1) * batch.floats(W.n_rows));
 }
 
 void Trainer::run(const std::function<void()>& before, const std::function<bool(double)>& after) {
   before_ = before;
   after_ = after;
-  for (Pass& pass : passes_)
-    for (std::size_t l = 0; l < n_layers_; ++l) {
-      if (&pass != &passes_[0] && l > 0) pass.parameters[l].values = t_.values[l];
-      pass.parameters[l].read(t_.layers[l], plan(l));
-    }
-  std::vector<Parameters>& first = passes_[0].parameters;  // works on the network's own values
-  const auto exchange = [&] {
-    for (std::size_t l = 0; l < n_layers_; ++l) t_.values[l].swap(first[l].values);
+  parameters_.resize(n_layers_);
+  for (std::size_t l = 0; l < n_layers_; ++l) parameters_[l].read(t_.layers[l], plan(l));
+  const auto exchange = [&] {  // training works on the network's own values
+    for (std::size_t l = 0; l < n_layers_; ++l) t_.values[l].swap(parameters_[l].values);
   };
   const auto finish = [&] {
-    for (std::size_t l = 0; l < n_layers_; ++l) first[l].write(plan(l), t_.layers[l]);
+    for (std::size_t l = 0; l < n_layers_; ++l) parameters_[l].write(plan(l), t_.layers[l]);
     exchange();
   };
   exchange();
   try {
     team_.run([&](int w) {
+      if (small_) return small_batches(w);
       for (offset_t i = 0; i < n_batches_; ++i)
-        if (!(small_ ? small_batch(i, w) : large_batch(i, w))) return;
+        if (!large_batch(i, w)) return;
     });
   } catch (...) {
     finish();
@@ -157,11 +151,10 @@ void Parameters::write(const LayerPlan& plan, Layer& layer) const {
 Gradients Trainer::gradients() const {
   Gradients g;
   for (std::size_t l = 0; l < n_layers_; ++l) {
-    const Buffer& dbias = passes_[0].dbias[l];
     g.values.emplace_back(weights(l).nnz());
     weights(l).to_csr(gradients_[l].data(), g.values[l].data());
     g.bias.emplace_back(t_.layers[l].n_out);
-    for (std::size_t r = 0; r < dbias.size(); ++r) g.bias[l][plan(l).rows[r]] = dbias[r];
+    for (std::size_t r = 0; r < dbias_[l].size(); ++r) g.bias[l][plan(l).rows[r]] = dbias_[l][r];
   }
   return g;
 }
@@ -170,18 +163,19 @@ Gradients Trainer::gradients() const {
 
 bool Trainer::large_batch(offset_t i, int w) {
   const Tiles batch = tiles(i);
+  const Columns inputs{inputs_[0].data(), 0, weights(0).n_columns};
   look_ahead(i + 1, w);
   if (w == 0) before_();
-  for_own_parts(w, team_, shares_, [&](Rows groups) { gather_columns(i, groups, w); });
+  for_own_parts(w, team_, blocks_, [&](Rows blocks) { gather_columns(i, 0, blocks, w); });
   for (std::size_t l = 0; l < n_layers_; ++l) {
     if (!wait(w)) return false;
     for_own_parts(w, team_, rows_[l], [&](Rows rows) {
       forward(l, rows, batch, w);
-      activate(l, rows, batch, w);
+      activate(l, rows, batch);
     });
   }
   if (!wait(w)) return false;
-  for (offset_t t = w; t < batch.count(); t += team_.size()) loss_of(i, t, w);
+  for (offset_t t = w; t < batch.count(); t += team_.size()) loss_of(i, t);
   if (!wait(w)) return false;
   if (w == 0) goes_on(i);
   for (std::size_t l = n_layers_; l-- > 0;) {
@@ -190,8 +184,8 @@ bool Trainer::large_batch(offset_t i, int w) {
       if (!wait(w)) return false;
     }
     for_own_parts(w, team_, rows_[l], [&](Rows rows) {
-      update_biases(l, rows, i, w);
-      update_synapses(l, all_blocks(l), rows, i, w);
+      update_biases(l, rows, i);
+      update_synapses(l, all_blocks(l), rows, i, l == 0 ? inputs : outputs_below(l), w);
     });
   }
   return wait(w);
@@ -199,94 +193,108 @@ bool Trainer::large_batch(offset_t i, int w) {
 
 // ---- parts of both
 
-bool Trainer::wait(int w) {
-  Ahead& ahead = ahead_[w];
-  return team_.meet(w, [&] {
-    if (ahead.done()) return false;
-    kernels_.ask(&ahead);
-    return true;
-  });
+// Asks for a few lines of the next batch; returns whether any were left.
+bool Trainer::ask(int w) {
+  if (ahead_[w].done()) return false;
+  kernels_.ask(&ahead_[w]);
+  return true;
 }
 
-// What a thread gathers of a batch is asked for while the one before it is computed: on both passes
+// What a thread gathers of batch i is asked for while it computes what comes before: on both passes
 // over its synapses, and while it waits.
 void Trainer::look_ahead(offset_t i, int w) {
   const BlockedCsr& W = weights(0);
-  const index_t first = W.first_column(groups_[shares_[w]]);
-  const index_t last = W.first_column(groups_[shares_[w + 1]]);
+  const Rows groups = own_groups(w);
+  const Rows blocks =
+      small_ ? Rows{groups_[groups.first], groups_[groups.last]} : Rows{blocks_[w], blocks_[w + 1]};
+  const index_t first = W.first_column(blocks.first), last = W.first_column(blocks.last);
   Ahead& ahead = ahead_[w] = {};
-  if (i == n_batches_ || first == last) return;
+  if (i >= n_batches_ || first == last) return;
   const auto& columns = t_.plan.inputs;
   const Inputs& X = t_.samples.X;
   const offset_t n = tiles(i).n;
   for (offset_t s = 0; s < n; ++s) next_[w][s] = t_.samples[i * t_.batch_size + s];
-  offset_t times = 2 * W.n_rows * W.n_blocks * tiles(i).count() / team_.size();
-  for (std::size_t l = 1; l < n_layers_; ++l) times += 2 * weights(l).n_rows + weights(l).n_columns;
+  offset_t times = 2 * tiles(i).count() * W.n_rows * (blocks.last - blocks.first);
+  for (std::size_t l = 1; l < n_layers_ && w == 0; ++l)
+    times += 2 * weights(l).n_rows + weights(l).n_columns;
   if (!X.is_uint8) times = 0;
   ahead.begin(next_[w].data(), n, X.offset(columns[first]), X.offset(columns[last - 1] + 1), times);
 }
 
-void Trainer::forward(std::size_t l, Rows rows, Tiles tiles, int w) {
-  const Parameters& p = own(w).parameters[l];
-  forward_rows(kernels_, weights(l), rows, p.values.data(), p.bias.data(), tiles,
-               {0, tiles.count()}, below(l, w), outputs(l, w).data(), &ahead_[w]);
-}
-
-void Trainer::activate(std::size_t l, Rows rows, Tiles tiles, int w) {
-  for (offset_t t = 0; t < tiles.count() && l + 1 < n_layers_; ++t)
-    kernels_.activate(t_.activation, offset_t{rows.last - rows.first} * tiles.width(t),
-                      outputs(l, w).data() + tiles.at(t, weights(l).n_rows) +
-                          offset_t{rows.first} * tiles.width(t));
-}
-
-void Trainer::loss_of(offset_t i, offset_t t, int w) {
+// Some of a group's columns.
+void Trainer::gather_columns(offset_t i, index_t g, Rows blocks, int w) {
   const Tiles batch = tiles(i);
-  Pass& pass = own(w);
+  const BlockedCsr& W = weights(0);
+  const index_t first = W.first_column(blocks.first), last = W.first_column(blocks.last);
+  const index_t begin = W.first_column(groups_[g]), end = W.first_column(groups_[g + 1]);
+  if (first == last) return;
+  const InputView view{t_.plan.inputs.data() + first, last - first, t_.shift, t_.scale};
+  char* scratch = moved_.empty() ? nullptr : reinterpret_cast<char*>(moved_[w].data());
+  for (offset_t t = 0; t < batch.count(); ++t)
+    gather(kernels_, t_.samples, i * t_.batch_size + t * batch.step, batch.size(t), view, false,
+           scratch,
+           inputs(i, g) + batch.at(t, end - begin) + offset_t{first - begin} * batch.width(t),
+           &ahead_[w]);
+}
+
+void Trainer::forward(std::size_t l, Rows rows, Tiles tiles, int w) {
+  const float* below = l == 0 ? inputs_[0].data() : outputs_[l - 1].data();
+  forward_rows(kernels_, weights(l), rows, parameters_[l].values.data(), parameters_[l].bias.data(),
+               tiles, {0, tiles.count()}, below, outputs(l).data(), &ahead_[w]);
+}
+
+void Trainer::activate(std::size_t l, Rows rows, Tiles tiles) {
+  for (offset_t t = 0; t < tiles.count() && l + 1 < n_layers_; ++t)
+    kernels_.activate(
+        t_.activation, offset_t{rows.last - rows.first} * tiles.width(t),
+        outputs(l).data() + tiles.at(t, weights(l).n_rows) + offset_t{rows.first} * tiles.width(t));
+}
+
+void Trainer::loss_of(offset_t i, offset_t t) {
+  const Tiles batch = tiles(i);
   const index_t n_out = weights(n_layers_ - 1).n_rows;
   const index_t size = batch.size(t), ld = batch.width(t);
-  float* Z = pass.deltas.back().data() + batch.at(t, n_out);
+  float* Z = deltas_.back().data() + batch.at(t, n_out);
   const offset_t first = i * t_.batch_size + t * batch.step;
   if (t_.targets.plain()) {
     index_t labels[max_tile];
     for (index_t s = 0; s < size; ++s)
       labels[s] = t_.targets.labels[t_.samples.position(first + s)];
-    pass.losses[t] = loss_and_gradient(kernels_, t_.loss, n_out, size, ld, batch.n, labels, Z);
+    losses_[t] = loss_and_gradient(kernels_, t_.loss, n_out, size, ld, batch.n, labels, Z);
     return;
   }
   offset_t position[max_tile];
   for (index_t s = 0; s < size; ++s) position[s] = t_.samples.position(first + s);
-  float *T = pass.targets.data() + batch.at(t, n_out), *u = pass.weights.data() + batch.at(t, 1);
+  float *T = targets_.data() + batch.at(t, n_out), *u = weights_.data() + batch.at(t, 1);
   t_.targets.tile(n_out, position, size, ld, T, u);
-  pass.losses[t] = loss_and_gradient(kernels_, t_.loss, n_out, size, ld, batch.n, T, u, Z);
+  losses_[t] = loss_and_gradient(kernels_, t_.loss, n_out, size, ld, batch.n, T, u, Z);
 }
 
 void Trainer::goes_on(offset_t i) {
   double sum = 0.0;
-  for (offset_t t = 0; t < tiles(i).count(); ++t) sum += passes_[0].losses[t];
+  for (offset_t t = 0; t < tiles(i).count(); ++t) sum += losses_[t];
   if (!after_(sum)) team_.stop();
 }
 
 // The delta of layer l - 1 from that of layer l.
 void Trainer::pass_down(std::size_t l, Rows columns, Tiles tiles, int w) {
   const index_t n = weights(l).n_columns;
-  Pass& pass = own(w);
-  Parameters& p = pass.parameters[l];
+  Parameters& p = parameters_[l];
   transpose_values(plan(l), columns, p.values.data(), p.transposed_values.data());
   input_gradients(kernels_, plan(l), columns, p.transposed_values.data(), tiles, {0, tiles.count()},
-                  pass.deltas[l].data(), pass.deltas[l - 1].data(), &ahead_[w]);
+                  deltas_[l].data(), deltas_[l - 1].data(), &ahead_[w]);
   for (offset_t t = 0; t < tiles.count(); ++t) {
     const offset_t first = tiles.at(t, n) + offset_t{columns.first} * tiles.width(t);
-    kernels_.activate_backward(
-        t_.activation, offset_t{columns.last - columns.first} * tiles.width(t),
-        pass.outputs[l - 1].data() + first, pass.deltas[l - 1].data() + first);
+    kernels_.activate_backward(t_.activation,
+                               offset_t{columns.last - columns.first} * tiles.width(t),
+                               outputs_[l - 1].data() + first, deltas_[l - 1].data() + first);
   }
 }
 
-void Trainer::update_biases(std::size_t l, Rows rows, offset_t i, int w) {
-  Pass& pass = own(w);
-  Parameters& p = pass.parameters[l];
-  float* g = pass.dbias[l].data();
-  bias_gradients(kernels_, weights(l).n_rows, rows, tiles(i), pass.deltas[l].data(), g);
+void Trainer::update_biases(std::size_t l, Rows rows, offset_t i) {
+  Parameters& p = parameters_[l];
+  float* g = dbias_[l].data();
+  bias_gradients(kernels_, weights(l).n_rows, rows, tiles(i), deltas_[l].data(), g);
   if (!optimizer_) return;
   const index_t r = rows.first;
   Update(*optimizer_, step_ + i + 1)
@@ -294,14 +302,14 @@ void Trainer::update_biases(std::size_t l, Rows rows, offset_t i, int w) {
               state(p.bias_moment2, r), state(p.bias_frozen, r));
 }
 
-void Trainer::update_synapses(std::size_t l, Rows blocks, Rows rows, offset_t i, int w) {
+void Trainer::update_synapses(std::size_t l, Rows blocks, Rows rows, offset_t i, Columns below,
+                              int w) {
   const BlockedCsr& W = weights(l);
-  Parameters& p = (l == 0 ? passes_[0] : own(w)).parameters[l];
+  Parameters& p = parameters_[l];
   for (index_t b = blocks.first; b < blocks.last; ++b) {
     const offset_t first = W.begin(b)[rows.first];
     float* g = optimizer_ ? gradients_[w].data() : gradients_[l].data() + first;
-    weight_gradients(kernels_, W, b, rows, tiles(i), own(w).deltas[l].data(), below(l, w), g,
-                     &ahead_[w]);
+    weight_gradients(kernels_, W, b, rows, tiles(i), deltas_[l].data(), below, g, &ahead_[w]);
     if (!optimizer_) continue;
     Update(*optimizer_, step_ + i + 1)
         .synapses(W.count(b, rows.first, rows.last), g, p.values.data() + first,

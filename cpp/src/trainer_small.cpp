@@ -1,80 +1,102 @@
-// A batch of a small network: each thread takes its own columns up, all of what is above up and
-// down, and its own columns down.
+// Batches of a small network: each thread has its own columns of the first layer, and the first one
+// passes up and down what is above.
 #include "synaprune/trainer.hpp"
 
 namespace synaprune {
 
-bool Trainer::small_batch(offset_t i, int w) {
-  const Tiles batch = tiles(i);
-  look_ahead(i + 1, w);
-  if (w == 0) before_();
-  // The last batch may be smaller: its columns lie elsewhere, where others may still read.
-  if (batch.n < t_.batch_size && !wait(w)) return false;
-  for_own_parts(w, team_, shares_, [&](Rows groups) {
-    // The others have read these lines: to get them back takes as long as a gather.
-    for (index_t g = groups.first; g < groups.last; ++g)
-      kernels_.will_write(partial(i, g), batch.floats(weights(0).n_rows));
-    gather_columns(i, groups, w);
-    for (index_t g = groups.first; g < groups.last; ++g) partial_sums(i, g, w);
-  });
-  if (!wait(w)) return false;
-  add_partials(i, w);
-  activate(0, all_rows(0), batch, w);
-  for (std::size_t l = 1; l < n_layers_; ++l) {
-    forward(l, all_rows(l), batch, w);
-    activate(l, all_rows(l), batch, w);
+void Trainer::small_batches(int w) {
+  const Rows own = own_groups(w);
+  const auto gather_own = [&](offset_t i) {
+    for (index_t g = own.first; g < own.last && i < n_batches_; ++g)
+      gather_columns(i, g, group(g), w);
+  };
+  gather_own(0);
+  for (offset_t i = 0; i < n_batches_; ++i) {
+    const Tiles batch = tiles(i);
+    const auto batches = static_cast<unsigned>(i + 1);
+    if (w == 0) before_();
+    if (w == 0) look_ahead(i + 1, w);
+    for (index_t g = own.first; g < own.last; ++g) partial_sums(i, g, w);
+    if (w == 0) {
+      kernels_.will_write(deltas_[0].data(), batch.floats(weights(0).n_rows));
+      for (int other = 1; other < team_.size(); ++other)
+        if (!team_.wait_for(other, batches, [&] { return ask(w); })) return;
+      add_partials(i);
+      pass_above(i, w);
+    } else {
+      team_.arrive(w);
+      gather_own(i + 1);
+      look_ahead(i + 2, w);
+      if (!team_.wait_for(0, batches, [&] { return ask(w); })) return;
+      for (index_t g = own.first; g < own.last; ++g)
+        kernels_.will_write(partial_[g].data(), batch.floats(weights(0).n_rows));
+    }
+    for (index_t g = own.first; g < own.last; ++g) {
+      const index_t first = weights(0).first_column(groups_[g]);
+      update_synapses(0, group(g), all_rows(0), i,
+                      {inputs(i, g), first, weights(0).first_column(groups_[g + 1]) - first}, w);
+    }
+    if (w == 0) update_biases(0, all_rows(0), i);
+    if (team_.stopped()) return;
+    if (w == 0) gather_own(i + 1);
   }
-  for (offset_t t = 0; t < batch.count(); ++t) loss_of(i, t, w);
-  if (w == 0) goes_on(i);
-  for (std::size_t l = n_layers_; l-- > 0;) {
-    if (l > 0) pass_down(l, {0, weights(l).n_columns}, batch, w);
-    update_biases(l, all_rows(l), i, w);
-    if (l > 0 && (optimizer_ || w == 0)) update_synapses(l, all_blocks(l), all_rows(l), i, w);
-  }
-  for_own_parts(w, team_, shares_, [&](Rows groups) {
-    update_synapses(0, {groups_[groups.first], groups_[groups.last]}, all_rows(0), i, w);
-  });
-  return !team_.stopped();
 }
 
-void Trainer::gather_columns(offset_t i, Rows groups, int w) {
-  const Tiles batch = tiles(i);
-  const BlockedCsr& W = weights(0);
-  const index_t first = W.first_column(groups_[groups.first]);
-  const index_t last = W.first_column(groups_[groups.last]);
-  if (first == last) return;
-  const InputView view{t_.plan.inputs.data() + first, last - first, t_.shift, t_.scale};
-  char* scratch = moved_.empty() ? nullptr : reinterpret_cast<char*>(moved_[w].data());
-  for (offset_t t = 0; t < batch.count(); ++t)
-    gather(kernels_, t_.samples, i * t_.batch_size + t * batch.step, batch.size(t), view, false,
-           scratch, inputs_.data() + batch.at(t, W.n_columns) + offset_t{first} * batch.width(t),
-           &ahead_[w]);
+// With one thread both, with two one each.
+Range<index_t> Trainer::own_groups(int w) const {
+  if (team_.size() == 1) return {0, n_groups()};
+  return {w, w + 1};
+}
+
+// A thread that gathers ahead has two arrays in turn.
+float* Trainer::inputs(offset_t i, index_t group) {
+  const bool second = group > 0 && team_.size() > 1 && i % 2 == 1 && small_;
+  return inputs_[2 * group + (second ? 1 : 0)].data();
 }
 
 // What a group's columns add to the first layer's sums.
-void Trainer::partial_sums(offset_t i, index_t group, int w) {
+void Trainer::partial_sums(offset_t i, index_t g, int w) {
   const Tiles batch = tiles(i);
   const BlockedCsr& W = weights(0);
-  for (index_t b = groups_[group]; b < groups_[group + 1]; ++b)
-    for (offset_t t = 0; t < batch.count(); ++t) {
-      const index_t ld = batch.width(t);
-      kernels_.spmm(0, W.n_rows, ld, W.begin(b), W.end(b), W.local.data(),
-                    passes_[0].parameters[0].values.data(),
-                    inputs_.data() + batch.at(t, W.n_columns) + offset_t{W.first_column(b)} * ld,
-                    nullptr, b > groups_[group], ld, partial(i, group) + batch.at(t, W.n_rows),
+  const index_t first = W.first_column(groups_[g]);
+  const Columns X{inputs(i, g), first, W.first_column(groups_[g + 1]) - first};
+  for (index_t b = groups_[g]; b < groups_[g + 1]; ++b)
+    for (offset_t t = 0; t < batch.count(); ++t)
+      kernels_.spmm(0, W.n_rows, batch.width(t), W.begin(b), W.end(b), W.local.data(),
+                    parameters_[0].values.data(), X.at(batch, t, W.first_column(b)), nullptr,
+                    b > groups_[g], batch.width(t), partial_[g].data() + batch.at(t, W.n_rows),
                     &ahead_[w]);
-    }
 }
 
-// The first layer's sums: all groups', in order.
-void Trainer::add_partials(offset_t i, int w) {
+// The first layer's sums: both groups', in order. The first group may have no block.
+void Trainer::add_partials(offset_t i) {
   const Tiles batch = tiles(i);
   const index_t n_rows = weights(0).n_rows;
-  for (offset_t t = 0; t < batch.count(); ++t)
-    kernels_.add_sums(n_rows, batch.width(t), static_cast<index_t>(groups_.size()) - 1,
-                      tiles(0).floats(n_rows), own(w).parameters[0].bias.data(),
-                      partial(i, 0) + batch.at(t, n_rows),
-                      outputs(0, w).data() + batch.at(t, n_rows));
+  const bool both = groups_[0] < groups_[1];
+  for (offset_t t = 0; t < batch.count(); ++t) {
+    const offset_t at = batch.at(t, n_rows);
+    kernels_.add_sums(n_rows, batch.width(t), parameters_[0].bias.data(),
+                      partial_[both ? 0 : 1].data() + at, both ? partial_[1].data() + at : nullptr,
+                      outputs(0).data() + at);
+  }
+}
+
+// All that is above the first layer's sums.
+void Trainer::pass_above(offset_t i, int w) {
+  const Tiles batch = tiles(i);
+  activate(0, all_rows(0), batch);
+  for (std::size_t l = 1; l < n_layers_; ++l) {
+    forward(l, all_rows(l), batch, w);
+    activate(l, all_rows(l), batch);
+  }
+  for (offset_t t = 0; t < batch.count(); ++t) loss_of(i, t);
+  goes_on(i);
+  for (std::size_t l = n_layers_; l-- > 1;) pass_down(l, {0, weights(l).n_columns}, batch, w);
+  team_.arrive(w);
+  for (std::size_t l = n_layers_; l-- > 1;) {
+    update_biases(l, all_rows(l), i);
+    update_synapses(l, all_blocks(l), all_rows(l), i, outputs_below(l), w);
+  }
 }
 
 }  // namespace synaprune

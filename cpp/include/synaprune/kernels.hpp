@@ -56,8 +56,8 @@ using GatherFn = bool (*)(bool bytes, const char* const* rows, offset_t row_byte
                           const float* scale, index_t ld, bool check, float* tile, Ahead* ahead);
 
 // Element by element; see kernels/pointwise.inl.
-using AddSumsFn = void (*)(index_t n_rows, index_t ld, index_t n, offset_t apart, const float* bias,
-                           const float* P, float* Y);
+using AddSumsFn = void (*)(index_t n_rows, index_t ld, const float* bias, const float* A,
+                           const float* B, float* Y);
 using AllFiniteFn = bool (*)(const float* data, offset_t n);
 using ActivateFn = void (*)(Activation activation, offset_t n, float* y);
 using ActivateBackwardFn = void (*)(Activation activation, offset_t n, const float* y, float* d);

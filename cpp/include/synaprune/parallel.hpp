@@ -104,14 +104,26 @@ class Team {
   template <class Idle>
   bool meet(int w, Idle&& idle) {
     if (size_ == 1) return !stopped();
+    const unsigned here = arrive(w);
+    for (int other = 0; other < size_; ++other)
+      if (!wait_for(other, here, idle)) return false;
+    return !stopped();
+  }
+
+  // The halves of a meeting, for threads that go on at once: thread w tells that it has come to its
+  // next point; a thread waits until another one has come to its n-th.
+  unsigned arrive(int w) {
     const unsigned here = flags_[w].arrived.load(std::memory_order_relaxed) + 1;
     flags_[w].arrived.store(here, std::memory_order_release);
-    for (int other = 0; other < size_; ++other)
-      for (int spins = 0;
-           static_cast<int>(flags_[other].arrived.load(std::memory_order_acquire) - here) < 0;) {
-        if (stopped()) return false;
-        if (!idle()) relax(++spins);
-      }
+    return here;
+  }
+  template <class Idle>
+  bool wait_for(int other, unsigned n, Idle&& idle) {
+    for (int spins = 0;
+         static_cast<int>(flags_[other].arrived.load(std::memory_order_acquire) - n) < 0;) {
+      if (stopped()) return false;
+      if (!idle()) relax(++spins);
+    }
     return !stopped();
   }
 

@@ -31,6 +31,16 @@ struct Range {
   T first, last;
 };
 
+// Columns [first, first + count) of a dense array, in tiles.
+struct Columns {
+  const float* data;
+  index_t first, count;
+
+  const float* at(Tiles tiles, offset_t t, index_t column) const {
+    return data + tiles.at(t, count) + offset_t{column - first} * tiles.width(t);
+  }
+};
+
 // Y = W X + b for some rows of W and some tiles; X [columns], Y [rows] in tiles. Values of synapses
 // are in block order, here and below.
 void forward_rows(const Kernels& kernels, const BlockedCsr& W, Range<index_t> rows,
@@ -40,7 +50,7 @@ void forward_rows(const Kernels& kernels, const BlockedCsr& W, Range<index_t> ro
 // g = D Xt at the synapses of one block of W in some rows, over all tiles.
 //   out g[W.count(block, rows)]   overwritten
 void weight_gradients(const Kernels& kernels, const BlockedCsr& W, index_t block,
-                      Range<index_t> rows, Tiles tiles, const float* D, const float* X, float* g,
+                      Range<index_t> rows, Tiles tiles, const float* D, Columns X, float* g,
                       Ahead* ahead = nullptr);
 
 // dbias[row] = sum of D [n_rows] over the batch, for some rows.

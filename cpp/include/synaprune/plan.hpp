@@ -14,8 +14,8 @@ namespace synaprune {
 struct BlockedCsr {
   index_t n_rows = 0;
   index_t n_columns = 0;
-  index_t width = 1;                 // columns of a block; the last may have fewer
   index_t n_blocks = 1;              // at least one, so that a pass writes every row
+  std::vector<index_t> columns;      // [n_blocks + 1], borders of the blocks
   std::vector<offset_t> starts;      // [n_blocks * n_rows + 1], of row r in block b: b * n_rows + r
   std::vector<std::uint16_t> local;  // [nnz], column within its block
 
@@ -23,10 +23,8 @@ struct BlockedCsr {
     return starts.data() + static_cast<offset_t>(block) * n_rows;
   }
   const offset_t* end(index_t block) const { return begin(block) + 1; }
-  index_t first_column(index_t block) const {
-    return static_cast<index_t>(std::min<offset_t>(offset_t{block} * width, n_columns));
-  }
-  index_t last_column(index_t block) const { return first_column(block + 1); }
+  index_t first_column(index_t block) const { return columns[block]; }
+  index_t last_column(index_t block) const { return columns[block + 1]; }
   offset_t nnz() const { return static_cast<offset_t>(local.size()); }
   // Synapses of rows [row0, row1) in a block.
   offset_t count(index_t block, index_t row0, index_t row1) const {
@@ -43,9 +41,9 @@ struct BlockedCsr {
   void for_runs(index_t row0, index_t row1, F&& f) const;
 };
 
-// indptr[n_rows + 1], indices[nnz]: canonical CSR.
+// indptr[n_rows + 1], indices[nnz]: canonical CSR. A block begins at column `border`.
 BlockedCsr block_columns(index_t n_rows, index_t n_columns, const offset_t* indptr,
-                         const index_t* indices);
+                         const index_t* indices, index_t border = 0);
 
 // work[r]: what rows before r cost, in synapses; [n_rows + 1].
 std::vector<offset_t> row_work(const BlockedCsr& m);
@@ -62,6 +60,8 @@ struct LayerPlan {
 struct Plan {
   std::vector<index_t> inputs;  // inputs with a synapse out, ascending
   std::vector<LayerPlan> layers;
+  // As many of the first layer's blocks as cost, with all layers above, what the others cost.
+  index_t first_half = 0;
 };
 
 Plan make_plan(const std::vector<Layer>& layers);

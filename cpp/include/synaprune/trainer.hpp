@@ -52,22 +52,12 @@ inline float* state(Buffer& moment, offset_t k = 0) {
   return moment.empty() ? nullptr : moment.data() + k;
 }
 
-// What a pass up and down leaves behind. In a small network each thread has its own, and passes a
-// batch up and down on its own; a large one has one for all threads.
-struct Pass {
-  std::vector<Parameters> parameters;   // per layer; of the first layer's synapses there is one
-  std::vector<Buffer> outputs, deltas;  // per layer [rows] in tiles
-  std::vector<Buffer> dbias;            // per layer [rows]
-  Buffer targets, weights;              // unless they are plain: [outputs], [1] in tiles
-  std::vector<double> losses;           // per tile
-};
-
 // The arithmetic is the same for any number of threads; what depends on it is who does what.
 //
-// In a small network each thread owns groups of columns of the first layer, from the gather of
-// their inputs over their part of the sums to the update of their weights. What is above costs less
-// than a meeting of the threads would, so each does all of it: they meet once a batch. A large
-// network is shared by rows, layer by layer.
+// In a small network the first layer's columns are in two groups; each is one thread's, from the
+// gather of its inputs over its part of the sums to the update of its weights. What is above costs
+// less than meetings of threads would: the first thread does it alone, and has fewer columns; the
+// second one gathers the next batch meanwhile. A large network is shared by rows, layer by layer.
 class Trainer {
  public:
   // Without an optimiser nothing is updated, and gradients() tells those of the last batch.
@@ -83,21 +73,28 @@ class Trainer {
  private:
   using Rows = Range<index_t>;
 
-  bool small_batch(offset_t i, int w);
+  void small_batches(int w);
   bool large_batch(offset_t i, int w);
-  bool wait(int w);
+
+  bool wait(int w) {
+    return team_.meet(w, [&] { return ask(w); });
+  }
+  bool ask(int w);
   void look_ahead(offset_t i, int w);
 
-  void gather_columns(offset_t i, Rows groups, int w);
+  Rows own_groups(int w) const;
+  float* inputs(offset_t i, index_t group);
+  void gather_columns(offset_t i, index_t group, Rows blocks, int w);
   void partial_sums(offset_t i, index_t group, int w);
-  void add_partials(offset_t i, int w);
+  void add_partials(offset_t i);
+  void pass_above(offset_t i, int w);
   void forward(std::size_t l, Rows rows, Tiles tiles, int w);
-  void activate(std::size_t l, Rows rows, Tiles tiles, int w);
-  void loss_of(offset_t i, offset_t t, int w);
+  void activate(std::size_t l, Rows rows, Tiles tiles);
+  void loss_of(offset_t i, offset_t t);
   void goes_on(offset_t i);
   void pass_down(std::size_t l, Rows columns, Tiles tiles, int w);
-  void update_biases(std::size_t l, Rows rows, offset_t i, int w);
-  void update_synapses(std::size_t l, Rows blocks, Rows rows, offset_t i, int w);
+  void update_biases(std::size_t l, Rows rows, offset_t i);
+  void update_synapses(std::size_t l, Rows blocks, Rows rows, offset_t i, Columns below, int w);
 
   Tiles tiles(offset_t i) const {
     return {std::min(t_.batch_size, t_.samples.X.n - i * t_.batch_size), max_tile};
@@ -106,18 +103,12 @@ class Trainer {
   const BlockedCsr& weights(std::size_t l) const { return t_.plan.layers[l].weights; }
   Rows all_rows(std::size_t l) const { return {0, weights(l).n_rows}; }
   Rows all_blocks(std::size_t l) const { return {0, weights(l).n_blocks}; }
-  Pass& own(int w) { return passes_[small_ ? w : 0]; }
+  Rows group(index_t g) const { return {groups_[g], groups_[g + 1]}; }
+  index_t n_groups() const { return static_cast<index_t>(groups_.size()) - 1; }
   // Of a hidden layer its outputs, of the last one what becomes its delta.
-  Buffer& outputs(std::size_t l, int w) {
-    return l + 1 < n_layers_ ? own(w).outputs[l] : own(w).deltas[l];
-  }
-  const float* below(std::size_t l, int w) {
-    return l == 0 ? inputs_.data() : own(w).outputs[l - 1].data();
-  }
-  // Batches take turns, since a thread may be a batch ahead of one that still reads.
-  float* partial(offset_t i, index_t group) {
-    const auto n_groups = static_cast<offset_t>(groups_.size()) - 1;
-    return partial_.data() + (i % 2 * n_groups + group) * tiles(0).floats(weights(0).n_rows);
+  Buffer& outputs(std::size_t l) { return l + 1 < n_layers_ ? outputs_[l] : deltas_[l]; }
+  Columns outputs_below(std::size_t l) const {
+    return {outputs_[l - 1].data(), 0, weights(l).n_columns};
   }
 
   TrainingTask t_;
@@ -126,20 +117,25 @@ class Trainer {
   offset_t n_batches_;
   std::size_t n_layers_;
   bool small_;
-  std::vector<index_t> groups_;  // borders of groups of the first layer's blocks
+  std::vector<index_t> groups_;  // borders of groups of the first layer's blocks; one if large
   Team team_;
   const Kernels& kernels_ = kernels();
   std::function<void()> before_;
   std::function<bool(double)> after_;
-  // Borders between threads: the first layer's groups, each layer's rows and columns.
-  std::vector<index_t> shares_;
+  // Borders between threads in a large network: the first layer's blocks, rows, columns.
+  std::vector<index_t> blocks_;
   std::vector<std::vector<index_t>> rows_, columns_;
   std::vector<std::vector<const char*>> next_;  // per thread: samples of the next batch,
   std::vector<Ahead> ahead_;                    // of which it asks for its own columns
-  std::vector<Buffer> moved_;  // per thread, for images that move: [a tile's samples, d]
-  Buffer inputs_, partial_;
-  std::vector<Pass> passes_;
-  std::vector<Buffer> gradients_;  // per thread; per layer without an optimiser
+  std::vector<Buffer> moved_;    // per thread, for images that move: [a tile's samples, d]
+  std::vector<Buffer> inputs_;   // two per group, the second for a thread that gathers ahead
+  std::vector<Buffer> partial_;  // per group
+  std::vector<Buffer> outputs_, deltas_;  // per layer [rows] in tiles
+  std::vector<Buffer> dbias_;             // per layer [rows]
+  Buffer targets_, weights_;              // unless they are plain: [outputs], [1] in tiles
+  std::vector<double> losses_;            // per tile
+  std::vector<Parameters> parameters_;    // per layer
+  std::vector<Buffer> gradients_;         // per thread; per layer without an optimiser
 };
 
 }  // namespace synaprune

@@ -1,8 +1,8 @@
 // tile[i, s] = (X[rows[s], columns[i]] - shift[columns[i]]) * scale[columns[i]], feature-major.
 //   in  rows[ld]   the start of each sample: row_bytes bytes of uint8 (bytes) or float32
-//   in  columns[n_columns]   ascending;  shift, scale   one per column of X, shift null if all are 0
-//   in  ahead   samples of float32 that are asked for on the way; or null
-//   out tile[n_columns, ld]  overwritten; caller allocates; ld a multiple of `lanes`
+//   in  columns[n_columns]   ascending;  shift, scale   one per column of X, shift null if all are
+//   0 in  ahead   samples of float32 that are asked for on the way; or null out tile[n_columns, ld]
+//   overwritten; caller allocates; ld a multiple of `lanes`
 // With check, reads all columns of float32 samples and returns whether all are finite; else true.
 // Allocates nothing, throws nothing. Pieces of 16 columns of `width` samples are transposed in
 // registers; those without a wanted column are skipped. Floats are many: a few samples at a time

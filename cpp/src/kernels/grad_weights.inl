@@ -48,7 +48,8 @@ static inline void grad_weights_tile(index_t row0, index_t row1, const offset_t*
     if (k == end[r]) continue;
     if (four_full_rows(r, row1, begin, end, local)) {
       const offset_t count = end[r] - k;
-      const index_t rows = grad_full_rows<n_vec>(r, row1, begin, end, local, D, X, accumulate, g, ahead);
+      const index_t rows =
+          grad_full_rows<n_vec>(r, row1, begin, end, local, D, X, accumulate, g, ahead);
       g += rows * count;
       r += rows - 1;
       continue;
@@ -56,6 +57,7 @@ static inline void grad_weights_tile(index_t row0, index_t row1, const offset_t*
     ask(ahead);
     vec d[n_vec];
     for (int v = 0; v < n_vec; ++v) d[v] = load(D + r * ld + v * width);
+    for (int v = 0; v < n_vec && r + 3 < row1; ++v) come_near_to_read(D + (r + 3) * ld + v * width);
     for (; k + width <= end[r]; k += width, g += width) {
       const vec row = row_of_sums<n_vec, 1>(d, X, local + k);
       store(g, accumulate ? add(load(g), row) : row);

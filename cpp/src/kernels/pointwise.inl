@@ -1,14 +1,15 @@
 // What is done to each number of a tile, as plain loops for the compiler to widen.
 
-// Y[n_rows, ld] = bias + P0 + P1 + …, n arrays [n_rows, ld] that begin `apart` from each other.
-static void add_sums(index_t n_rows, index_t ld, index_t n, offset_t apart, const float* bias,
-                     const float* P, float* Y) {
-  for (index_t r = 0; r < n_rows; ++r, P += ld, Y += ld)
-    for (index_t s = 0; s < ld; s += lanes) {
+// Y[n_rows, ld] = bias + A + B; B may be null.
+static void add_sums(index_t n_rows, index_t ld, const float* bias, const float* A, const float* B,
+                     float* Y) {
+  for (index_t r = 0; r < n_rows; ++r)
+    for (offset_t s = static_cast<offset_t>(r) * ld; s < static_cast<offset_t>(r + 1) * ld;
+         s += lanes) {
       float y[lanes];
-      for (int j = 0; j < lanes; ++j) y[j] = bias[r];
-      for (index_t i = 0; i < n; ++i)
-        for (int j = 0; j < lanes; ++j) y[j] += P[i * apart + s + j];
+      for (int j = 0; j < lanes; ++j) y[j] = bias[r] + A[s + j];
+      if (B)
+        for (int j = 0; j < lanes; ++j) y[j] += B[s + j];
       for (int j = 0; j < lanes; ++j) Y[s + j] = y[j];
     }
 }

@@ -11,6 +11,7 @@ static inline vec multiply(vec a, vec b) { return _mm256_mul_ps(a, b); }
 static inline vec multiply_add(vec a, vec b, vec c) { return _mm256_fmadd_ps(a, b, c); }
 static inline float multiply_add(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
 static inline void come_near(const char* p) { _mm_prefetch(p, _MM_HINT_T1); }
+static inline void come_near_to_read(const float* p) { __builtin_prefetch(p, 0, 3); }
 static inline void come_near_to_write(const float* p) { __builtin_prefetch(p, 1, 3); }
 // `lanes` sums of one synapse to `width`.
 static inline vec fold_lanes(const vec* acc) { return add(acc[0], acc[1]); }

@@ -29,6 +29,7 @@ static inline vec multiply_add(const vec& a, const vec& b, vec c) {
 }
 static inline float multiply_add(float a, float b, float c) { return a * b + c; }
 static inline void come_near(const char*) {}
+static inline void come_near_to_read(const float*) {}
 static inline void come_near_to_write(const float*) {}
 // `lanes` sums of one synapse to `width`.
 static inline vec fold_lanes(const vec* acc) {
