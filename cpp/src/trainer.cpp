@@ -8,7 +8,7 @@ namespace {
 
 // In synapse-samples: the most that a small network may have in its first layer, and above it; what
 // pays for starting threads; what pays for the meetings of a batch.
-constexpr offset_t small_lower = 1 << 21, small_upper = 1 << 15;
+constexpr offset_t small_lower = 1 << 22, small_upper = 1 << 17;
 constexpr offset_t worth_a_team = 1 << 20, worth_meeting = 1 << 14;
 
 offset_t n_synapses(const Plan& plan) {
@@ -19,7 +19,8 @@ offset_t n_synapses(const Plan& plan) {
 
 bool is_small(const TrainingTask& t) {
   const offset_t batch = padded(t.batch_size), n = t.plan.layers.front().weights.nnz();
-  return n * batch <= small_lower && (n_synapses(t.plan) - n) * batch <= small_upper;
+  const offset_t above = n_synapses(t.plan) - n;
+  return n * batch <= small_lower && above * batch <= small_upper && above <= n;
 }
 
 int threads_worth(const TrainingTask& t, bool small, int threads) {
