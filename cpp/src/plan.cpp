@@ -11,7 +11,7 @@ namespace {
 // Columns of a block: as many as a near cache holds of a tile (208 columns of 64 floats are 52 KB),
 // more where so few synapses would share a block that starting a row costs more than a cache miss.
 index_t block_width(index_t n_rows, index_t n_columns, offset_t nnz) {
-  constexpr double near_cache = 208.0, worth_a_row = 20.0, most = 65536.0;
+  constexpr double near_cache = 272.0, worth_a_row = 20.0, most = 65536.0;
   if (nnz == 0) return std::max(n_columns, 1);
   const double density = static_cast<double>(nnz) / (static_cast<double>(n_rows) * n_columns);
   return static_cast<index_t>(std::clamp(worth_a_row / density, near_cache, most));
