@@ -8,13 +8,16 @@ namespace synaprune {
 
 namespace {
 
-// Columns of a block: as many as a near cache holds of a tile (208 columns of 64 floats are 52 KB),
-// more where so few synapses would share a block that starting a row costs more than a cache miss.
+// Columns of a block: as many as a near cache holds of a tile (160 columns of 64 floats are 40 KB);
+// more where so few synapses of a row would share a block that starting the row costs more than
+// what does not fit.
 index_t block_width(index_t n_rows, index_t n_columns, offset_t nnz) {
-  constexpr double near_cache = 272.0, worth_a_row = 20.0, most = 65536.0;
+  constexpr double near_cache = 160.0, a_little_more = 272.0, most = 65536.0;
+  constexpr double few = 20.0, enough = 38.0;  // synapses
   if (nnz == 0) return std::max(n_columns, 1);
   const double density = static_cast<double>(nnz) / (static_cast<double>(n_rows) * n_columns);
-  return static_cast<index_t>(std::clamp(worth_a_row / density, near_cache, most));
+  const double wanted = std::max(few / density, std::min(enough / density, a_little_more));
+  return static_cast<index_t>(std::clamp(wanted, near_cache, most));
 }
 
 // Appends the borders of as few blocks as may be, of about equal width, up to column `last`.

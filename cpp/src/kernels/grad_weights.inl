@@ -7,26 +7,41 @@
 // Handles rows [row0, row1). Work: 2·nnz·ld flops. Allocates nothing, throws nothing.
 // A sum runs in `lanes` accumulators, one fused step a vector, then as a tree (lane_sums.inl).
 
-// One synapse: its products in `lanes` sums.
+// One synapse: its products in `lanes` sums, and these in `width`.
 template <int n_vec>
-static inline void products(const vec* d, const float* x, vec* acc) {
+static inline vec products(const vec* d, const float* x) {
   constexpr int per_lanes = lanes / width;
+  vec acc[per_lanes];
   for (int v = 0; v < per_lanes; ++v) acc[v] = multiply(d[v], load(x + v * width));
   for (int v = per_lanes; v < n_vec; ++v)
     acc[v % per_lanes] = multiply_add(d[v], load(x + v * width), acc[v % per_lanes]);
+  return fold_lanes(acc);
 }
 
-// lane_sums of the products of `width` synapses of one row, without a detour through memory.
-template <int n_vec, int half>
-static inline vec row_of_sums(const vec* d, const float* X, const std::uint16_t* local) {
+// lane_sums of product(0), product(stride), product(2 stride), … in lanes 0, stride, 2 stride, …
+template <int stride, int half, class Product>
+static inline vec sums_of(Product product, int first) {
   if constexpr (half == width) {
-    vec acc[lanes / width];
-    products<n_vec>(d, X + local[0] * static_cast<offset_t>(n_vec * width), acc);
-    return fold_lanes(acc);
+    return product(first);
+  } else if constexpr (half < stride) {
+    const vec both = sums_of<stride, 2 * half>(product, first);
+    return merge<half>(both, both);
   } else {
-    return merge<half>(row_of_sums<n_vec, 2 * half>(d, X, local),
-                       row_of_sums<n_vec, 2 * half>(d, X, local + half));
+    return merge<half>(sums_of<stride, 2 * half>(product, first),
+                       sums_of<stride, 2 * half>(product, first + half));
   }
+}
+
+// The next n synapses of a row, at most width / stride.
+template <int n_vec, int stride>
+static inline void some_of_row(const vec* d, const float* X, const std::uint16_t* local, int n,
+                               bool accumulate, float* g) {
+  const auto product = [&](int lane) {
+    const int j = lane / stride < n ? lane / stride : n - 1;
+    return products<n_vec>(d, X + local[j] * static_cast<offset_t>(n_vec * width));
+  };
+  const vec sums = every<stride>(sums_of<stride, 1>(product, 0));
+  store_some(g, accumulate ? add(load_some(g, n), sums) : sums, n);
 }
 
 template <int n_vec>
@@ -35,14 +50,6 @@ static inline void grad_weights_tile(index_t row0, index_t row1, const offset_t*
                                      const float* D, const float* X, bool accumulate, float* g,
                                      Ahead* ahead) {
   constexpr offset_t ld = n_vec * width;
-  alignas(64) float waiting[width * lanes] = {}, sums[width];
-  float* place[width];  // in g, of those that wait to be `width`
-  int n = 0;
-  const auto add_up = [&] {
-    store(sums, lane_sums<1>(waiting));
-    for (int i = 0; i < n; ++i) *place[i] = accumulate ? *place[i] + sums[i] : sums[i];
-    n = 0;
-  };
   for (index_t r = row0; r < row1; ++r) {
     offset_t k = begin[r];
     if (k == end[r]) continue;
@@ -57,20 +64,22 @@ static inline void grad_weights_tile(index_t row0, index_t row1, const offset_t*
     ask(ahead);
     vec d[n_vec];
     for (int v = 0; v < n_vec; ++v) d[v] = load(D + r * ld + v * width);
-    for (int v = 0; v < n_vec && r + 3 < row1; ++v) come_near_to_read(D + (r + 3) * ld + v * width);
+    for (int v = 0; v < n_vec && r + 3 < row1; ++v)
+      come_near_to_read(D + (r + 3) * ld + v * width);
     for (; k + width <= end[r]; k += width, g += width) {
-      const vec row = row_of_sums<n_vec, 1>(d, X, local + k);
-      store(g, accumulate ? add(load(g), row) : row);
+      const vec sums = sums_of<1, 1>(
+          [&](int j) { return products<n_vec>(d, X + local[k + j] * ld); }, 0);
+      store(g, accumulate ? add(load(g), sums) : sums);
     }
-    for (; k < end[r]; ++k) {
-      vec acc[lanes / width];
-      products<n_vec>(d, X + local[k] * ld, acc);
-      for (int v = 0; v < lanes / width; ++v) store(waiting + n * lanes + v * width, acc[v]);
-      place[n++] = g++;
-      if (n == width) add_up();
-    }
+    const auto rest = static_cast<int>(end[r] - k);
+    if (rest > width / 2)
+      some_of_row<n_vec, 1>(d, X, local + k, rest, accumulate, g);
+    else if (rest > width / 4)
+      some_of_row<n_vec, 2>(d, X, local + k, rest, accumulate, g);
+    else if (rest > 0)
+      some_of_row<n_vec, 4>(d, X, local + k, rest, accumulate, g);
+    g += rest;
   }
-  add_up();
 }
 
 static void grad_weights(index_t row0, index_t row1, index_t ld, const offset_t* begin,

@@ -4,6 +4,17 @@ constexpr int full_strip = 2;  // vectors of a full row that fit the registers f
 using vec = __m256;
 static inline vec load(const float* p) { return _mm256_loadu_ps(p); }
 static inline void store(float* p, vec x) { _mm256_storeu_ps(p, x); }
+// The first n numbers; the others are 0, or left.
+static inline __m256i first_lanes(int n) {
+  const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), lane);
+}
+static inline vec load_some(const float* p, int n) {
+  return _mm256_maskload_ps(p, first_lanes(n));
+}
+static inline void store_some(float* p, vec x, int n) {
+  _mm256_maskstore_ps(p, first_lanes(n), x);
+}
 static inline vec broadcast(float x) { return _mm256_set1_ps(x); }
 static inline vec add(vec a, vec b) { return _mm256_add_ps(a, b); }
 static inline vec subtract(vec a, vec b) { return _mm256_sub_ps(a, b); }
@@ -34,6 +45,16 @@ static inline vec load_fours(const char* const* rows, offset_t at) {
 }
 
 // Each group of four lanes of r[0], r[1], r[2], r[3]: 4 x 4 numbers, transposed.
+// Lanes 0, stride, 2 stride, … first.
+template <int stride>
+static inline vec every(vec x) {
+  if constexpr (stride == 1) return x;
+  const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+  return _mm256_permutevar8x32_ps(
+      x, _mm256_and_si256(_mm256_mullo_epi32(lane, _mm256_set1_epi32(stride)),
+                          _mm256_set1_epi32(width - 1)));
+}
+
 static inline void transpose_fours(vec* r) {
   const auto as_pd = [](vec x) { return _mm256_castps_pd(x); };
   const vec a = _mm256_unpacklo_ps(r[0], r[1]), b = _mm256_unpacklo_ps(r[2], r[3]);

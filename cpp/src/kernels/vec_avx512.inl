@@ -4,6 +4,13 @@ constexpr int full_strip = 4;  // vectors of a full row that fit the registers f
 using vec = __m512;
 static inline vec load(const float* p) { return _mm512_loadu_ps(p); }
 static inline void store(float* p, vec x) { _mm512_storeu_ps(p, x); }
+// The first n numbers; the others are 0, or left.
+static inline vec load_some(const float* p, int n) {
+  return _mm512_maskz_loadu_ps(static_cast<__mmask16>((1 << n) - 1), p);
+}
+static inline void store_some(float* p, vec x, int n) {
+  _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1 << n) - 1), x);
+}
 static inline vec broadcast(float x) { return _mm512_set1_ps(x); }
 static inline vec add(vec a, vec b) { return _mm512_add_ps(a, b); }
 static inline vec subtract(vec a, vec b) { return _mm512_sub_ps(a, b); }
@@ -43,6 +50,14 @@ static inline vec load_fours(const char* const* rows, offset_t at) {
 }
 
 // Each group of four lanes of r[0], r[1], r[2], r[3]: 4 x 4 numbers, transposed.
+// Lanes 0, stride, 2 stride, … first.
+template <int stride>
+static inline vec every(vec x) {
+  if constexpr (stride == 1) return x;
+  const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  return _mm512_permutexvar_ps(_mm512_mullo_epi32(lane, _mm512_set1_epi32(stride)), x);
+}
+
 static inline void transpose_fours(vec* r) {
   const auto as_pd = [](vec x) { return _mm512_castps_pd(x); };
   const vec a = _mm512_unpacklo_ps(r[0], r[1]), b = _mm512_unpacklo_ps(r[2], r[3]);

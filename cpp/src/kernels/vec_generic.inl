@@ -10,6 +10,15 @@ static inline vec load(const float* p) {
   return x;
 }
 static inline void store(float* p, const vec& x) { std::memcpy(p, x.lane, sizeof x.lane); }
+// The first n numbers; the others are 0, or left.
+static inline vec load_some(const float* p, int n) {
+  vec x = {};
+  for (int j = 0; j < n; ++j) x.lane[j] = p[j];
+  return x;
+}
+static inline void store_some(float* p, const vec& x, int n) {
+  for (int j = 0; j < n; ++j) p[j] = x.lane[j];
+}
 static inline vec broadcast(float x) { return {{x, x, x, x}}; }
 static inline vec add(vec a, const vec& b) {
   for (int j = 0; j < width; ++j) a.lane[j] += b.lane[j];
@@ -48,6 +57,13 @@ static inline vec merge(const vec& p, const vec& q) {
 static inline vec load_fours(const char* const* rows, offset_t at) {
   vec x;
   std::memcpy(x.lane, rows[0] + at, sizeof x.lane);
+  return x;
+}
+
+// Lanes 0, stride, 2 stride, … first.
+template <int stride>
+static inline vec every(vec x) {
+  for (int j = 0; j * stride < width; ++j) x.lane[j] = x.lane[j * stride];
   return x;
 }
 
