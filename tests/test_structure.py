@@ -265,7 +265,7 @@ def test_checker_lets_right_includes_be(name, line):
 
 THREADS = re.compile(
     r"\b(omp\w*|_OPENMP|pthread\w*|std::(this_)?thread|std::jthread|std::async|thread_local"
-    r"|\w*mutex(?!\d)\w*|atomic\w*|\w*barrier\w*|condition_variable\w*"
+    r"|\w*(?<!per)mutex\w*|atomic\w*|\w*barrier\w*|condition_variable\w*"
     r"|(unique|shared|scoped)_lock|lock_guard)\b"
     r"|#\s*include\s*<(thread|future)>"
 )

@@ -71,11 +71,9 @@ bool gather(const Kernels& kernels, const Samples& samples, offset_t first, inde
 
 void gather_one(const Inputs& X, offset_t row, const InputView& view, float* x) {
   const auto read = [&](auto* sample) {
-    for (index_t i = 0; i < view.n_columns; ++i) {
-      const index_t c = view.columns[i];
-      const auto number = static_cast<float>(sample[c]);
-      x[i] = (view.shift ? number - view.shift[c] : number) * view.scale[c];
-    }
+    for (index_t i = 0; i < view.n_columns; ++i) x[i] = static_cast<float>(sample[view.columns[i]]);
+    for (index_t i = 0; i < view.n_columns && view.shift; ++i) x[i] -= view.shift[view.columns[i]];
+    for (index_t i = 0; i < view.n_columns; ++i) x[i] *= view.scale[view.columns[i]];
   };
   if (X.is_uint8)
     read(reinterpret_cast<const std::uint8_t*>(X.row(row)));

@@ -42,7 +42,8 @@ bool prepare_state(const Optimizer& optimizer, OptimizerKind kind_before,
   return anew;
 }
 
-Update::Update(const Optimizer& optimizer, std::int64_t step) : o_(optimizer) {
+Update::Update(const Kernels& kernels, const Optimizer& optimizer, std::int64_t step)
+    : kernels_(kernels), o_(optimizer) {
   if (o_.kind != OptimizerKind::adam) return;
   const auto t = static_cast<double>(step);
   correct1_ = static_cast<float>(1.0 - std::pow(static_cast<double>(o_.beta1), t));
@@ -77,15 +78,8 @@ void Update::step(float decay, float l1, offset_t n, const float* gradient, floa
       v[k] = o_.beta2 * v[k] + (1.0f - o_.beta2) * g * g;
       w[k] -= o_.lr * (m[k] / correct1_) / (std::sqrt(v[k] / correct2_) + o_.epsilon);
     }
-  } else if (m != nullptr) {
-    for (offset_t k = 0; k < n; ++k) {
-      m[k] = o_.momentum * m[k] + (gradient[k] + decay * w[k] + l1 * sign(w[k]));
-      w[k] -= o_.lr * m[k];
-    }
-  } else if (decay != 0.0f || l1 != 0.0f) {
-    for (offset_t k = 0; k < n; ++k) w[k] -= o_.lr * (gradient[k] + decay * w[k] + l1 * sign(w[k]));
   } else {
-    for (offset_t k = 0; k < n; ++k) w[k] -= o_.lr * gradient[k];
+    kernels_.descend(n, o_.lr, o_.momentum, decay, l1, gradient, w, m);
   }
 }
 

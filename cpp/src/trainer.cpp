@@ -298,7 +298,7 @@ void Trainer::update_biases(std::size_t l, Rows rows, offset_t i) {
   bias_gradients(kernels_, weights(l).n_rows, rows, tiles(i), deltas_[l].data(), g);
   if (!optimizer_) return;
   const index_t r = rows.first;
-  Update(*optimizer_, step_ + i + 1)
+  Update(kernels_, *optimizer_, step_ + i + 1)
       .biases(rows.last - r, g + r, p.bias.data() + r, state(p.bias_moment1, r),
               state(p.bias_moment2, r), state(p.bias_frozen, r));
 }
@@ -312,7 +312,7 @@ void Trainer::update_synapses(std::size_t l, Rows blocks, Rows rows, offset_t i,
     float* g = optimizer_ ? gradients_[w].data() : gradients_[l].data() + first;
     weight_gradients(kernels_, W, b, rows, tiles(i), deltas_[l].data(), below, g, &ahead_[w]);
     if (!optimizer_) continue;
-    Update(*optimizer_, step_ + i + 1)
+    Update(kernels_, *optimizer_, step_ + i + 1)
         .synapses(W.count(b, rows.first, rows.last), g, p.values.data() + first,
                   state(p.moment1, first), state(p.moment2, first), state(p.frozen, first));
   }

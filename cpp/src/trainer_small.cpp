@@ -6,7 +6,9 @@ namespace synaprune {
 
 void Trainer::small_batches(int w) {
   const Rows own = own_groups(w);
+  const bool bytes = t_.samples.X.is_uint8;
   const auto gather_own = [&](offset_t i) {
+    if (!bytes) look_ahead(i + 1, w);
     for (index_t g = own.first; g < own.last && i < n_batches_; ++g)
       gather_columns(i, g, group(g), w);
   };
@@ -15,7 +17,7 @@ void Trainer::small_batches(int w) {
     const Tiles batch = tiles(i);
     const auto batches = static_cast<unsigned>(i + 1);
     if (w == 0) before_();
-    if (w == 0) look_ahead(i + 1, w);
+    if (w == 0 && bytes) look_ahead(i + 1, w);
     for (index_t g = own.first; g < own.last; ++g) partial_sums(i, g, w);
     if (w == 0) {
       kernels_.will_write(deltas_[0].data(), batch.floats(weights(0).n_rows));
@@ -26,7 +28,7 @@ void Trainer::small_batches(int w) {
     } else {
       team_.arrive(w);
       gather_own(i + 1);
-      look_ahead(i + 2, w);
+      if (bytes) look_ahead(i + 2, w);
       if (!team_.wait_for(0, batches, [&] { return ask(w); })) return;
       for (index_t g = own.first; g < own.last; ++g)
         kernels_.will_write(partial_[g].data(), batch.floats(weights(0).n_rows));

@@ -66,6 +66,9 @@ using SoftmaxDeltaFn = void (*)(index_t n_out, index_t batch, index_t ld, const 
                                 float mean, const float* sum, float* Z);
 using ClassifyFn = void (*)(index_t n_out, index_t ld, const float* Z, index_t* best);
 
+using DescendFn = void (*)(offset_t n, float lr, float momentum, float decay, float l1,
+                           const float* g, float* w, float* m);
+
 struct Kernels {
   const char* isa;
   SpmmFn spmm;
@@ -82,6 +85,7 @@ struct Kernels {
   SoftmaxFn softmax;
   SoftmaxDeltaFn softmax_delta;
   ClassifyFn classify;
+  DescendFn descend;
 };
 
 // Levels that this build has and this machine can run, weakest first.

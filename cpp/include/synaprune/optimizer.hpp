@@ -2,6 +2,7 @@
 #pragma once
 
 #include "synaprune/csr.hpp"
+#include "synaprune/kernels.hpp"
 
 namespace synaprune {
 
@@ -34,7 +35,7 @@ bool prepare_state(const Optimizer& optimizer, OptimizerKind kind_before,
 // frozen is not null and holds a 1, nothing changes.
 class Update {
  public:
-  Update(const Optimizer& optimizer, std::int64_t step);
+  Update(const Kernels& kernels, const Optimizer& optimizer, std::int64_t step);
   void synapses(offset_t n, const float* gradient, float* w, float* m, float* v,
                 const float* frozen) const {
     apply(o_.weight_decay, o_.l1, n, gradient, w, m, v, frozen);
@@ -50,7 +51,8 @@ class Update {
   void step(float decay, float l1, offset_t n, const float* gradient, float* w, float* m,
             float* v) const;
 
-  Optimizer o_;
+  const Kernels& kernels_;
+  const Optimizer& o_;
   float correct1_ = 1.0f, correct2_ = 1.0f;
 };
 

@@ -64,11 +64,10 @@ static inline void grad_weights_tile(index_t row0, index_t row1, const offset_t*
     ask(ahead);
     vec d[n_vec];
     for (int v = 0; v < n_vec; ++v) d[v] = load(D + r * ld + v * width);
-    for (int v = 0; v < n_vec && r + 3 < row1; ++v)
-      come_near_to_read(D + (r + 3) * ld + v * width);
+    for (int v = 0; v < n_vec && r + 3 < row1; ++v) come_near_to_read(D + (r + 3) * ld + v * width);
     for (; k + width <= end[r]; k += width, g += width) {
-      const vec sums = sums_of<1, 1>(
-          [&](int j) { return products<n_vec>(d, X + local[k + j] * ld); }, 0);
+      const vec sums =
+          sums_of<1, 1>([&](int j) { return products<n_vec>(d, X + local[k + j] * ld); }, 0);
       store(g, accumulate ? add(load(g), sums) : sums);
     }
     const auto rest = static_cast<int>(end[r] - k);

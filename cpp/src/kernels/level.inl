@@ -21,4 +21,4 @@ extern const Kernels table;
 const Kernels table{SYNAPRUNE_LEVEL, spmm,          spmv,     grad_weights,
                     row_sums,        gather,        ask,      will_write,
                     add_sums,        all_finite,    activate, activate_backward,
-                    softmax,         softmax_delta, classify};
+                    softmax,         softmax_delta, classify, descend};

@@ -68,6 +68,25 @@ static void softmax(index_t n_out, index_t ld, float* Z, float* largest, float* 
   }
 }
 
+// A step of SGD down g, with the penalties added: w -= lr g, or w -= lr m with m = momentum m + g.
+//   i/o w[n], m[n] or null
+static void descend(offset_t n, float lr, float momentum, float decay, float l1, const float* g,
+                    float* w, float* m) {
+  const auto slope = [&](offset_t k) {
+    const float sign = static_cast<float>(w[k] > 0.0f) - static_cast<float>(w[k] < 0.0f);
+    return g[k] + decay * w[k] + l1 * sign;
+  };
+  if (m != nullptr)
+    for (offset_t k = 0; k < n; ++k) {
+      m[k] = momentum * m[k] + slope(k);
+      w[k] -= lr * m[k];
+    }
+  else if (decay != 0.0f || l1 != 0.0f)
+    for (offset_t k = 0; k < n; ++k) w[k] -= lr * slope(k);
+  else
+    for (offset_t k = 0; k < n; ++k) w[k] -= lr * g[k];
+}
+
 // What softmax left, Z[n_out, ld] and sum[ld], becomes the gradient of `mean` times the sum of the
 // samples' cross-entropies; 0 behind the last of `batch` samples.
 static void softmax_delta(index_t n_out, index_t batch, index_t ld, const index_t* labels,

@@ -9,12 +9,8 @@ static inline __m256i first_lanes(int n) {
   const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
   return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), lane);
 }
-static inline vec load_some(const float* p, int n) {
-  return _mm256_maskload_ps(p, first_lanes(n));
-}
-static inline void store_some(float* p, vec x, int n) {
-  _mm256_maskstore_ps(p, first_lanes(n), x);
-}
+static inline vec load_some(const float* p, int n) { return _mm256_maskload_ps(p, first_lanes(n)); }
+static inline void store_some(float* p, vec x, int n) { _mm256_maskstore_ps(p, first_lanes(n), x); }
 static inline vec broadcast(float x) { return _mm256_set1_ps(x); }
 static inline vec add(vec a, vec b) { return _mm256_add_ps(a, b); }
 static inline vec subtract(vec a, vec b) { return _mm256_sub_ps(a, b); }
