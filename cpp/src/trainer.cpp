@@ -63,7 +63,8 @@ Trainer::Trainer(const TrainingTask& task, const Optimizer* optimizer, std::int6
   }
   if (t_.samples.shift.pixels > 0)
     moved_.resize(team_.size(), Buffer(max_tile * t_.samples.X.row_bytes() / sizeof(float) + 1));
-  next_.resize(team_.size(), std::vector<const char*>(t_.batch_size));
+  next_.resize(team_.size());
+  for (auto& rows : next_) rows.resize(t_.batch_size);
   ahead_.resize(team_.size());
   losses_.resize(batch.count());
   if (!t_.targets.plain()) {
