@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import synaprune as sn
-from synaprune.arrays import as_inputs, as_labels, encode
+from synaprune.arrays import as_inputs, as_labels, distinct, encode
 
 GOOD = np.ones((6, 4), np.float32)
 
@@ -174,10 +174,30 @@ def test_encode_gives_positions_in_the_sorted_classes():
     assert encode(np.array([0, 1]), np.array([False, True])).tolist() == [0, 1]
 
 
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16, np.int32, np.int64, np.uint64])
+@pytest.mark.parametrize("spread", [0, 3, 100, 10**6, "all"])
+@pytest.mark.parametrize("end", ["min", "max"])
+def test_ints_are_encoded_as_numpy_would(dtype, spread, end):
+    """Small ranges go through a table, at both ends of what the dtype holds."""
+    info, rng = np.iinfo(dtype), np.random.default_rng(5)
+    width = info.max - info.min if spread == "all" else min(spread, info.max - info.min)
+    low = info.min if end == "min" else info.max - width
+    y = np.array([low + int(width * part) for part in (1.0, 0.0, 0.0, 0.5, 1.0)], object)
+    y = np.clip(y, info.min, info.max).astype(dtype)[rng.permutation(5)]
+    classes, codes = np.unique(y, return_inverse=True)
+    got = distinct(y)
+    assert got.dtype == dtype
+    np.testing.assert_array_equal(got, classes)
+    np.testing.assert_array_equal(encode(y, classes), codes)
+
+
 @pytest.mark.parametrize("label", [-1, 1, 9, 2**62])
 def test_unknown_labels_are_named_with_the_classes(label):
     with pytest.raises(ValueError, match=rf"y holds the label {label}, .* classes \[0, 2, 5\]"):
         encode(np.array([0, label]), np.array([0, 2, 5]))
+    if label >= 0:
+        with pytest.raises(ValueError, match=rf"y holds the label {label}, "):
+            encode(np.array([0, label], np.uint64), np.array([0, 2, 5]))
 
 
 def test_labels_of_another_kind_are_refused(trained):

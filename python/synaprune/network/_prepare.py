@@ -16,6 +16,7 @@ from synaprune.arrays import (
     as_labels,
     as_probabilities,
     as_weights,
+    distinct,
     encode,
     is_soft,
 )
@@ -84,7 +85,7 @@ class PreparingNetwork(SavedNetwork):
             raise TypeError(f"classes must be a sequence of labels, got {classes!r}")
         else:
             given = labels if classes is None else as_labels(classes, len(classes), "classes")
-            known = check_classes(np.unique(given), self.layers[-1])
+            known = check_classes(distinct(given), self.layers[-1])
             if self._classes is not None and not np.array_equal(known, self._classes):
                 raise ValueError(
                     f"classes must be those of the first call, {brief(self._classes)}, "
