@@ -44,8 +44,17 @@ class Layer:
         indptr = np.concatenate([[0], np.cumsum(living.sum(axis=1))])
         indices = np.nonzero(living)[1].astype(np.int32)
         weights = sn.Weights(n_in, indptr, indices, values, values, np.zeros(n_out, np.float32))
-        X, D = (rng.standard_normal((m, n), np.float32) for m in (n_in, n_out))
-        return cls(W, X, D, weights)
+        X, D = (aligned(rng.standard_normal((m, n), np.float32)) for m in (n_in, n_out))
+        return cls(aligned(W), X, D, weights)
+
+
+def aligned(array: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return a copy that begins on a cache line, as torch's own arrays do."""
+    memory = np.empty(array.nbytes + 64, np.uint8)
+    begin = -memory.ctypes.data % 64
+    copy = memory[begin : begin + array.nbytes].view(np.float32).reshape(array.shape)
+    copy[...] = array
+    return copy
 
 
 class Ours:

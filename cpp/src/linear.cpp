@@ -34,6 +34,7 @@ Range<index_t> share(const Team& team, int w, index_t n) {
 
 // As many synapses for each.
 Range<index_t> share_of(const Team& team, int w, const BlockedCsr& m) {
+  if (team.size() == 1) return {0, m.n_rows};
   const auto before = row_work(m);
   const auto rows = split_evenly(team.size(), m.n_rows, [&](index_t r) { return before[r]; });
   return {rows[w], rows[w + 1]};
@@ -83,14 +84,13 @@ void Linear::forward_tile(const Kernels& kernels, const float* X, Tiles tiles, o
   const index_t ld = tiles.width(t), size = tiles.size(t);
   const bool whole = size == ld;
   if (!whole) scratch.above.resize(offset_t{n_out()} * ld);
-  for (index_t b = 0; b < W.n_blocks; ++b)
-    scratch.block.resize(std::max<offset_t>(scratch.block.size(),
-                                            offset_t{W.last_column(b) - W.first_column(b)} * ld));
   float* y = whole ? Y + t * tiles.step : scratch.above.data();
   for (index_t b = 0; b < W.n_blocks; ++b) {
     const offset_t first = W.first_column(b), last = W.last_column(b);
     const float* x = X + first * ld;
     if (tiles.n != ld) {  // else the array itself is one tile
+      const auto floats = static_cast<std::size_t>((last - first) * ld);
+      if (scratch.block.size() < floats) scratch.block.resize(floats);
       for (offset_t c = first; c < last; ++c) {
         float* to = scratch.block.data() + (c - first) * ld;
         std::copy_n(X + c * tiles.n + t * tiles.step, size, to);

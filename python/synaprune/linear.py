@@ -74,7 +74,7 @@ class SparseLinear:
         Parameters
         ----------
         X : ndarray of float32, shape (n_in, n)
-            C-ordered; nothing is converted.
+            C-ordered; nothing is converted. Fastest if it begins on a cache line (64 bytes).
         threads : int, optional
             As OpenMP offers if left out. Results never depend on it.
         out : ndarray of float32, shape (n_out, n), optional
