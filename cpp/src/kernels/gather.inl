@@ -69,7 +69,8 @@ static inline bool gather_floats(const char* const* rows, offset_t row_bytes,
   constexpr int n = 16;  // columns of a piece
   const index_t* const end = columns + n_columns;
   const auto n_words = static_cast<index_t>(row_bytes / sizeof(float));
-  vec finite = broadcast(0.0f);  // stays 0 while all is
+  vec finite[4];  // stay 0 while all is; four, since a sum waits for the one before
+  for (vec& sum : finite) sum = broadcast(0.0f);
   for (index_t s = 0; s < ld; s += width) {
     const index_t* wanted = columns;
     float* to = tile + s;
@@ -84,13 +85,14 @@ static inline bool gather_floats(const char* const* rows, offset_t row_bytes,
       for (index_t j = s; ahead && j < s + width && j < ahead->n_rows; ++j)
         come_near(ahead->rows[j] + at);
       if (check)
-        for (int w = 0; w < n; ++w) finite = add(finite, subtract(words[w], words[w]));
+        for (int w = 0; w < n; ++w)
+          finite[w % 4] = multiply_add(words[w], broadcast(0.0f), finite[w % 4]);
       for (; wanted != end && *wanted < first + n; ++wanted, to += ld)
         store(to, transformed<shifted>(words[*wanted - first], shift, scale, *wanted));
     }
   }
   float lane[width];
-  store(lane, finite);
+  store(lane, add(add(finite[0], finite[1]), add(finite[2], finite[3])));
   bool all = true;
   for (int j = 0; j < width; ++j) all &= lane[j] == 0.0f;
   return all;
