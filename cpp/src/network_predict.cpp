@@ -56,10 +56,9 @@ class TilePass {
     if (n <= 0 || view_.n_columns == 0) return;
     for (offset_t s = 0; s < n; ++s) next_[s] = X.row(first + s);
     offset_t times = 0;
-    for (const LayerPlan& p : plan_.layers)
-      if (X.is_uint8) times += p.weights.n_rows * p.weights.n_blocks;
+    for (const LayerPlan& p : plan_.layers) times += p.weights.n_rows * p.weights.n_blocks;
     ahead_.begin(next_, n, X.offset(view_.columns[0]),
-                 X.offset(view_.columns[view_.n_columns - 1] + 1), times);
+                 X.offset(view_.columns[view_.n_columns - 1] + 1), X.is_uint8, times);
   }
 
   const Kernels& kernels_;

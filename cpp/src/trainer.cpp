@@ -219,8 +219,8 @@ void Trainer::look_ahead(offset_t i, int w) {
   offset_t times = 2 * tiles(i).count() * W.n_rows * (blocks.last - blocks.first);
   for (std::size_t l = 1; l < n_layers_ && w == 0; ++l)
     times += 2 * weights(l).n_rows + weights(l).n_columns;
-  if (!X.is_uint8) times = 0;
-  ahead.begin(next_[w].data(), n, X.offset(columns[first]), X.offset(columns[last - 1] + 1), times);
+  ahead.begin(next_[w].data(), n, X.offset(columns[first]), X.offset(columns[last - 1] + 1),
+              X.is_uint8, times);
 }
 
 // Some of a group's columns.

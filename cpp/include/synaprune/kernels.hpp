@@ -16,17 +16,19 @@ constexpr offset_t padded(offset_t n) { return (n + lanes - 1) / lanes * lanes; 
 
 // Rows that will be read soon, of which bytes [first, last) are asked for a few lines at a time:
 // many at once would stall what is computed. Bytes are few, and kernels ask for them on their way,
-// after each row of synapses; floats are many, and the gather asks for them where it reads others.
+// after each row of synapses; floats are many, and most are asked for where the gather reads
+// others.
 struct alignas(128) Ahead {
   const char* const* rows = nullptr;  // [n_rows]
   offset_t n_rows = 0;
+  offset_t beside = 0;  // rows that the gather asks for
   offset_t first = 0, last = 0;
   offset_t at_once = 0;      // lines that a kernel asks for
   offset_t row = 0, at = 0;  // the next ones: from byte `at` of a row on
 
-  // Kernels will come by so many times; 0: they need not ask.
+  // Kernels will come by so many times.
   void begin(const char* const* all, offset_t n, offset_t first_byte, offset_t last_byte,
-             offset_t times);
+             bool bytes, offset_t times);
   bool done() const { return row == n_rows; }
 };
 // Asks for the next lines, if there are any.

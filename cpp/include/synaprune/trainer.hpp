@@ -125,8 +125,9 @@ class Trainer {
   // Borders between threads in a large network: the first layer's blocks, rows, columns.
   std::vector<index_t> blocks_;
   std::vector<std::vector<index_t>> rows_, columns_;
-  std::vector<std::vector<const char*, LineAllocator<const char*>>> next_;  // per thread: samples of the next batch,
-  std::vector<Ahead> ahead_;                    // of which it asks for its own columns
+  std::vector<std::vector<const char*, LineAllocator<const char*>>>
+      next_;                     // per thread: samples of the next batch,
+  std::vector<Ahead> ahead_;     // of which it asks for its own columns
   std::vector<Buffer> moved_;    // per thread, for images that move: [a tile's samples, d]
   std::vector<Buffer> inputs_;   // two per group, the second for a thread that gathers ahead
   std::vector<Buffer> partial_;  // per group

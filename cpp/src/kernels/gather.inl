@@ -80,10 +80,19 @@ static inline bool gather_floats(const char* const* rows, offset_t row_bytes,
         first = *wanted / n * n;
       }
       const offset_t at = first * static_cast<offset_t>(sizeof(float));
+      for (index_t j = s; ahead && j < s + width && j < ahead->beside; ++j)
+        come_near(ahead->rows[j] + at);
+      const bool some = wanted != end && *wanted < first + n;
+      if (check && !some && first + n <= n_words) {
+        for (int j = 0; j < width; ++j)
+          for (int w = 0; w < n; w += width) {
+            const vec x = load(reinterpret_cast<const float*>(rows[s + j] + at) + w);
+            finite[j % 4] = multiply_add(x, broadcast(0.0f), finite[j % 4]);
+          }
+        continue;
+      }
       vec words[n];
       transpose_piece<n>(rows + s, at, row_bytes, words);
-      for (index_t j = s; ahead && j < s + width && j < ahead->n_rows; ++j)
-        come_near(ahead->rows[j] + at);
       if (check)
         for (int w = 0; w < n; ++w)
           finite[w % 4] = multiply_add(words[w], broadcast(0.0f), finite[w % 4]);
