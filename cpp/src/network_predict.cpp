@@ -33,8 +33,12 @@ class TilePass {
   // number of theirs is not finite. Those from `next` on are asked for already.
   float* operator()(const Inputs& X, offset_t first, index_t size, offset_t next) {
     const auto ld = static_cast<index_t>(padded(size));
-    look_ahead(X, next);
-    if (!gather(kernels_, {X, nullptr}, first, size, view_, true, nullptr, inputs_.data(), &ahead_))
+    offset_t times = 0;
+    for (const LayerPlan& p : plan_.layers) times += p.weights.n_rows * p.weights.n_blocks;
+    const Samples samples{X, nullptr};
+    look_ahead(samples, next, std::min<offset_t>(max_tile, X.n - next), view_, times, next_,
+               ahead_);
+    if (!gather(kernels_, samples, first, size, view_, true, nullptr, inputs_.data(), ahead_))
       return nullptr;
     const float* x = inputs_.data();
     for (std::size_t l = 0; l < values_.size(); ++l) {
@@ -50,17 +54,6 @@ class TilePass {
   }
 
  private:
-  void look_ahead(const Inputs& X, offset_t first) {
-    ahead_ = {};
-    const auto n = std::min<offset_t>(max_tile, X.n - first);
-    if (n <= 0 || view_.n_columns == 0) return;
-    for (offset_t s = 0; s < n; ++s) next_[s] = X.row(first + s);
-    offset_t times = 0;
-    for (const LayerPlan& p : plan_.layers) times += p.weights.n_rows * p.weights.n_blocks;
-    ahead_.begin(next_, n, X.offset(view_.columns[0]),
-                 X.offset(view_.columns[view_.n_columns - 1] + 1), X.is_uint8, times);
-  }
-
   const Kernels& kernels_;
   const std::vector<Buffer>& values_;
   const Plan& plan_;

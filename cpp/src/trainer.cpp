@@ -209,34 +209,33 @@ void Trainer::look_ahead(offset_t i, int w) {
   const Rows groups = own_groups(w);
   const Rows blocks =
       small_ ? Rows{groups_[groups.first], groups_[groups.last]} : Rows{blocks_[w], blocks_[w + 1]};
-  const index_t first = W.first_column(blocks.first), last = W.first_column(blocks.last);
-  Ahead& ahead = ahead_[w] = {};
-  if (i >= n_batches_ || first == last) return;
-  const auto& columns = t_.plan.inputs;
-  const Inputs& X = t_.samples.X;
-  const offset_t n = tiles(i).n;
-  for (offset_t s = 0; s < n; ++s) next_[w][s] = t_.samples[i * t_.batch_size + s];
-  offset_t times = 2 * tiles(i).count() * W.n_rows * (blocks.last - blocks.first);
+  const offset_t n = i < n_batches_ ? tiles(i).n : 0;
+  offset_t times = 2 * tiles(0).count() * W.n_rows * (blocks.last - blocks.first);
   for (std::size_t l = 1; l < n_layers_ && w == 0; ++l)
     times += 2 * weights(l).n_rows + weights(l).n_columns;
-  ahead.begin(next_[w].data(), n, X.offset(columns[first]), X.offset(columns[last - 1] + 1),
-              X.is_uint8, times);
+  synaprune::look_ahead(t_.samples, i * t_.batch_size, n, view(blocks), times, next_[w].data(),
+                        ahead_[w]);
+}
+
+InputView Trainer::view(Rows blocks) const {
+  const index_t first = weights(0).first_column(blocks.first);
+  return {t_.plan.inputs.data() + first, weights(0).first_column(blocks.last) - first, t_.shift,
+          t_.scale};
 }
 
 // Some of a group's columns.
 void Trainer::gather_columns(offset_t i, index_t g, Rows blocks, int w) {
   const Tiles batch = tiles(i);
   const BlockedCsr& W = weights(0);
-  const index_t first = W.first_column(blocks.first), last = W.first_column(blocks.last);
+  const InputView seen = view(blocks);
+  if (seen.n_columns == 0) return;
   const index_t begin = W.first_column(groups_[g]), end = W.first_column(groups_[g + 1]);
-  if (first == last) return;
-  const InputView view{t_.plan.inputs.data() + first, last - first, t_.shift, t_.scale};
+  const offset_t column = W.first_column(blocks.first) - begin;
   char* scratch = moved_.empty() ? nullptr : reinterpret_cast<char*>(moved_[w].data());
   for (offset_t t = 0; t < batch.count(); ++t)
-    gather(kernels_, t_.samples, i * t_.batch_size + t * batch.step, batch.size(t), view, false,
-           scratch,
-           inputs(i, g) + batch.at(t, end - begin) + offset_t{first - begin} * batch.width(t),
-           &ahead_[w]);
+    gather(kernels_, t_.samples, i * t_.batch_size + t * batch.step, batch.size(t), seen, false,
+           scratch, inputs(i, g) + batch.at(t, end - begin) + column * batch.width(t), ahead_[w],
+           t * batch.step);
 }
 
 void Trainer::forward(std::size_t l, Rows rows, Tiles tiles, int w) {

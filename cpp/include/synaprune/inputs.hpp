@@ -50,13 +50,22 @@ struct Samples {
   const char* operator[](offset_t i) const { return X.row(position(i)); }
 };
 
+// What to ask for of samples first .. first + n, while what comes before them is computed, in
+// which kernels come by `times` times. Bytes are few, and kernels ask for them; floats are many,
+// and most are asked for where gather reads others, which is when memory is idle least.
+//   out rows[n]   what `ahead` reads from then on
+void look_ahead(const Samples& samples, offset_t first, offset_t n, const InputView& view,
+                offset_t times, const char** rows, Ahead& ahead);
+
 // One tile, feature-major; see kernels/gather.inl.
-// With check, returns whether all numbers of the samples are finite.
 //   in  size   of the tile, at most max_tile
-//       scratch[max_tile * row_bytes]   to move images in, where there are any
+//       scratch[max_tile * row_bytes]   to move images in; null if none moves
+//       place   of the tile in its batch: samples at the same places are asked for on the way
 //   out tile[view.n_columns, padded(size)]   behind the last sample the first one is repeated
+// With check, returns whether all numbers of the samples are finite.
 bool gather(const Kernels& kernels, const Samples& samples, offset_t first, index_t size,
-            const InputView& view, bool check, char* scratch, float* tile, Ahead* ahead = nullptr);
+            const InputView& view, bool check, char* scratch, float* tile, const Ahead& ahead = {},
+            offset_t place = 0);
 
 // One sample: x[view.n_columns].
 void gather_one(const Inputs& X, offset_t row, const InputView& view, float* x);

@@ -14,21 +14,16 @@ inline constexpr index_t max_tile = 64;
 
 constexpr offset_t padded(offset_t n) { return (n + lanes - 1) / lanes * lanes; }
 
-// Rows that will be read soon, of which bytes [first, last) are asked for a few lines at a time:
-// many at once would stall what is computed. Bytes are few, and kernels ask for them on their way,
-// after each row of synapses; floats are many, and most are asked for where the gather reads
-// others.
+// Samples that will be read soon, of which bytes [first, last) are asked for a few lines at a time:
+// many at once would stall what is computed. Those from row `beside` on are asked for by kernels on
+// their way, after each row of synapses; see look_ahead.
 struct alignas(128) Ahead {
   const char* const* rows = nullptr;  // [n_rows]
-  offset_t n_rows = 0;
-  offset_t beside = 0;  // rows that the gather asks for
+  offset_t n_rows = 0, beside = 0;
   offset_t first = 0, last = 0;
   offset_t at_once = 0;      // lines that a kernel asks for
   offset_t row = 0, at = 0;  // the next ones: from byte `at` of a row on
 
-  // Kernels will come by so many times.
-  void begin(const char* const* all, offset_t n, offset_t first_byte, offset_t last_byte,
-             bool bytes, offset_t times);
   bool done() const { return row == n_rows; }
 };
 // Asks for the next lines, if there are any.
@@ -55,7 +50,8 @@ using RowSumsFn = void (*)(index_t n_rows, index_t ld, const float* D, bool accu
 // Samples into a tile; see kernels/gather.inl.
 using GatherFn = bool (*)(bool bytes, const char* const* rows, offset_t row_bytes,
                           const index_t* columns, index_t n_columns, const float* shift,
-                          const float* scale, index_t ld, bool check, float* tile, Ahead* ahead);
+                          const float* scale, index_t ld, bool check, const char* const* soon,
+                          index_t n_soon, float* tile);
 
 // Element by element; see kernels/pointwise.inl.
 using AddSumsFn = void (*)(index_t n_rows, index_t ld, const float* bias, const float* A,

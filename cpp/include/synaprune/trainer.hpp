@@ -83,6 +83,7 @@ class Trainer {
   void look_ahead(offset_t i, int w);
 
   Rows own_groups(int w) const;
+  InputView view(Rows blocks) const;
   float* inputs(offset_t i, index_t group);
   void gather_columns(offset_t i, index_t group, Rows blocks, int w);
   void partial_sums(offset_t i, index_t group, int w);

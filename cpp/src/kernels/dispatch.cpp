@@ -6,17 +6,6 @@
 
 namespace synaprune {
 
-void Ahead::begin(const char* const* all, offset_t n, offset_t first_byte, offset_t last_byte,
-                  bool bytes, offset_t times) {
-  constexpr offset_t line = 64;
-  rows = all;
-  n_rows = n;
-  first = at = first_byte;
-  last = last_byte;
-  row = beside = bytes ? 0 : n - n / 8;
-  at_once = times > 0 ? (n - row) * ((last - first) / line + 1) / times + 1 : 0;
-}
-
 namespace baseline {
 extern const Kernels table;
 }

@@ -39,7 +39,7 @@ static inline vec transformed(vec x, const float* shift, const float* scale, ind
 template <bool shifted>
 static inline bool gather_bytes(const char* const* rows, offset_t row_bytes, const index_t* columns,
                                 index_t n_columns, const float* shift, const float* scale,
-                                index_t ld, float* tile, Ahead*) {
+                                index_t ld, const char* const*, index_t, float* tile) {
   constexpr offset_t n = 16;  // columns of a piece
   const index_t* const end = columns + n_columns;
   alignas(64) float words[4 * max_tile];
@@ -65,7 +65,8 @@ static inline bool gather_bytes(const char* const* rows, offset_t row_bytes, con
 template <bool shifted, bool check>
 static inline bool gather_floats(const char* const* rows, offset_t row_bytes,
                                  const index_t* columns, index_t n_columns, const float* shift,
-                                 const float* scale, index_t ld, float* tile, Ahead* ahead) {
+                                 const float* scale, index_t ld, const char* const* soon,
+                                 index_t n_soon, float* tile) {
   constexpr int n = 16;  // columns of a piece
   const index_t* const end = columns + n_columns;
   const auto n_words = static_cast<index_t>(row_bytes / sizeof(float));
@@ -80,8 +81,7 @@ static inline bool gather_floats(const char* const* rows, offset_t row_bytes,
         first = *wanted / n * n;
       }
       const offset_t at = first * static_cast<offset_t>(sizeof(float));
-      for (index_t j = s; ahead && j < s + width && j < ahead->beside; ++j)
-        come_near(ahead->rows[j] + at);
+      for (index_t j = s; j < s + width && j < n_soon; ++j) come_near(soon[j] + at);
       const bool some = wanted != end && *wanted < first + n;
       if (check && !some && first + n <= n_words) {
         for (int j = 0; j < width; ++j)
@@ -109,10 +109,10 @@ static inline bool gather_floats(const char* const* rows, offset_t row_bytes,
 
 static bool gather(bool bytes, const char* const* rows, offset_t row_bytes, const index_t* columns,
                    index_t n_columns, const float* shift, const float* scale, index_t ld,
-                   bool check, float* tile, Ahead* ahead) {
+                   bool check, const char* const* soon, index_t n_soon, float* tile) {
   const auto of_bytes = shift ? gather_bytes<true> : gather_bytes<false>;
   const auto checked = shift ? gather_floats<true, true> : gather_floats<false, true>;
   const auto unchecked = shift ? gather_floats<true, false> : gather_floats<false, false>;
   const auto as = bytes ? of_bytes : check ? checked : unchecked;
-  return as(rows, row_bytes, columns, n_columns, shift, scale, ld, tile, ahead);
+  return as(rows, row_bytes, columns, n_columns, shift, scale, ld, soon, n_soon, tile);
 }
