@@ -171,6 +171,7 @@ SOURCE_OF = {
     "network_train": "network",
     "network_predict": "network",
     "trainer_small": "trainer",
+    "trainer_state": "trainer",
 }
 
 

@@ -24,6 +24,7 @@ class TilePass {
     for (std::size_t l = 0; l < layers.size(); ++l) {
       const LayerPlan& p = plan.layers[l];
       outputs_.emplace_back(static_cast<offset_t>(p.weights.n_rows) * max_tile);
+      times_ += offset_t{p.weights.n_rows} * p.weights.n_blocks;
       bias_.emplace_back();
       for (const index_t r : p.rows) bias_[l].push_back(layers[l].bias[r]);
     }
@@ -33,10 +34,8 @@ class TilePass {
   // number of theirs is not finite. Those from `next` on are asked for already.
   float* operator()(const Inputs& X, offset_t first, index_t size, offset_t next) {
     const auto ld = static_cast<index_t>(padded(size));
-    offset_t times = 0;
-    for (const LayerPlan& p : plan_.layers) times += p.weights.n_rows * p.weights.n_blocks;
     const Samples samples{X, nullptr};
-    look_ahead(samples, next, std::min<offset_t>(max_tile, X.n - next), view_, times, next_,
+    look_ahead(samples, next, std::min<offset_t>(max_tile, X.n - next), view_, times_, next_,
                ahead_);
     if (!gather(kernels_, samples, first, size, view_, true, nullptr, inputs_.data(), ahead_))
       return nullptr;
@@ -61,7 +60,8 @@ class TilePass {
   InputView view_;
   Buffer inputs_;
   std::vector<Buffer> outputs_, bias_;
-  Ahead ahead_;  // the next tile's samples
+  offset_t times_ = 0;  // that kernels come by
+  Ahead ahead_;         // the next tile's samples
   const char* next_[max_tile];
 };
 

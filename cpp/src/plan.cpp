@@ -1,7 +1,6 @@
 #include "synaprune/plan.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <numeric>
 
 namespace synaprune {

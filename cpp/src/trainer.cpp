@@ -112,60 +112,10 @@ void Trainer::run(const std::function<void()>& before, const std::function<bool(
   finish();
 }
 
-void Parameters::read(const Layer& layer, const LayerPlan& plan) {
-  const auto take = [](const std::vector<float>& from, const auto& f, Buffer& to) {
-    if (from.empty()) return;
-    f(from, to);
-  };
-  const auto rows = [&](const std::vector<float>& from, Buffer& to) {
-    to.clear();
-    for (const index_t r : plan.rows) to.push_back(from[r]);
-  };
-  const auto blocks = [&](const std::vector<float>& from, Buffer& to) {
-    to.resize(from.size());
-    plan.weights.to_blocks(from.data(), to.data());
-  };
-  take(layer.bias, rows, bias);
-  take(layer.bias_moment1, rows, bias_moment1);
-  take(layer.bias_moment2, rows, bias_moment2);
-  take(layer.bias_frozen, rows, bias_frozen);
-  take(layer.moment1, blocks, moment1);
-  take(layer.moment2, blocks, moment2);
-  take(layer.frozen, blocks, frozen);
-  transposed_values.resize(plan.source.size());
-}
-
-void Parameters::write(const LayerPlan& plan, Layer& layer) const {
-  const auto rows = [&](const Buffer& from, std::vector<float>& to) {
-    for (std::size_t r = 0; r < from.size(); ++r) to[plan.rows[r]] = from[r];
-  };
-  const auto blocks = [&](const Buffer& from, std::vector<float>& to) {
-    if (!from.empty()) plan.weights.to_csr(from.data(), to.data());
-  };
-  rows(bias, layer.bias);
-  rows(bias_moment1, layer.bias_moment1);
-  rows(bias_moment2, layer.bias_moment2);
-  blocks(values, layer.values);
-  blocks(moment1, layer.moment1);
-  blocks(moment2, layer.moment2);
-}
-
-Gradients Trainer::gradients() const {
-  Gradients g;
-  for (std::size_t l = 0; l < n_layers_; ++l) {
-    g.values.emplace_back(weights(l).nnz());
-    weights(l).to_csr(gradients_[l].data(), g.values[l].data());
-    g.bias.emplace_back(t_.layers[l].n_out);
-    for (std::size_t r = 0; r < dbias_[l].size(); ++r) g.bias[l][plan(l).rows[r]] = dbias_[l][r];
-  }
-  return g;
-}
-
 // ---- a batch of a large network: own rows up, own columns down
 
 bool Trainer::large_batch(offset_t i, int w) {
   const Tiles batch = tiles(i);
-  const Columns inputs{inputs_[0].data(), 0, weights(0).n_columns};
   look_ahead(i + 1, w);
   if (w == 0) before_();
   for_own_parts(w, team_, blocks_, [&](Rows blocks) { gather_columns(i, 0, blocks, w); });
@@ -187,7 +137,7 @@ bool Trainer::large_batch(offset_t i, int w) {
     }
     for_own_parts(w, team_, rows_[l], [&](Rows rows) {
       update_biases(l, rows, i);
-      update_synapses(l, all_blocks(l), rows, i, l == 0 ? inputs : outputs_below(l), w);
+      update_synapses(l, all_blocks(l), rows, i, l == 0 ? columns(i, 0) : outputs_below(l), w);
     });
   }
   return wait(w);
@@ -206,13 +156,17 @@ bool Trainer::ask(int w) {
 // over its synapses, and while it waits.
 void Trainer::look_ahead(offset_t i, int w) {
   const BlockedCsr& W = weights(0);
-  const Rows groups = own_groups(w);
-  const Rows blocks =
-      small_ ? Rows{groups_[groups.first], groups_[groups.last]} : Rows{blocks_[w], blocks_[w + 1]};
+  Rows blocks{0, 0};
+  if (small_) {
+    const Rows groups = own_groups(w);
+    blocks = {groups_[groups.first], groups_[groups.last]};
+  } else {
+    blocks = {blocks_[w], blocks_[w + 1]};
+  }
   const offset_t n = i < n_batches_ ? tiles(i).n : 0;
   offset_t times = 2 * tiles(0).count() * W.n_rows * (blocks.last - blocks.first);
   for (std::size_t l = 1; l < n_layers_ && w == 0; ++l)
-    times += 2 * weights(l).n_rows + weights(l).n_columns;
+    times += offset_t{2} * weights(l).n_rows + weights(l).n_columns;
   synaprune::look_ahead(t_.samples, i * t_.batch_size, n, view(blocks), times, next_[w].data(),
                         ahead_[w]);
 }

@@ -33,11 +33,8 @@ void Trainer::small_batches(int w) {
       for (index_t g = own.first; g < own.last; ++g)
         kernels_.will_write(partial_[g].data(), batch.floats(weights(0).n_rows));
     }
-    for (index_t g = own.first; g < own.last; ++g) {
-      const index_t first = weights(0).first_column(groups_[g]);
-      update_synapses(0, group(g), all_rows(0), i,
-                      {inputs(i, g), first, weights(0).first_column(groups_[g + 1]) - first}, w);
-    }
+    for (index_t g = own.first; g < own.last; ++g)
+      update_synapses(0, group(g), all_rows(0), i, columns(i, g), w);
     if (w == 0) update_biases(0, all_rows(0), i);
     if (team_.stopped()) return;
     if (w == 0) gather_own(i + 1);
@@ -52,16 +49,20 @@ Range<index_t> Trainer::own_groups(int w) const {
 
 // A thread that gathers ahead has two arrays in turn.
 float* Trainer::inputs(offset_t i, index_t group) {
-  const bool second = group > 0 && team_.size() > 1 && i % 2 == 1 && small_;
+  const bool second = group > 0 && team_.size() > 1 && i % 2 == 1;
   return inputs_[2 * group + (second ? 1 : 0)].data();
+}
+
+Columns Trainer::columns(offset_t i, index_t g) {
+  const index_t first = weights(0).first_column(groups_[g]);
+  return {inputs(i, g), first, weights(0).first_column(groups_[g + 1]) - first};
 }
 
 // What a group's columns add to the first layer's sums.
 void Trainer::partial_sums(offset_t i, index_t g, int w) {
   const Tiles batch = tiles(i);
   const BlockedCsr& W = weights(0);
-  const index_t first = W.first_column(groups_[g]);
-  const Columns X{inputs(i, g), first, W.first_column(groups_[g + 1]) - first};
+  const Columns X = columns(i, g);
   for (index_t b = groups_[g]; b < groups_[g + 1]; ++b)
     for (offset_t t = 0; t < batch.count(); ++t)
       kernels_.spmm(0, W.n_rows, batch.width(t), W.begin(b), W.end(b), W.local.data(),

@@ -6,8 +6,13 @@ from core.dense_model import random_layers
 from core.networks import bits, data, sgd, transform_for
 from synaprune import _core
 
+MOMENTUM = sgd(0.05, momentum=0.5)
 
-def trained(threads=1, seed=5, dtype=np.float32, sizes=(300, 200, 10), batch_size=64, n=5000):
+
+def trained(
+    threads=1, seed=5, dtype=np.float32, sizes=(300, 200, 10), batch_size=64, n=5000,
+    optimizer=MOMENTUM,
+):  # fmt: skip
     """Losses and bits of a few epochs."""
     net = _core.Network(sizes, "relu", "softmax", 1.0, seed)
     if dtype == np.uint8:
@@ -15,18 +20,21 @@ def trained(threads=1, seed=5, dtype=np.float32, sizes=(300, 200, 10), batch_siz
     else:
         X, y = data(n, sizes[0], sizes[-1])
     net.input_transform = transform_for(dtype, sizes[0])
-    optimizer = sgd(0.05, momentum=0.5)
     losses = [net.train_epoch(X, y, batch_size, optimizer, threads) for _ in range(3)]
     return losses, bits(net)
 
 
-# A network is small, and its threads share it by columns and samples, or it is large, and they
+# A network is small, and its threads share its first layer by columns, or it is large, and they
 # share it by rows (is_small in trainer.cpp). n leaves a last batch that is smaller than the others.
 NETWORKS = {
     "small": {"sizes": (450, 20, 10), "batch_size": 64, "n": 2000 + 32},
     "small, odd batch": {"sizes": (450, 20, 10), "batch_size": 37, "n": 2000},
     "small, deep": {"sizes": (450, 30, 20, 10), "batch_size": 64, "n": 2001},
     "small, nothing hidden": {"sizes": (450, 10), "batch_size": 100, "n": 1999},
+    "small, first group empty": {"sizes": (40, 30, 20, 5), "batch_size": 64, "n": 2010},
+    "small, bytes": {"sizes": (450, 20, 10), "batch_size": 64, "n": 2032, "dtype": np.uint8},
+    "small, bytes, tiles": {"sizes": (99, 20, 10), "batch_size": 150, "n": 4001, "dtype": np.uint8},
+    "large, bytes": {"sizes": (300, 200, 10), "batch_size": 64, "n": 2010, "dtype": np.uint8},
     "large": {"sizes": (300, 200, 10), "batch_size": 128, "n": 5000},
     "large, deep": {"sizes": (100, 200, 300, 10), "batch_size": 250, "n": 2010},
     "one batch": {"sizes": (300, 200, 10), "batch_size": 5000, "n": 5000},
@@ -39,6 +47,32 @@ def test_training_gives_equal_bits_for_any_threads(options):
     for threads in (2, 3, 7):
         for _ in range(3):  # a race need not show at once
             assert trained(threads, **options) == one
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [sgd(0.05, weight_decay=1e-3, l1=1e-4), sgd(0.05), _core.Optimizer("adam", 0.01)],
+    ids=["penalties", "plain", "adam"],
+)
+def test_every_optimizer_gives_equal_bits_for_any_threads(optimizer):
+    one = trained(1, optimizer=optimizer, **NETWORKS["small"])
+    assert trained(2, optimizer=optimizer, **NETWORKS["small"]) == one
+
+
+@pytest.mark.skipif(
+    not {"avx2", "avx512"} <= set(_core.build_info()["available_isa"]),
+    reason="needs AVX2 and AVX-512",
+)
+@pytest.mark.parametrize("dtype", [np.float32, np.uint8])
+def test_training_gives_equal_bits_with_avx2_and_avx512(dtype):
+    got = []
+    try:
+        for isa in ("avx2", "avx512"):
+            _core.set_isa(isa)
+            got.append(trained(dtype=dtype, **NETWORKS["small"]))
+    finally:
+        _core.set_isa("")
+    assert got[0] == got[1]
 
 
 def test_passes_give_equal_bits_for_any_threads():

@@ -146,11 +146,15 @@ def test_inputs_without_a_synapse_have_no_say():
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("threads", [1, 2])
 def test_samples_that_are_not_finite_give_none(bad, threads):
-    net = _core.Network([30, 40, 3], "relu", "softmax", 1.0, 0)
-    X, y = data(3000, 30, 3)
-    for row in (0, 1500, 2999):
+    used = np.zeros((40, 70), bool)
+    used[:, 25:45] = True  # of pieces of 16 columns two are read in part, the others only checked
+    rng = np.random.default_rng(0)
+    layers = [from_mask(rng, used), from_mask(rng, np.ones((3, 40), bool))]
+    net = _core.Network.from_layers(layers, "relu", "softmax", 0)
+    X, y = data(3000, 70, 3)
+    for row, column in ((0, 30), (1500, 44), (2999, 26), (0, 0), (1500, 60), (2999, 69)):
         poisoned = X.copy()
-        poisoned[row, 29] = bad
+        poisoned[row, column] = bad
         assert net.probabilities(poisoned, threads) is None
         assert net.classify(poisoned, threads) is None
         assert net.evaluate(poisoned, y, threads) is None

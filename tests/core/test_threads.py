@@ -113,6 +113,47 @@ def test_ctrl_c_ends_a_long_call(long_call, threads):
     assert out == "interrupted\n"
 
 
+TORN_SCRIPT = """
+import os, signal
+import numpy as np
+from synaprune import _core
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # threads wait for each other's core
+X, y, lr = np.zeros((200000, 450), np.uint8), np.arange(200000, dtype=np.int32) % 10, 2.0**-20
+signal.signal(signal.SIGALRM, signal.default_int_handler)
+torn = 0
+for trial in range(40):
+    net = _core.Network([450, 20, 10], "relu", "softmax", 1.0, 5)
+    before = net.layers()[0][3]
+    signal.setitimer(signal.ITIMER_REAL, 0.003 + 0.0007 * (trial % 17))
+    try:
+        while True:
+            net.train_epoch(X, y, 64, _core.Optimizer("sgd", lr, l1=1.0), 2)
+    except KeyboardInterrupt:
+        pass
+    steps = np.rint(abs(before - net.layers()[0][3]) / lr)[abs(before) > 0.05]
+    torn += len(np.unique(steps)) > 1
+print("torn:", torn)
+"""
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "sched_setaffinity"), reason="threads cannot be put on one core"
+)
+def test_ctrl_c_leaves_as_many_updates_to_all_weights():
+    """On a busy machine, one thread used to leave out the update of the batch that was under way.
+
+    All inputs are 0, so that each update moves a weight by the rate of L1, towards 0.
+    """
+    result = subprocess.run(
+        [sys.executable, "-c", TORN_SCRIPT],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert result.stdout == "torn: 0\n", result.stderr
+
+
 def test_readers_and_a_writer_share_a_network():
     X, y = data(4000, 30, 5)  # enough that evaluation is shared out, too
     net = _core.Network([30, 40, 5], "relu", "softmax", 1.0, 0)

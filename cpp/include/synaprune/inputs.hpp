@@ -60,7 +60,8 @@ void look_ahead(const Samples& samples, offset_t first, offset_t n, const InputV
 // One tile, feature-major; see kernels/gather.inl.
 //   in  size   of the tile, at most max_tile
 //       scratch[max_tile * row_bytes]   to move images in; null if none moves
-//       place   of the tile in its batch: samples at the same places are asked for on the way
+//       ahead   rows of it before `beside` are asked for on the way, those that have the places
+//               of the tile's samples, which begin at `place` in their batch
 //   out tile[view.n_columns, padded(size)]   behind the last sample the first one is repeated
 // With check, returns whether all numbers of the samples are finite.
 bool gather(const Kernels& kernels, const Samples& samples, offset_t first, index_t size,

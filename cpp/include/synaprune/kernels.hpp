@@ -63,7 +63,6 @@ using SoftmaxFn = void (*)(index_t n_out, index_t ld, float* Z, float* largest, 
 using SoftmaxDeltaFn = void (*)(index_t n_out, index_t batch, index_t ld, const index_t* labels,
                                 float mean, const float* sum, float* Z);
 using ClassifyFn = void (*)(index_t n_out, index_t ld, const float* Z, index_t* best);
-
 using DescendFn = void (*)(offset_t n, float lr, float momentum, float decay, float l1,
                            const float* g, float* w, float* m);
 

@@ -124,6 +124,7 @@ class Network {
   bool for_open_tiles(const Inputs& X, int threads, F&& f) const;
   TrainingTask task(const TrainingData& data, const offset_t* order, offset_t batch_size);
   void derive();
+  const float* shift() const { return shifted_ ? shift_.data() : nullptr; }
 
   std::vector<Layer> layers_;
   Activation activation_;
@@ -131,8 +132,6 @@ class Network {
   Rng rng_;
   std::int64_t step_ = 0;                          // updates since the optimiser state began
   OptimizerKind state_kind_ = OptimizerKind::sgd;  // whose state the layers hold
-  const float* shift() const { return shifted_ ? shift_.data() : nullptr; }
-
   std::vector<float> shift_, scale_;
   bool shifted_ = false;              // whether a shift is not 0
   Plan plan_;                         // derived from layers_ whenever the structure changes

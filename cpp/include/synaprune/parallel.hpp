@@ -111,7 +111,8 @@ class Team {
   }
 
   // The halves of a meeting, for threads that go on at once: thread w tells that it has come to its
-  // next point; a thread waits until another one has come to its n-th.
+  // next point; a thread waits until another one has come to its n-th. Returns false if it has not
+  // and the team was stopped; what was ready before is still ready.
   unsigned arrive(int w) {
     const unsigned here = flags_[w].arrived.load(std::memory_order_relaxed) + 1;
     flags_[w].arrived.store(here, std::memory_order_release);
@@ -119,12 +120,14 @@ class Team {
   }
   template <class Idle>
   bool wait_for(int other, unsigned n, Idle&& idle) {
-    for (int spins = 0;
-         static_cast<int>(flags_[other].arrived.load(std::memory_order_acquire) - n) < 0;) {
-      if (stopped()) return false;
+    const auto arrived = [&] {
+      return static_cast<int>(flags_[other].arrived.load(std::memory_order_acquire) - n) >= 0;
+    };
+    for (int spins = 0; !arrived();) {
+      if (stopped()) return arrived();  // perhaps just before it stopped the team
       if (!idle()) relax(++spins);
     }
-    return !stopped();
+    return true;
   }
 
   void stop() { stopped_.store(true, std::memory_order_release); }
@@ -142,7 +145,7 @@ class Team {
   }
 
   struct alignas(128) Flag {
-    std::atomic<unsigned> arrived{0};  // barriers that a thread has come to
+    std::atomic<unsigned> arrived{0};  // points that a thread has come to
   };
 
   int size_;
@@ -189,7 +192,7 @@ std::vector<index_t> split_evenly(int parts, index_t n, Work&& work) {
   std::vector<index_t> borders{0};
   index_t i = 0;
   for (int p = 1; p < parts; ++p) {
-    const auto goal = work(n) / parts * p;
+    const auto goal = work(n) * p / parts;
     while (i < n && work(i) < goal) ++i;
     borders.push_back(i);
   }

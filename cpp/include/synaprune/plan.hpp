@@ -2,8 +2,6 @@
 // numbered without gaps, synapses in blocks. Rebuilt only when the structure changes.
 #pragma once
 
-#include <algorithm>
-
 #include "synaprune/csr.hpp"
 
 namespace synaprune {

@@ -85,6 +85,7 @@ class Trainer {
   Rows own_groups(int w) const;
   InputView view(Rows blocks) const;
   float* inputs(offset_t i, index_t group);
+  Columns columns(offset_t i, index_t group);
   void gather_columns(offset_t i, index_t group, Rows blocks, int w);
   void partial_sums(offset_t i, index_t group, int w);
   void add_partials(offset_t i);
@@ -126,9 +127,9 @@ class Trainer {
   // Borders between threads in a large network: the first layer's blocks, rows, columns.
   std::vector<index_t> blocks_;
   std::vector<std::vector<index_t>> rows_, columns_;
-  std::vector<std::vector<const char*, LineAllocator<const char*>>>
-      next_;                     // per thread: samples of the next batch,
-  std::vector<Ahead> ahead_;     // of which it asks for its own columns
+  // Per thread: samples that it gathers soon, and what it asks for of them.
+  std::vector<std::vector<const char*, LineAllocator<const char*>>> next_;
+  std::vector<Ahead> ahead_;
   std::vector<Buffer> moved_;    // per thread, for images that move: [a tile's samples, d]
   std::vector<Buffer> inputs_;   // two per group, the second for a thread that gathers ahead
   std::vector<Buffer> partial_;  // per group

@@ -1,9 +1,12 @@
 // tile[i, s] = (X[rows[s], columns[i]] - shift[columns[i]]) * scale[columns[i]], feature-major.
-//   in  rows[ld]   the start of each sample: row_bytes bytes of uint8 (bytes) or float32
-//   in  columns[n_columns]   ascending;  shift, scale   one per column of X, shift null if all are
-//   0 in  ahead   samples of float32 that are asked for on the way; or null out tile[n_columns, ld]
-//   overwritten; caller allocates; ld a multiple of `lanes`
+//   in  rows[ld]            the start of each sample: row_bytes bytes of uint8 (bytes) or float32
+//   in  columns[n_columns]  ascending
+//   in  shift, scale        one per column of X; shift is null if all are 0
+//   in  soon[n_soon]        samples of float32 to ask for where those at the same place are read
+//   out tile[n_columns, ld] overwritten; caller allocates; ld a multiple of `lanes`
+//
 // With check, reads all columns of float32 samples and returns whether all are finite; else true.
+//
 // Allocates nothing, throws nothing. Pieces of 16 columns of `width` samples are transposed in
 // registers; those without a wanted column are skipped. Floats are many: a few samples at a time
 // are read from end to end, which is what memory is fast at. Bytes are few: a piece of all samples

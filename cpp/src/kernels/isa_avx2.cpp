@@ -1,4 +1,4 @@
-// AVX2 and FMA.
+// AVX2 and FMA; PRFCHW, which does nothing where it lacks.
 #include <immintrin.h>
 
 #include <cstring>

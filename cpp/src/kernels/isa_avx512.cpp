@@ -1,4 +1,4 @@
-// AVX-512 (F, VL, DQ, BW).
+// AVX-512 (F, VL, DQ, BW); PRFCHW, which does nothing where it lacks.
 #include <immintrin.h>
 
 #include <cstring>

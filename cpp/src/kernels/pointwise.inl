@@ -1,4 +1,4 @@
-// What is done to each number of a tile, as plain loops for the compiler to widen.
+// What is done to each number of a tile or of a layer, as plain loops for the compiler to widen.
 
 // Y[n_rows, ld] = bias + A + B; B may be null.
 static void add_sums(index_t n_rows, index_t ld, const float* bias, const float* A, const float* B,

@@ -40,7 +40,6 @@ static inline vec load_fours(const char* const* rows, offset_t at) {
   return _mm256_insertf128_ps(_mm256_castps128_ps256(four(0)), four(4), 1);
 }
 
-// Each group of four lanes of r[0], r[1], r[2], r[3]: 4 x 4 numbers, transposed.
 // Lanes 0, stride, 2 stride, … first.
 template <int stride>
 static inline vec every(vec x) {
@@ -51,6 +50,7 @@ static inline vec every(vec x) {
                           _mm256_set1_epi32(width - 1)));
 }
 
+// Each group of four lanes of r[0], r[1], r[2], r[3]: 4 x 4 numbers, transposed.
 static inline void transpose_fours(vec* r) {
   const auto as_pd = [](vec x) { return _mm256_castps_pd(x); };
   const vec a = _mm256_unpacklo_ps(r[0], r[1]), b = _mm256_unpacklo_ps(r[2], r[3]);

@@ -49,7 +49,6 @@ static inline vec load_fours(const char* const* rows, offset_t at) {
   return _mm512_insertf32x4(x, four(12), 3);
 }
 
-// Each group of four lanes of r[0], r[1], r[2], r[3]: 4 x 4 numbers, transposed.
 // Lanes 0, stride, 2 stride, … first.
 template <int stride>
 static inline vec every(vec x) {
@@ -58,6 +57,7 @@ static inline vec every(vec x) {
   return _mm512_permutexvar_ps(_mm512_mullo_epi32(lane, _mm512_set1_epi32(stride)), x);
 }
 
+// Each group of four lanes of r[0], r[1], r[2], r[3]: 4 x 4 numbers, transposed.
 static inline void transpose_fours(vec* r) {
   const auto as_pd = [](vec x) { return _mm512_castps_pd(x); };
   const vec a = _mm512_unpacklo_ps(r[0], r[1]), b = _mm512_unpacklo_ps(r[2], r[3]);
