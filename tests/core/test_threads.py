@@ -16,6 +16,17 @@ from synaprune import _core
 # --- more threads than there are ----------------------------------------------------------------
 
 
+def run_alone(code):
+    """Run code in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
 def test_more_threads_than_the_system_has_do_not_crash():
     """A process of its own: libgomp kills the one that asks for too many."""
     code = """
@@ -28,13 +39,7 @@ net.train_epoch(X, y, 4096, _core.Optimizer("sgd", 0.1), threads)
 net.gradients(X, y, threads)
 print("loss", net.evaluate(X, y, threads)[0])
 """
-    result = subprocess.run(
-        [sys.executable, "-c", code],
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    result = run_alone(code)
     assert result.returncode == 0, result.stderr
     assert result.stdout.startswith("loss ")
 
@@ -144,13 +149,7 @@ def test_ctrl_c_leaves_as_many_updates_to_all_weights():
 
     All inputs are 0, so that each update moves a weight by the rate of L1, towards 0.
     """
-    result = subprocess.run(
-        [sys.executable, "-c", TORN_SCRIPT],
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    result = run_alone(TORN_SCRIPT)
     assert result.stdout == "torn: 0\n", result.stderr
 
 
