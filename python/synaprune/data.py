@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synaprune.arrays import Inputs, Labels
+from synaprune.labels import brief
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,3 +42,7 @@ class CheckedData:
 
     def __len__(self) -> int:
         return len(self.y)
+
+    def __repr__(self) -> str:
+        n, n_features = self.X.shape
+        return f"{type(self).__name__}({n} samples, {n_features} features, {brief(self.classes)})"

@@ -145,11 +145,10 @@ def feature_energy(
 
     Examples
     --------
-    >>> import numpy as np, synaprune as sn
+    >>> import synaprune as sn
     >>> net = sn.SparseMLP((2, 1), seed=0)
-    >>> w = net.weights[0]
-    >>> w.values[:] = [-3.0, 1.0]
-    >>> sn.explain.feature_energy(net.set_weights([w])).tolist()
+    >>> net = net.with_weight(0, 0, 0, -3.0).with_weight(0, 0, 1, 1.0)
+    >>> sn.explain.feature_energy(net).tolist()
     [[0.75], [0.25]]
     """
     energy = path_energy(net, X, threads=threads)
