@@ -15,8 +15,9 @@ from synaprune.labels import brief
 class CheckedData:
     """Samples and labels that fit a network, as `SparseMLP.check_data` returns them.
 
-    Methods and functions that take X and y take this in place of X, without y, and check only that
-    it was made for the same features and classes.
+    `SparseMLP.score`, ``validation`` in `SparseMLP.fit` and the functions of `explain` that need
+    labels take this in place of X and y. They check only that it was made for the same number of
+    features and the same classes.
 
     Attributes
     ----------

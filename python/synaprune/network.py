@@ -877,7 +877,7 @@ class SparseMLP:
         net.layers = tuple(check_int("each size in layers", n, 1) for n in header["layers"])
         net.activation = _one_of("activation", header["activation"], ACTIVATIONS)
         net.loss = _resolve_loss(header["loss"], net.layers[-1])
-        net.init_scale = header["init_scale"]
+        net.init_scale = check_float("init_scale", header["init_scale"], 0.0, open_low=True)
         net.seed = check_int("seed", header["seed"], 0, 2**64 - 1)
         net._core = core_from_state(net.layers, net.activation, net.loss, header, arrays)
         scaling = header["input_scaling"]

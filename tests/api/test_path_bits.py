@@ -80,9 +80,12 @@ def test_network_undo_select_and_files_give_every_bit(
             "n_inputs": was.n_used_inputs,
         }
         fits = [
-            (n, a) for n, a in kept
-            if n.n_synapses <= was.n_synapses and a >= accuracy and n.n_used_inputs <= was.n_used_inputs
-        ]  # fmt: skip
+            (n, a)
+            for n, a in kept
+            if n.n_synapses <= was.n_synapses
+            and a >= accuracy
+            and n.n_used_inputs <= was.n_used_inputs
+        ]
         best, _ = min(fits, key=lambda pair: (pair[0].n_synapses, -pair[1]))
         assert whole(path.select(**limits)) == whole(best)
     assert goes_on_alike(path.smallest, kept[-1][0], X, y, optimizer)
