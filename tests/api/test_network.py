@@ -423,7 +423,7 @@ def test_set_weights_replaces_structure_and_keeps_the_rest(data):
         ({"values": np.full(24, np.nan)}, r"layer 0: weights and biases must be finite"),
         ({"initial": np.full(24, np.inf)}, r"layer 0: weights and biases must be finite"),
         ({"bias": np.full(6, np.nan)}, r"layer 0: weights and biases must be finite"),
-        ({"values": np.zeros(23)}, r"layer 0: values and initial must have one entry a synapse"),
+        ({"values": np.zeros(23)}, r"layer 0: values must have 24 entries"),
         ({"indices": np.tile([3, 2, 1, 0], 6)}, r"layer 0"),
         ({"indices": np.tile([0, 1, 2, 4], 6)}, r"layer 0"),
         ({"indices": np.tile([0, 1, 1, 2], 6)}, r"layer 0"),
