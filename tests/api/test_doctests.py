@@ -25,7 +25,7 @@ def test_everything_public_is_documented(name):
 
 
 @pytest.mark.parametrize(
-    "name", ["SparseMLP", "SGD", "Adam", "PruningPath", "prune", "score", "constant_then_cosine"]
+    "name", ["SparseMLP", "SGD", "Adam", "PruningPath", "prune", "saliency", "ConstantThenCosine"]
 )
 def test_public_calls_have_an_example(name):
     assert doctest.DocTestFinder(recurse=False).find(getattr(synaprune, name))[0].examples

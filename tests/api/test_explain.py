@@ -15,8 +15,10 @@ def digits():
 
 @pytest.fixture(scope="module")
 def net(digits):
-    made = sn.SparseMLP((64, 8, 10), seed=0).fit(*digits.train, epochs=30)
-    path = sn.prune(made, *digits.train, validation=digits.validation, n_synapses=120, epochs=20)
+    made = sn.SparseMLP((64, 8, 10), seed=0).fit(*digits.train, training=sn.Training(30))
+    path = sn.prune(
+        made, *digits.train, validation=digits.validation, n_synapses=120, training=sn.Training(20)
+    )
     return path.smallest
 
 
@@ -25,9 +27,9 @@ def random_net(sizes, activation="relu", seed=0):
     net = sn.SparseMLP(sizes, activation=activation, init_scale=1.0, seed=seed)
     X = rng.normal(0.3, 1.0, (120, sizes[0])).astype(np.float32)
     y = np.arange(120) % max(2, sizes[-1])
-    net.fit(X, y, epochs=5, optimizer=sn.SGD(0.1))
+    net.fit(X, y, training=sn.Training(5, optimizer=sn.SGD(0.1)))
     n = net.n_synapses * 2 // 3
-    path = sn.prune(net, X, y, validation=(X, y), n_synapses=n, epochs=4)
+    path = sn.prune(net, X, y, validation=(X, y), n_synapses=n, training=sn.Training(4))
     return path.smallest, X
 
 
@@ -82,7 +84,9 @@ def test_energy_is_the_sum_over_enumerated_paths(sizes, with_data):
 
 def test_uint8_and_float_give_equal_energy(digits):
     X = digits.train.X.astype(np.uint8)
-    net = sn.SparseMLP((64, 6, 10), seed=0, input_scaling="center").fit(X, digits.train.y, epochs=2)
+    net = sn.SparseMLP((64, 6, 10), seed=0, input_scaling="center").fit(
+        X, digits.train.y, training=sn.Training(2)
+    )
     a = explain.feature_energy(net, X)
     b = explain.feature_energy(net, X.astype(np.float64))
     assert (a == b).all()
@@ -253,8 +257,12 @@ def test_chance_rarely_labels_and_is_rarely_confirmed():
 
 
 def test_labels_of_a_real_network_are_confirmed(digits):
-    net = sn.SparseMLP((64, 20, 10), seed=0).fit(*digits.train, epochs=60, batch_size=16)
-    path = sn.prune(net, *digits.train, validation=digits.validation, n_synapses=60, epochs=60)
+    net = sn.SparseMLP((64, 20, 10), seed=0).fit(
+        *digits.train, training=sn.Training(60, batch_size=16)
+    )
+    path = sn.prune(
+        net, *digits.train, validation=digits.validation, n_synapses=60, training=sn.Training(60)
+    )
     neurons = explain.ablate(path.smallest, *digits.train).only("neuron")
     labels = explain.label_parts(neurons)
     c = explain.confirm(labels, explain.ablate(path.smallest, *digits.test))
@@ -326,7 +334,7 @@ def test_prototypes_are_right_and_outliers_far(net, digits):
 
 
 def test_groups_of_a_network_without_hidden_neurons_are_one(digits):
-    net = sn.SparseMLP((64, 10), seed=0).fit(*digits.train, epochs=2)
+    net = sn.SparseMLP((64, 10), seed=0).fit(*digits.train, training=sn.Training(2))
     (group,) = explain.groups(net, digits.test.X)
     assert group.active == ()
     assert len(explain.examples(net, *digits.test)) == 10

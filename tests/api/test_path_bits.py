@@ -21,7 +21,7 @@ def prune(trained3, name, **options):
     net, X, y = trained3()
     options = {"max_drop": 0.02, "retrain_epochs": 3, "attempts": 2, "effort": 0, **options}
     return sn.prune(
-        net, X, y, validation=(X, y), optimizer=OPTIMIZERS[name], batch_size=16,
+        net, X, y, validation=(X, y), training=sn.Training(optimizer=OPTIMIZERS[name], batch_size=16),
         criterion="magnitude", **options,
     ), X, y  # fmt: skip
 
@@ -43,7 +43,7 @@ def test_network_undo_select_and_files_give_every_bit(
     net, X, y = trained3()
     optimizer = OPTIMIZERS[name]
     if n_trained:
-        net.fit(X, y, epochs=n_trained, batch_size=16, optimizer=optimizer)
+        net.fit(X, y, training=sn.Training(n_trained, batch_size=16, optimizer=optimizer))
     path, kept = sn.PruningPath(net), []
     file = tmp_path_factory.mktemp("path") / "path.npz"
 
@@ -56,10 +56,10 @@ def test_network_undo_select_and_files_give_every_bit(
     for action in actions:
         if action[0] == "step":
             _, n_cut, epochs, tenths = action
-            flat = np.concatenate(sn.score(net, criterion, X, y))
+            flat = np.concatenate(sn.saliency(net, criterion, X, y))
             net.core.cut(flat, min(n_cut, net.n_synapses))
             if epochs:
-                net.fit(X, y, epochs=epochs, batch_size=16, optimizer=optimizer)
+                net.fit(X, y, training=sn.Training(epochs, batch_size=16, optimizer=optimizer))
             accept(tenths / 10)
         elif action[0] == "undo" and action[1] < len(kept):
             del kept[-action[1] :]
@@ -110,7 +110,7 @@ def test_training_goes_on_from_any_step_as_it_would_have(
 
 @optimizers
 def test_bytes_of_a_step(name, trained3, tmp_path):
-    path, _, _ = prune(trained3, name, n_synapses=9, max_drop=None, epochs=8)
+    path, _, _ = prune(trained3, name, n_synapses=9, max_drop=None, training=sn.Training(8))
     for step in path:
         n, biases = step.n_synapses, 8 + 3
         rows = ROWS[name]
@@ -164,8 +164,10 @@ def places(net):
 
 def test_removed_names_the_synapses_that_went(trained3):
     net, X, y = trained3()
-    first = sn.prune(net, X, y, validation=(X, y), n_synapses=40, epochs=6).smallest
-    path = sn.prune(first, X, y, validation=(X, y), n_synapses=9, epochs=9)  # the start has gaps
+    first = sn.prune(net, X, y, validation=(X, y), n_synapses=40, training=sn.Training(6)).smallest
+    path = sn.prune(
+        first, X, y, validation=(X, y), n_synapses=9, training=sn.Training(9)
+    )  # the start has gaps
     assert len(path) > 3
     for i, step in enumerate(path):
         removed = path.removed(i)
@@ -187,7 +189,7 @@ def test_removed_names_the_synapses_that_went(trained3):
 
 def test_files_without_optimiser_states_still_load(trained3, tmp_path, bits):
     """As the first version wrote them: positions in int64, no optimiser, whatever was used."""
-    path, _, _ = prune(trained3, "momentum", n_synapses=9, max_drop=None, epochs=8)
+    path, _, _ = prune(trained3, "momentum", n_synapses=9, max_drop=None, training=sn.Training(8))
     file = tmp_path / "path.npz"
     path.save(file)
     header, arrays = read_model(file)
@@ -221,7 +223,7 @@ def test_files_without_optimiser_states_still_load(trained3, tmp_path, bits):
     ],
 )
 def test_a_whole_file_with_a_wrong_optimiser_state_is_refused(bend, trained3, tmp_path):
-    path, _, _ = prune(trained3, "momentum", n_synapses=9, max_drop=None, epochs=8)
+    path, _, _ = prune(trained3, "momentum", n_synapses=9, max_drop=None, training=sn.Training(8))
     file = tmp_path / "bent.npz"
     path.save(file)
     header, arrays = read_model(file)

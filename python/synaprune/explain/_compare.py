@@ -91,7 +91,7 @@ def compare(a: SparseMLP, b: SparseMLP, X: Any, y: Any, *, threads: Threads = No
     --------
     >>> import synaprune as sn
     >>> data = sn.datasets.digits()
-    >>> net = sn.SparseMLP((64, 8, 10), seed=0).fit(*data.train, epochs=20)
+    >>> net = sn.SparseMLP((64, 8, 10), seed=0).fit(*data.train, training=sn.Training(20))
     >>> comparison = sn.explain.compare(net, net.without(neurons=[0]), *data.test)
     >>> comparison.change < 0
     True

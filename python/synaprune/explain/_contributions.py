@@ -76,7 +76,7 @@ def contributions(
     --------
     >>> import synaprune as sn
     >>> data = sn.datasets.digits()
-    >>> net = sn.SparseMLP((64, 8, 10), seed=0).fit(*data.train, epochs=20)
+    >>> net = sn.SparseMLP((64, 8, 10), seed=0).fit(*data.train, training=sn.Training(20))
     >>> parts = sn.explain.contributions(net, data.test.X[:5])
     >>> parts.values.shape, parts.labels.tolist() == net.predict(data.test.X[:5]).tolist()
     ((5, 64), True)

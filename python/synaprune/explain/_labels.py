@@ -113,7 +113,7 @@ def label_parts(ablation: Ablation, *, alpha: float = 0.01, most: int = 3) -> li
     --------
     >>> import synaprune as sn
     >>> data = sn.datasets.digits()
-    >>> net = sn.SparseMLP((64, 8, 10), seed=0).fit(*data.train, epochs=20)
+    >>> net = sn.SparseMLP((64, 8, 10), seed=0).fit(*data.train, training=sn.Training(20))
     >>> labels = sn.explain.label_parts(sn.explain.ablate(net, *data.validation).only("neuron"))
     >>> len(labels)
     8

@@ -58,7 +58,7 @@ def groups(net: SparseMLP, X: Any, *, threads: Threads = None) -> list[Group]:
     --------
     >>> import synaprune as sn
     >>> data = sn.datasets.digits()
-    >>> net = sn.SparseMLP((64, 8, 10), seed=0).fit(*data.train, epochs=20)
+    >>> net = sn.SparseMLP((64, 8, 10), seed=0).fit(*data.train, training=sn.Training(20))
     >>> sum(len(group.samples) for group in sn.explain.groups(net, data.train.X))
     1079
     """

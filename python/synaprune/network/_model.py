@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,18 +11,19 @@ from numpy.typing import NDArray
 
 from synaprune import _core
 from synaprune.arrays import Labels, as_inputs, finite
-from synaprune.checks import check_callable, check_int
+from synaprune.checks import check_callable
 from synaprune.network._average import WeightAverage
 from synaprune.network._edit import EditableNetwork
 from synaprune.threads import ThreadChoice, Threads, check_threads
 from synaprune.training import (
     Callback,
-    Optimizer,
     Progress,
-    Schedule,
-    ShiftImages,
+    Training,
     TrainingDiverged,
-    check_optimizer,
+    TrainingSet,
+    asks_to_stop,
+    check_training,
+    lr_factors,
     run_epochs,
 )
 
@@ -59,10 +61,10 @@ class SparseMLP(EditableNetwork):
 
     Examples
     --------
-    >>> from synaprune import SparseMLP, SGD, datasets
+    >>> from synaprune import SGD, SparseMLP, Training, datasets
     >>> data = datasets.xor()
     >>> net = SparseMLP((2, 8, 1), activation="sigmoid", init_scale=1.0, seed=1)
-    >>> _ = net.fit(*data.train, epochs=3000, batch_size=4, optimizer=SGD(lr=1.0))
+    >>> _ = net.fit(*data.train, training=Training(3000, batch_size=4, optimizer=SGD(lr=1.0)))
     >>> net.predict(data.test.X).tolist()
     [0, 1, 1, 0]
     >>> net
@@ -75,16 +77,9 @@ class SparseMLP(EditableNetwork):
         self,
         X: Any,
         y: Any,
-        *,
-        epochs: int = 20,
-        batch_size: int = 64,
-        optimizer: Optimizer | None = None,
-        schedule: Schedule | None = None,
         sample_weight: Any = None,
-        class_weight: Any = None,
-        label_smoothing: float = 0.0,
-        augment: ShiftImages | None = None,
-        average_last: int = 1,
+        *,
+        training: Training | None = None,
         validation: tuple[Any, Any] | None = None,
         threads: Threads = None,
         callback: Callback | None = None,
@@ -99,25 +94,10 @@ class SparseMLP(EditableNetwork):
             Labels: ints, bools or strings. Or soft targets: a probability of each class, columns in
             the order of `classes` (0, 1, … if the network knows none yet), such as a larger
             network's ``predict_proba``.
-        epochs, batch_size : int
-            Passes over the data, and samples an update.
-        optimizer : SGD or Adam
-            Plain SGD if left out.
-        schedule : callable, optional
-            Takes the share of the epochs done, in [0, 1), returns a factor on the learning rate.
         sample_weight : array_like, shape (n,), optional
             How much each sample's loss counts; only ratios matter.
-        class_weight : dict or "balanced", optional
-            How much each class counts, by label, 1 where left out; "balanced": inversely to how
-            often it occurs. Multiplies `sample_weight`.
-        label_smoothing : float
-            Share of each target, in [0, 1), that is spread evenly over all classes (Szegedy et al.,
-            2016).
-        augment : ShiftImages, optional
-            How samples are varied, anew in each epoch.
-        average_last : int
-            The network ends with the mean of its weights after each of so many last epochs; 1
-            is none.
+        training : Training, optional
+            The recipe: epochs (20 if left out), batch size, optimiser and so on.
         validation : (X, y), optional
             Data to report the accuracy on after each epoch.
         threads : int or "auto", optional
@@ -125,7 +105,8 @@ class SparseMLP(EditableNetwork):
             proves faster; the choice is logged (logger "synaprune", level INFO) and told to the
             callback. Results never depend on it.
         callback : callable, optional
-            Called with a `Progress` after each epoch; returning True ends the training.
+            Called with a `Progress` after each epoch. Returning `STOP`, or raising StopIteration,
+            ends the training; nothing else does.
 
         Returns
         -------
@@ -139,23 +120,19 @@ class SparseMLP(EditableNetwork):
         TrainingDiverged
             If the loss is no longer finite; the network is as it was before the call.
         """
-        epochs = check_int("epochs", epochs, 1)
-        batch_size = check_int("batch_size", batch_size, 1)
-        average = WeightAverage(check_int("average_last", average_last, 1, epochs), epochs)
-        optimizer = check_optimizer(optimizer)
+        recipe = check_training(training).with_epochs(20)
+        assert recipe.epochs is not None
         choice = ThreadChoice(threads)
-        check_callable("schedule", schedule)
         check_callable("callback", callback)
+        factors = lr_factors(recipe.lr_schedule, recipe.epochs)
+        average = WeightAverage(recipe.swa_epochs, recipe.epochs)
         with self._restored_on(TrainingDiverged):
             with self._restored_on(TypeError, ValueError):
-                data = self.prepare(
-                    X, y, sample_weight=sample_weight, class_weight=class_weight,
-                    label_smoothing=label_smoothing, augment=augment,
-                )  # fmt: skip
+                data = self._training_set(X, y, sample_weight, recipe)
                 checked = None if validation is None else self.check_validation(validation)
             for epoch, loss in run_epochs(
-                self.core, data, epochs=epochs, batch_size=batch_size,
-                optimizer=optimizer, threads=choice, schedule=schedule,
+                self.core, data, factors=factors, batch_size=recipe.batch_size,
+                optimizer=recipe.optimizer, threads=choice,
             ):  # fmt: skip
                 average.after(epoch, self)
                 if callback is None:
@@ -164,30 +141,40 @@ class SparseMLP(EditableNetwork):
                 if checked is not None:
                     n_correct = finite(self.core.evaluate(*checked, choice.next()))[1]
                     accuracy = n_correct / len(checked[1])
-                if callback(
-                    Progress("train", epoch, epochs, loss, accuracy, self.n_synapses, choice.next())
-                ):
+                progress = Progress(
+                    "train", epoch, recipe.epochs, loss, accuracy, self.n_synapses, choice.next()
+                )
+                if asks_to_stop(callback, progress):
                     break
         return self
+
+    def _training_set(self, X: Any, y: Any, sample_weight: Any, recipe: Training) -> TrainingSet:
+        return self.prepare(
+            X, y, sample_weight=sample_weight, class_weight=recipe.class_weight,
+            label_smoothing=recipe.label_smoothing, augment=recipe.augment,
+        )  # fmt: skip
 
     def partial_fit(
         self,
         X: Any,
         y: Any,
         classes: Any = None,
+        sample_weight: Any = None,
         *,
-        batch_size: int = 64,
-        optimizer: Optimizer | None = None,
+        training: Training | None = None,
         threads: Threads = None,
     ) -> SparseMLP:
         """Train one pass over a part of the data.
 
         Parameters
         ----------
-        X, y, batch_size, optimizer, threads
+        X, y, sample_weight, threads
             As in `fit`.
         classes : array_like, optional
             All labels that will ever come; needed at the first call if y lacks some.
+        training : Training, optional
+            The recipe, without `epochs`, `lr_schedule` and `swa_epochs`, since this is one pass,
+            and without balanced classes, since this is a part of the data.
 
         Returns
         -------
@@ -199,10 +186,17 @@ class SparseMLP(EditableNetwork):
         TypeError, ValueError, TrainingDiverged
             As `fit`; also if classes differ from those of an earlier call.
         """
+        recipe = check_training(training)
+        recipe.refuse("epochs", "lr_schedule", "swa_epochs", by="partial_fit, which is one pass")
+        if recipe.class_weight == "balanced":
+            raise ValueError(
+                "training has class_weight='balanced', which means nothing to partial_fit, "
+                "which sees a part of the data; give a dict"
+            )
         with self._restored_on(TypeError, ValueError, TrainingDiverged):
             self.prepare(X, y, classes)
             return self.fit(
-                X, y, epochs=1, batch_size=batch_size, optimizer=optimizer, threads=threads
+                X, y, sample_weight, training=replace(recipe, epochs=1), threads=threads
             )
 
     # ---- prediction

@@ -129,7 +129,8 @@ class AcceptedNetworks:
         >>> import synaprune as sn
         >>> data = sn.datasets.xor()
         >>> net = sn.SparseMLP((2, 6, 1), seed=0)
-        >>> path = sn.prune(net, *data.train, validation=data.validation, n_synapses=6, epochs=10)
+        >>> path = sn.prune(net, *data.train, validation=data.validation, n_synapses=6,
+        ...                 training=sn.Training(10))
         >>> path.undo(len(path) - 1).n_synapses
         18
         """
@@ -165,7 +166,8 @@ class AcceptedNetworks:
         >>> import synaprune as sn
         >>> data = sn.datasets.xor()
         >>> net = sn.SparseMLP((2, 6, 1), seed=0)
-        >>> path = sn.prune(net, *data.train, validation=data.validation, n_synapses=6, epochs=10)
+        >>> path = sn.prune(net, *data.train, validation=data.validation, n_synapses=6,
+        ...                 training=sn.Training(10))
         >>> sum(len(pairs) for pairs in path.removed(1)) == path.steps[1].n_removed
         True
         """

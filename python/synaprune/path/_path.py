@@ -48,7 +48,7 @@ class PruningPath(AcceptedNetworks):
     >>> data = sn.datasets.xor()
     >>> net = sn.SparseMLP((2, 6, 1), seed=0)
     >>> path = sn.prune(net.fit(*data.train), *data.train, validation=data.validation,
-    ...                 n_synapses=6, epochs=10)
+    ...                 n_synapses=6, training=sn.Training(10))
     >>> [step.n_synapses for step in path.steps][0], path.smallest.n_synapses <= 6
     (18, True)
     """
@@ -121,7 +121,8 @@ class PruningPath(AcceptedNetworks):
         >>> import synaprune as sn
         >>> data = sn.datasets.xor()
         >>> net = sn.SparseMLP((2, 6, 1), seed=0)
-        >>> path = sn.prune(net, *data.train, validation=data.validation, n_synapses=6, epochs=10)
+        >>> path = sn.prune(net, *data.train, validation=data.validation, n_synapses=6,
+        ...                 training=sn.Training(10))
         >>> path.plot().figure.savefig("path.png")  # doctest: +SKIP
         """
         from synaprune.plots import plot_path
@@ -160,7 +161,8 @@ class PruningPath(AcceptedNetworks):
         >>> import synaprune as sn
         >>> data = sn.datasets.xor()
         >>> net = sn.SparseMLP((2, 6, 1), seed=0)
-        >>> path = sn.prune(net, *data.train, validation=data.validation, n_synapses=6, epochs=10)
+        >>> path = sn.prune(net, *data.train, validation=data.validation, n_synapses=6,
+        ...                 training=sn.Training(10))
         >>> path.report("xor.html", validation=data.validation)  # doctest: +SKIP
         """
         from synaprune.report import write_report
