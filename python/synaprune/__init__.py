@@ -20,9 +20,11 @@ except ImportError as error:  # pragma: no cover - needs a broken installation
 
 from synaprune import datasets, explain, plots, report
 from synaprune.criteria import CRITERIA, Criterion, GradientMoments, saliency
+from synaprune.data import CheckedData
 from synaprune.io import ModelFileError
+from synaprune.layers import SparseLayer
 from synaprune.linear import LinearGradients, SparseLinear
-from synaprune.network import SparseMLP, Weights
+from synaprune.network import SparseMLP
 from synaprune.path import PathStep, PruningPath
 from synaprune.pruning import Gradual, Iterative, PruningInterrupted, Strategy, prune
 from synaprune.training import (
@@ -37,9 +39,9 @@ from synaprune.training import (
 )
 
 __all__ = [
-    "Adam", "CRITERIA", "ConstantThenCosine", "Criterion", "GradientMoments", "Gradual",
-    "Iterative", "LinearGradients", "ModelFileError", "PathStep", "Progress", "PruningInterrupted",
-    "PruningPath", "SGD", "STOP", "ShiftImages", "SparseLinear", "SparseMLP", "Strategy",
-    "Training", "TrainingDiverged", "Weights", "__version__", "build_info", "datasets", "explain",
-    "plots", "prune", "report", "saliency", "set_isa",
+    "Adam", "CRITERIA", "CheckedData", "ConstantThenCosine", "Criterion", "GradientMoments",
+    "Gradual", "Iterative", "LinearGradients", "ModelFileError", "PathStep", "Progress",
+    "PruningInterrupted", "PruningPath", "SGD", "STOP", "ShiftImages", "SparseLayer",
+    "SparseLinear", "SparseMLP", "Strategy", "Training", "TrainingDiverged", "__version__",
+    "build_info", "datasets", "explain", "plots", "prune", "report", "saliency", "set_isa",
 ]  # fmt: skip

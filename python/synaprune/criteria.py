@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synaprune.checks import check_bool, check_float
-from synaprune.network import SparseMLP, Weights
+from synaprune.layers import SparseLayer
+from synaprune.network import SparseMLP
 from synaprune.options import name_of, option
 from synaprune.threads import Threads, check_threads
 from synaprune.training import SGD, Optimizer, TrainingSet
@@ -117,9 +118,9 @@ class Criterion:
         if self.needs_gradients:
             if data is None:
                 raise ValueError(f"criterion {self.name!r} needs data: give X and y")
-            moments = data.gradient_moments(net.core, threads)
+            moments = data.gradient_moments(net._core, threads)
         if isinstance(self.saliency, str):
-            return net.core.score(self.saliency, moments)
+            return net._core.score(self.saliency, moments)
         return _scores_of(self.saliency, net.weights, moments)
 
     def warn_if_spoiled(self, optimizer: Optimizer, init_scale: float, stacklevel: int) -> None:
@@ -156,7 +157,7 @@ def _asks_for_moments(saliency: Callable[..., Any]) -> bool:
 
 def _scores_of(
     saliency: Callable[..., Sequence[Any]],
-    weights: list[Weights],
+    weights: list[SparseLayer],
     moments: tuple[NDArray[np.float32], NDArray[np.float32]] | None,
 ) -> NDArray[np.float32]:
     """Call a user's function; returns its scores, layers one after another."""
@@ -194,7 +195,7 @@ def saliency(
     criterion : str or callable
         "wsf" is |w - w(0)|, the weight significance factor of Bulín & Šmídl (2017), also known as
         `movement` (Zhou et al., 2019). See `CRITERIA` for the other names. A callable takes the
-        list of the layers' `Weights` and returns an array of scores for each, in the order of
+        list of the layers' `SparseLayer` and returns an array of scores for each, in the order of
         ``values``. If it has a parameter ``gradient_moments``, it gets a list of the layers'
         `GradientMoments` there.
     X, y : array_like, optional
@@ -234,5 +235,5 @@ def saliency(
     twin = net.copy()
     data = None if X is None else twin.prepare(X, y)
     flat = Criterion(criterion).scores(twin, data, check_threads(threads))
-    ends = np.cumsum([len(layer[2]) for layer in net.core.layers()])
+    ends = np.cumsum([len(layer[2]) for layer in net._core.layers()])
     return np.split(flat, ends[:-1])

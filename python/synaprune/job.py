@@ -11,7 +11,7 @@ from synaprune import __version__
 from synaprune.checks import check_float, check_int
 from synaprune.criteria import Criterion
 from synaprune.datasets import Dataset
-from synaprune.network import ACTIVATIONS, INPUT_SCALINGS, LOSSES, SparseMLP
+from synaprune.network import ACTIVATIONS, LOSSES, SparseMLP
 from synaprune.options import option, record, set_fields
 from synaprune.path import PruningPath
 from synaprune.pruning import (
@@ -23,6 +23,7 @@ from synaprune.pruning import (
     default_strategy,
     prune,
 )
+from synaprune.scaling import INPUT_SCALINGS
 from synaprune.threads import Threads
 from synaprune.training import (
     OPTIMIZERS,
@@ -263,7 +264,7 @@ class Measurement:
         """Measure a network on the splits of a dataset."""
         splits = {"train": data.train, "validation": data.validation, "test": data.test}
         accuracy = {name: net.score(*split, threads=threads) for name, split in splits.items()}
-        return cls(net.structure, net.n_synapses, net.n_inputs, accuracy)
+        return cls(net.structure, net.n_synapses, net.n_used_inputs, accuracy)
 
 
 @dataclass(frozen=True)
@@ -304,6 +305,6 @@ class Result:
             "epochs": self.epochs,
             "seconds": round(self.seconds, 3),
             "version": __version__,
-            "stop_reason": self.path.verdict,
+            "stop_reason": self.path.stop_reason,
             "path": [step.record() for step in self.path],
         }

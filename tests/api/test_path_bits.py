@@ -6,7 +6,7 @@ import synaprune as sn
 from hypothesis import given
 from hypothesis import strategies as st
 from synaprune.io import read_model, write_model
-from synaprune.path._places import smallest_dtype
+from synaprune.layers import position_dtype
 
 OPTIMIZERS = {
     "plain": sn.SGD(0.1),
@@ -17,13 +17,15 @@ ROWS = {"plain": 0, "momentum": 1, "adam": 2}
 optimizers = pytest.mark.parametrize("name", OPTIMIZERS)
 
 
-def prune(trained3, name, **options):
+def prune(trained3, name, epochs=None):
     net, X, y = trained3()
-    options = {"max_drop": 0.02, "retrain_epochs": 3, "attempts": 2, "effort": 0, **options}
-    return sn.prune(
-        net, X, y, validation=(X, y), training=sn.Training(optimizer=OPTIMIZERS[name], batch_size=16),
-        criterion="magnitude", **options,
-    ), X, y  # fmt: skip
+    recipe = sn.Training(epochs, batch_size=16, optimizer=OPTIMIZERS[name])
+    if epochs is None:
+        goal = {"max_drop": 0.02, "strategy": sn.Iterative(3, n_candidates=2, search_budget=0)}
+    else:
+        goal = {"n_synapses": 9}
+    path = sn.prune(net, X, y, validation=(X, y), criterion="magnitude", training=recipe, **goal)
+    return path, X, y
 
 
 STEPS = st.tuples(st.just("step"), st.integers(0, 25), st.integers(0, 2), st.integers(0, 9))
@@ -49,7 +51,7 @@ def test_network_undo_select_and_files_give_every_bit(
 
     def accept(accuracy):
         kept.append((net.copy(), accuracy))
-        path.add(net, criterion=criterion, epochs=0, accuracy_before=0.0, accuracy=accuracy,
+        path.add(net, criterion=criterion, epochs=0, score_after_cut=0.0, score=accuracy,
                  p_value=1.0)  # fmt: skip
 
     accept(0.5)
@@ -57,7 +59,7 @@ def test_network_undo_select_and_files_give_every_bit(
         if action[0] == "step":
             _, n_cut, epochs, tenths = action
             flat = np.concatenate(sn.saliency(net, criterion, X, y))
-            net.core.cut(flat, min(n_cut, net.n_synapses))
+            net._core.cut(flat, min(n_cut, net.n_synapses))
             if epochs:
                 net.fit(X, y, training=sn.Training(epochs, batch_size=16, optimizer=optimizer))
             accept(tenths / 10)
@@ -74,20 +76,27 @@ def test_network_undo_select_and_files_give_every_bit(
     assert [whole(path.network(i)) for i in range(len(path))] == [whole(n) for n, _ in kept]
     assert whole(path.smallest) == whole(kept[-1][0])
     for was, accuracy in kept:
-        limits = {"n_synapses": was.n_synapses, "min_accuracy": accuracy, "n_inputs": was.n_inputs}
+        limits = {
+            "n_synapses": was.n_synapses,
+            "min_accuracy": accuracy,
+            "n_inputs": was.n_used_inputs,
+        }
         fits = [
-            (n, a) for n, a in kept
-            if n.n_synapses <= was.n_synapses and a >= accuracy and n.n_inputs <= was.n_inputs
-        ]  # fmt: skip
+            (n, a)
+            for n, a in kept
+            if n.n_synapses <= was.n_synapses
+            and a >= accuracy
+            and n.n_used_inputs <= was.n_used_inputs
+        ]
         best, _ = min(fits, key=lambda pair: (pair[0].n_synapses, -pair[1]))
         assert whole(path.select(**limits)) == whole(best)
     assert goes_on_alike(path.smallest, kept[-1][0], X, y, optimizer)
 
 
 @optimizers
-@pytest.mark.parametrize("target", [{}, {"max_drop": None, "n_synapses": 9, "epochs": 8}])
+@pytest.mark.parametrize("epochs", [None, 8])
 def test_training_goes_on_from_any_step_as_it_would_have(
-    name, target, trained3, tmp_path, monkeypatch, whole, goes_on_alike
+    name, epochs, trained3, tmp_path, monkeypatch, whole, goes_on_alike
 ):
     # This used to forget momentum and Adam's moments.
     accepted = []
@@ -98,7 +107,7 @@ def test_training_goes_on_from_any_step_as_it_would_have(
         return add(self, net, **record)
 
     monkeypatch.setattr(sn.PruningPath, "add", recording)
-    path, X, y = prune(trained3, name, **target)
+    path, X, y = prune(trained3, name, epochs)
     path.save(tmp_path / "path.npz")
     loaded = sn.PruningPath.load(tmp_path / "path.npz")
     assert len(path) == len(accepted) > 3
@@ -110,7 +119,7 @@ def test_training_goes_on_from_any_step_as_it_would_have(
 
 @optimizers
 def test_bytes_of_a_step(name, trained3, tmp_path):
-    path, _, _ = prune(trained3, name, n_synapses=9, max_drop=None, training=sn.Training(8))
+    path, _, _ = prune(trained3, name, 8)
     for step in path:
         n, biases = step.n_synapses, 8 + 3
         rows = ROWS[name]
@@ -125,8 +134,8 @@ def test_bytes_of_a_step(name, trained3, tmp_path):
 
 
 def test_positions_take_four_bytes_where_that_is_enough():
-    assert smallest_dtype(2**31 - 1) is np.int32
-    assert smallest_dtype(2**31) is np.int64
+    assert position_dtype(2**31 - 1) is np.int32
+    assert position_dtype(2**31) is np.int64
 
 
 # --- undo and removed ---------------------------------------------------------------------------
@@ -134,12 +143,12 @@ def test_positions_take_four_bytes_where_that_is_enough():
 
 def test_undo_drops_the_last_steps(trained3, tmp_path, whole):
     path, _, _ = prune(trained3, "momentum")
-    n, verdict, epochs = len(path), path.verdict, path.epochs
+    n, verdict, epochs = len(path), path.stop_reason, path.epochs
     third_last = whole(path.network(-3))
     assert whole(path.undo(2)) == third_last == whole(path.smallest)
     assert (len(path), path.steps[-1].step) == (n - 2, n - 3)
     path.undo()
-    assert (len(path), path.verdict, path.epochs) == (n - 3, verdict, epochs)
+    assert (len(path), path.stop_reason, path.epochs) == (n - 3, verdict, epochs)
     path.save(tmp_path / "path.npz")
     assert len(sn.PruningPath.load(tmp_path / "path.npz")) == n - 3
     for steps, error in ((n - 3, ValueError), (0, ValueError), (-1, ValueError), (1.0, TypeError),
@@ -189,7 +198,7 @@ def test_removed_names_the_synapses_that_went(trained3):
 
 def test_files_without_optimiser_states_still_load(trained3, tmp_path, bits):
     """As the first version wrote them: positions in int64, no optimiser, whatever was used."""
-    path, _, _ = prune(trained3, "momentum", n_synapses=9, max_drop=None, training=sn.Training(8))
+    path, _, _ = prune(trained3, "momentum", 8)
     file = tmp_path / "path.npz"
     path.save(file)
     header, arrays = read_model(file)
@@ -223,7 +232,7 @@ def test_files_without_optimiser_states_still_load(trained3, tmp_path, bits):
     ],
 )
 def test_a_whole_file_with_a_wrong_optimiser_state_is_refused(bend, trained3, tmp_path):
-    path, _, _ = prune(trained3, "momentum", n_synapses=9, max_drop=None, training=sn.Training(8))
+    path, _, _ = prune(trained3, "momentum", 8)
     file = tmp_path / "bent.npz"
     path.save(file)
     header, arrays = read_model(file)

@@ -100,7 +100,7 @@ def test_a_contract_above_what_the_network_has_is_refused(data):
     with pytest.raises(ValueError, match=message):
         sn.prune(net, *data, validation=data, min_score=0.99)
     path = sn.prune(net, *data, validation=data, min_score=has, strategy=ONE_WAY)  # enough
-    assert path.steps[0].accuracy == has
+    assert path.steps[0].score == has
 
 
 # --- what every run promises --------------------------------------------------------------------
@@ -143,7 +143,7 @@ def test_the_callback_is_told_everything(target, trained3):
     path = sn.prune(net, X, y, validation=(X, y), callback=told.append, **target)
     accepted = [p for p in told if p.stage == "accepted"]
     assert [p.n_synapses for p in accepted] == [step.n_synapses for step in path]
-    assert [p.score for p in accepted] == [step.accuracy for step in path]
+    assert [p.score for p in accepted] == [step.score for step in path]
     stages = {p.stage for p in told}
     epochs = [p.epoch for p in told]
     assert epochs == sorted(epochs)
@@ -158,7 +158,7 @@ def test_the_callback_is_told_everything(target, trained3):
         assert {p.epochs for p in told} == {target["training"].epochs}
     quiet = sn.prune(net, X, y, validation=(X, y), **target)
     assert quiet.to_json() == path.to_json()
-    assert quiet.verdict == path.verdict
+    assert quiet.stop_reason == path.stop_reason
 
 
 @strategies
@@ -177,7 +177,7 @@ def test_a_callback_that_asks_to_stop_ends_the_run(target, how, trained3, bits):
         return None
 
     path = sn.prune(net, X, y, validation=(X, y), callback=third, **target)
-    assert path.verdict == "ended by the callback"
+    assert path.stop_reason == "ended by the callback"
     assert len(path) == 3
     assert [bits(path.network(i)) for i in range(3)] == [bits(whole.network(i)) for i in range(3)]
     path = sn.prune(net, X, y, validation=(X, y), callback=lambda p: sn.STOP, **target)
@@ -191,7 +191,7 @@ def test_a_callback_that_returns_something_true_ends_nothing(target, answer, tra
     net, X, y = trained3()
     whole = sn.prune(net, X, y, validation=(X, y), **target)
     path = sn.prune(net, X, y, validation=(X, y), callback=lambda p: answer, **target)
-    assert path.verdict == whole.verdict
+    assert path.stop_reason == whole.stop_reason
     assert path.to_json() == whole.to_json()
 
 
@@ -244,7 +244,7 @@ def test_no_goal_means_a_drop_of_half_a_percent(trained3):
     default = sn.prune(net, X, y, validation=(X, y), strategy=strategy)
     same = sn.prune(net, X, y, validation=(X, y), max_drop=0.005, strategy=strategy)
     assert default.to_json() == same.to_json()
-    assert default.verdict == same.verdict
+    assert default.stop_reason == same.stop_reason
 
 
 def test_the_goal_chooses_the_strategy(trained3):
@@ -282,7 +282,7 @@ def test_a_fresh_network_gets_its_scaling_and_classes_from_the_training_data(dat
         path.smallest.input_transform, fitted.input_transform, strict=True
     ):  # fmt: skip
         assert got.tolist() == expected.tolist()
-    assert net._classes is None
+    assert net._labels is None
 
 
 def test_a_pruned_network_can_be_pruned_further(trained3):

@@ -11,7 +11,8 @@ TRAINING = sn.Training(10, batch_size=16, optimizer=sn.SGD(0.1))
 
 
 def loss(net, X, y):
-    return net.core.evaluate(*net.copy().check_data(X, y), 1)[0]
+    checked = net.check_data(X, y)
+    return net._core.evaluate(checked.X, checked.y, 1)[0]
 
 
 @pytest.fixture
@@ -34,13 +35,13 @@ def test_regrowth_keeps_the_counts_and_lowers_the_loss(budget, n_inputs, samples
     one_way, again = pruned(n_inputs=n_inputs), pruned(budget, n_inputs=n_inputs)
     small = again.smallest
     assert small.n_synapses <= 14
-    assert n_inputs is None or small.n_inputs <= n_inputs
+    assert n_inputs is None or small.n_used_inputs <= n_inputs
     assert loss(small, X, y) <= loss(one_way.smallest, X, y)
     assert len(again) == len(one_way)
     assert again.epochs > one_way.epochs
     counts = [step.n_synapses for step in again]
     assert counts == sorted(counts, reverse=True)
-    assert again.steps[-1].accuracy == small.score(X, y)
+    assert again.steps[-1].score == small.score(X, y)
     records = [s.record() for s in one_way.steps[:-1]]
     assert [s.record() for s in again.steps[:-1]] == records
 
@@ -114,7 +115,7 @@ def test_a_proposal_that_diverges_is_rejected(samples):
     assert "rejected" in stages
     assert strategy.trainings > 12
     assert path.smallest.n_synapses <= 14
-    assert path.smallest.score(X, y) == path.steps[-1].accuracy
+    assert path.smallest.score(X, y) == path.steps[-1].score
 
 
 def test_new_synapses_can_weigh_nothing(samples):

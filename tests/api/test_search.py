@@ -10,9 +10,9 @@ from synaprune.pruning.topology import between_living_neurons, regrown, without_
 XOR = (np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32), np.array([0, 1, 1, 0]))
 # One hidden neuron with both inputs, two with one each: XOR with 7 synapses, none of which can go.
 TRAP = [
-    sn.Weights(2, [0, 2, 3, 4], [0, 1, 0, 1], [9.0, 9.0, 9.0, 9.0], [0.1, 0.2, -0.1, 0.3],
+    sn.SparseLayer(2, [0, 2, 3, 4], [0, 1, 0, 1], [9.0, 9.0, 9.0, 9.0], [0.1, 0.2, -0.1, 0.3],
                [-13.0, -4.5, -4.5]),
-    sn.Weights(3, [0, 3], [0, 1, 2], [-20.0, 9.0, 9.0], [0.1, -0.2, 0.2], [-4.5]),
+    sn.SparseLayer(3, [0, 3], [0, 1, 2], [-20.0, 9.0, 9.0], [0.1, -0.2, 0.2], [-4.5]),
 ]  # fmt: skip
 OPTIONS = {"validation": XOR, "training": sn.Training(batch_size=4, optimizer=sn.SGD(2.0))}
 SGD = sn.Training(optimizer=sn.SGD(0.1))
@@ -21,13 +21,13 @@ SGD = sn.Training(optimizer=sn.SGD(0.1))
 def trap():
     net = sn.SparseMLP((2, 3, 1), activation="sigmoid", init_scale=1.0, seed=0)
     net.prepare(*XOR)
-    net.set_weights([sn.Weights(*map(np.array, vars(w).values())) for w in FULL])
+    net.set_weights([sn.SparseLayer(*map(np.array, vars(w).values())) for w in FULL])
     return net
 
 
 def _full():
     """The trap inside the full 2-3-1: its two missing synapses weigh next to nothing."""
-    first = sn.Weights(
+    first = sn.SparseLayer(
         2, np.array([0, 2, 4, 6]), np.array([0, 1] * 3),
         np.array([9.0, 9.0, 9.0, 0.01, 0.01, 9.0]), np.array([0.1, 0.2, -0.1, 0.0, 0.0, 0.3]),
         TRAP[0].bias,
@@ -49,7 +49,7 @@ def test_the_trap_is_left_only_by_going_back(budget, synapses):
     if budget:
         assert path.smallest.structure == "2-2-1"
         for i, step in enumerate(path):  # the new branch is a path like any other
-            assert path.network(i).score(*XOR) == step.accuracy == 1.0
+            assert path.network(i).score(*XOR) == step.score == 1.0
             assert step.step == i
             assert i == 0 or step.n_removed == counts[i - 1] - counts[i]
 
@@ -64,7 +64,7 @@ def test_no_budget_is_the_first_descent(trained3, bits):
     one_way, searched = pruned(0), pruned(2)
     assert searched.smallest.n_synapses <= one_way.smallest.n_synapses
     assert searched.epochs > one_way.epochs
-    assert one_way.verdict.startswith("no cut survives")
+    assert one_way.stop_reason.startswith("no cut survives")
     again = pruned(2)
     assert bits(again.smallest) == bits(searched.smallest)
     assert again.to_json() == searched.to_json()
@@ -88,10 +88,10 @@ def test_the_budget_is_kept(budget, trained3, watched):
     one_way, searched = work
     largest = net.n_synapses + 5 + 8 + 3
     assert one_way < searched <= (1 + budget) * one_way + largest
-    if paths[1].verdict == f"search_budget={budget:g} is spent":
+    if paths[1].stop_reason == f"search_budget={budget:g} is spent":
         assert searched >= (1 + budget) * one_way
     else:
-        assert paths[1].verdict.startswith("no cut survives")
+        assert paths[1].stop_reason.startswith("no cut survives")
 
 
 def test_what_was_found_is_kept_when_the_callback_ends_the_search(trained3, bits):
@@ -112,11 +112,11 @@ def test_what_was_found_is_kept_when_the_callback_ends_the_search(trained3, bits
         return sn.STOP if len(seen) > most else None
 
     path = pruned(5, late)
-    assert path.verdict == "ended by the callback"
+    assert path.stop_reason == "ended by the callback"
     least = whole.smallest.n_synapses
     assert least <= path.smallest.n_synapses <= one_way.smallest.n_synapses
     for i, step in enumerate(path):
-        assert path.network(i).score(X, y) == step.accuracy
+        assert path.network(i).score(X, y) == step.score
 
 
 def test_regrowth_gives_back_synapses_between_living_neurons_at_their_initial_weights(trained3):

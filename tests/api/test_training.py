@@ -175,16 +175,16 @@ def test_schedule_is_asked_for_the_share_done(data):
 
 
 def test_schedule_is_a_factor_on_the_learning_rate(data, bits):
-    def fit(lr, schedule=None, epochs=1):
+    def fitted(lr, schedule=None, epochs=1):
         net = sn.SparseMLP((4, 6, 1))
         return net.fit(
             *data, training=sn.Training(epochs, optimizer=sn.SGD(lr=lr), lr_schedule=schedule)
         )
 
-    assert bits(fit(0.2, lambda done: 0.5)) == bits(fit(0.1))
-    assert bits(fit(0.2, lambda done: 0.5)) != bits(fit(0.2))
-    in_turn = fit(0.2).fit(*data, training=sn.Training(1, optimizer=sn.SGD(lr=0.05)))
-    assert bits(fit(0.2, lambda done: 0.25 if done else 1.0, epochs=2)) == bits(in_turn)
+    assert bits(fitted(0.2, lambda done: 0.5)) == bits(fitted(0.1))
+    assert bits(fitted(0.2, lambda done: 0.5)) != bits(fitted(0.2))
+    in_turn = fitted(0.2).fit(*data, training=sn.Training(1, optimizer=sn.SGD(lr=0.05)))
+    assert bits(fitted(0.2, lambda done: 0.25 if done else 1.0, epochs=2)) == bits(in_turn)
 
 
 def test_what_cannot_be_called_is_named_before_anything_changes(data, bits):
@@ -303,7 +303,7 @@ def test_run_epochs_yields_the_mean_loss_of_each_epoch(data):
         *data, training=sn.Training(3), callback=lambda p: told.append((p.epoch, p.loss)) or None
     )
     got = run_epochs(
-        net.core, samples, factors=[1.0] * 3, batch_size=64, optimizer=sn.SGD(), threads=ThreadChoice(1)
+        net._core, samples, factors=[1.0] * 3, batch_size=64, optimizer=sn.SGD(), threads=ThreadChoice(1)
     )  # fmt: skip
     assert list(got) == told
     assert [epoch for epoch, _ in told] == [1, 2, 3]

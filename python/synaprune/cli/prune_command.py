@@ -157,7 +157,7 @@ def _check_outputs(args: argparse.Namespace) -> None:
 
 def _save_interrupted(interrupt: PruningInterrupted, out: str | None) -> None:
     if out and len(interrupt.path):
-        interrupt.path.verdict = "interrupted"
+        interrupt.path.stop_reason = "interrupted"
         interrupt.path.save(out)
         interrupt.args = (f"{interrupt.args[0]}; the last one is saved in {out}",)
 

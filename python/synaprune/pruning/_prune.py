@@ -22,7 +22,7 @@ def prune(
     y: Any,
     sample_weight: Any = None,
     *,
-    validation: tuple[Any, Any],
+    validation: Any,
     n_synapses: int | None = None,
     n_inputs: int | None = None,
     max_drop: float | None = None,
@@ -47,7 +47,7 @@ def prune(
         Training data; labels or soft targets, as in `SparseMLP.fit`.
     sample_weight : array_like, shape (n,), optional
         As in `SparseMLP.fit`.
-    validation : (X, y)
+    validation : (X, y) or CheckedData
         Judges every cut. Keep the test split out of it.
     n_synapses, n_inputs : int, optional
         Counts to reach, one or both. `n_inputs` may stand beside `max_drop` or `min_score` instead:
@@ -137,9 +137,9 @@ def prune(
     goal.check_for(net, len(session.validation.y))
     criterion.warn_if_spoiled(training.optimizer, net.init_scale, stacklevel=2)
     try:
-        session.path.verdict = strategy.run(session)
+        session.path.stop_reason = strategy.run(session)
     except StopPruning:
-        session.path.verdict = "ended by the callback"
+        session.path.stop_reason = "ended by the callback"
     except KeyboardInterrupt:
         raise PruningInterrupted(session.path) from None
     return session.path

@@ -97,7 +97,7 @@ class Goal:
         if self.n_synapses is not None:
             check_int("n_synapses", self.n_synapses, len(net.layers) - 1, net.n_synapses)
         if self.n_inputs is not None:
-            check_int("n_inputs", self.n_inputs, 1, net.n_inputs)
+            check_int("n_inputs", self.n_inputs, 1, net.n_used_inputs)
         frozen = net.frozen_synapses
         held = {
             "n_synapses": (self.n_synapses, sum(int(part.sum()) for part in frozen)),
@@ -106,7 +106,8 @@ class Goal:
         for name, (target, n) in held.items():
             if target is not None and target < n:
                 raise ValueError(
-                    f"{name} must be at least {n}, what is frozen, got {target}; see unfreeze"
+                    f"{name} must be at least {n}, what is frozen, got {target}; "
+                    "see with_nothing_frozen"
                 )
         if self.confidence is not None and self.max_drop is not None:
             _check_samples(self.max_drop, self.confidence, n_validation)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from synaprune.arrays import Inputs, finite
+from synaprune.arrays import finite
 from synaprune.criteria import Criterion
 from synaprune.metrics import measure
 from synaprune.network import SparseMLP
@@ -48,20 +47,6 @@ class StopPruning(Exception):  # noqa: N818 - no error: a callback asked to end 
 
 class BudgetExhausted(Exception):  # noqa: N818 - no error: the work that was allowed is done
     """The session's limit of work is reached."""
-
-
-@dataclass(frozen=True)
-class ValidationSet:
-    """Samples and class numbers that networks are judged by, checked.
-
-    Attributes
-    ----------
-    X : ndarray of float32 or uint8, shape (n, n_features)
-    y : ndarray of int32, shape (n,)
-    """
-
-    X: Inputs
-    y: NDArray[np.int32]
 
 
 class Session:
@@ -105,7 +90,7 @@ class Session:
         y: Any,
         sample_weight: Any = None,
         *,
-        validation: tuple[Any, Any],
+        validation: Any,
         goal: Goal,
         criterion: Criterion,
         training: Training,
@@ -114,15 +99,8 @@ class Session:
     ) -> None:
         self.net = net.copy()
         self.goal, self.criterion, self.training = goal, criterion, training
-        self.data = self.net.prepare(
-            X,
-            y,
-            sample_weight=sample_weight,
-            class_weight=training.class_weight,
-            label_smoothing=training.label_smoothing,
-            augment=training.augment,
-        )
-        self.validation = ValidationSet(*self.net.check_validation(validation))
+        self.data = self.net.prepare(X, y, sample_weight=sample_weight, training=training)
+        self.validation = self.net.check_validation(validation)
         self.threads = ThreadChoice(threads)
         self.callback = callback
         self.path = PruningPath(self.net)
@@ -162,7 +140,7 @@ class Session:
         """
         size = self._size(self.net)
         for epoch, loss in run_epochs(
-            self.net.core,
+            self.net._core,
             self.data,
             factors=lr_factors(lr_schedule, epochs),
             batch_size=self.training.batch_size,
@@ -178,7 +156,7 @@ class Session:
     def judge(self) -> Judgement:
         """Return what one pass of the network as it is over the validation split tells."""
         X, y = self.validation.X, self.validation.y
-        predicted = finite(self.net.core.classify(X, self.threads.next()))
+        predicted = finite(self.net._core.classify(X, self.threads.next()))
         score = measure(self.goal.metric, self.net.classes, y, predicted)
         return Judgement(self.goal, predicted, predicted == y, score, self._first)
 
@@ -188,13 +166,13 @@ class Session:
         codes: NDArray[np.int32] = (y.argmax(axis=1) if y.ndim == 2 else y).astype(
             np.int32, copy=False
         )
-        evaluation = finite(self.net.core.evaluate(self.data.X, codes, self.threads.next()))
+        evaluation = finite(self.net._core.evaluate(self.data.X, codes, self.threads.next()))
         loss: float = evaluation[0]
         return loss
 
     def gradient_moments(self, net: SparseMLP) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return E[g] and E[g²] of a network's synapses over some of the training samples."""
-        return self.data.gradient_moments(net.core, self.threads.next())
+        return self.data.gradient_moments(net._core, self.threads.next())
 
     # ---- cut
 
@@ -205,15 +183,15 @@ class Session:
         """
         criterion = self.criterion
         bias = criterion.structured_bias
-        self.net.core.cut(self._scores(), n, skip, criterion.per_layer, bias)
+        self.net._core.cut(self._scores(), n, skip, criterion.per_layer, bias)
 
     def cut_inputs(self, n: int) -> None:
         """Remove the n used inputs of the lowest sums of scores."""
-        self.net.core.remove(without_inputs(self.net, self._scores(), n))
+        self.net._core.remove(without_inputs(self.net, self._scores(), n))
 
     def cut_neuron(self, skip: int = 0) -> None:
         """Remove the hidden neuron of the lowest sum of scores after the `skip` lowest."""
-        self.net.core.remove(without_neuron(self.net, self._scores(), skip))
+        self.net._core.remove(without_neuron(self.net, self._scores(), skip))
 
     def _scores(self) -> NDArray[np.float32]:
         return self.criterion.scores(self.net, self.data, self.threads.next())
@@ -226,7 +204,7 @@ class Session:
 
     def restore(self, net: SparseMLP) -> None:
         """Go back to a snapshot, or on from another network, bit for bit."""
-        self.net.core.assign(net.core)
+        self.net._core.assign(net._core)
 
     def accept(self, judgement: Judgement, *, epochs: int, score_after_cut: float) -> None:
         """Make the network as it is the path's next step.
@@ -245,8 +223,8 @@ class Session:
             self.net,
             criterion=self.criterion.name,
             epochs=epochs,
-            accuracy_before=score_after_cut,
-            accuracy=judgement.score,
+            score_after_cut=score_after_cut,
+            score=judgement.score,
             p_value=judgement.p_value,
             bound=judgement.bound,
         )
@@ -276,7 +254,7 @@ class Session:
 
     def _size(self, net: SparseMLP) -> int:
         """Return what an epoch costs: synapses and neurons."""
-        return net.n_synapses + sum(net.core.structure)
+        return net.n_synapses + sum(net._core.structure)
 
     def _spend(self, work: int) -> None:
         self.work += work

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from synaprune.network import SparseMLP, Weights
+from synaprune.layers import SparseLayer
+from synaprune.network import SparseMLP
 
 
 def without_inputs(net: SparseMLP, scores: NDArray[np.float32], n: int) -> NDArray[np.uint8]:
@@ -72,7 +73,7 @@ def without_neuron(net: SparseMLP, scores: NDArray[np.float32], skip: int) -> ND
     return keep
 
 
-def between_living_neurons(now: Weights, then: Weights) -> NDArray[np.bool_]:
+def between_living_neurons(now: SparseLayer, then: SparseLayer) -> NDArray[np.bool_]:
     """Return which synapses of `then` connect rows and columns that have a synapse in `now`."""
     columns = np.zeros(then.n_in, bool)
     columns[now.indices] = True
@@ -80,14 +81,14 @@ def between_living_neurons(now: Weights, then: Weights) -> NDArray[np.bool_]:
     return chosen
 
 
-def positions(now: Weights, then: Weights) -> NDArray[np.int64]:
+def positions(now: SparseLayer, then: SparseLayer) -> NDArray[np.int64]:
     """Return where the synapses of `now` are among those of `then`, which has them all."""
     return np.searchsorted(then.keys, now.keys)
 
 
 def regrown(
     net: SparseMLP,
-    then: Sequence[Weights],
+    then: Sequence[SparseLayer],
     chosen: Sequence[NDArray[np.bool_]],
     *,
     at_zero: bool = False,
@@ -97,7 +98,7 @@ def regrown(
     Parameters
     ----------
     net : SparseMLP
-    then : sequence of Weights
+    then : sequence of SparseLayer
         Layers that have all synapses of `net` and others.
     chosen : sequence of ndarray of bool
         Of each layer of `then`, which synapses the copy has besides those of `net`.
@@ -118,7 +119,7 @@ def regrown(
         counts = np.bincount(full.rows[keep], minlength=len(full.bias))
         indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         layers.append(
-            Weights(
+            SparseLayer(
                 full.n_in, indptr, full.indices[keep], values[keep], full.initial[keep], now.bias
             )
         )

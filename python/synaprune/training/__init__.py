@@ -1,5 +1,6 @@
 """`Training` and its parts: optimisers, learning-rate schedules, data, the epoch loop."""
 
+from synaprune.training._average import WeightAverage
 from synaprune.training._data import ShiftImages, TrainingSet, check_augment
 from synaprune.training._epochs import TrainingDiverged, run_epochs
 from synaprune.training._lr_schedules import ConstantThenCosine, LRSchedule, lr_factors
@@ -21,6 +22,7 @@ __all__ = [
     "Training",
     "TrainingDiverged",
     "TrainingSet",
+    "WeightAverage",
     "asks_to_stop",
     "check_augment",
     "check_optimizer",

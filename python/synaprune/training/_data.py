@@ -80,7 +80,7 @@ class TrainingSet:
 
     Attributes
     ----------
-    X : ndarray of float32 or uint8, shape (n, n_inputs)
+    X : ndarray of float32 or uint8, shape (n, n_features)
     y : ndarray of int32, shape (n,), or of float32, shape (n, n_classes)
         Class numbers, or a probability of each class.
     sample_weight : ndarray of float32, shape (n,), or None
@@ -101,9 +101,15 @@ class TrainingSet:
     ) -> float:
         """Train one pass; returns the mean loss."""
         return core.train_epoch(
-            self.X, self.y, batch_size, optimizer, threads, self.sample_weight, self.label_smoothing,
+            self.X,
+            self.y,
+            batch_size,
+            optimizer,
+            threads,
+            self.sample_weight,
+            self.label_smoothing,
             None if self.augment is None else self.augment.to_core(),
-        )  # fmt: skip
+        )
 
     def gradient_moments(
         self, core: _core.Network, threads: int

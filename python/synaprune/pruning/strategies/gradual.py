@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synaprune.checks import check_float
-from synaprune.network import SparseMLP, WeightAverage
+from synaprune.network import SparseMLP, average_weights
 from synaprune.options import option
 from synaprune.pruning.goal import Goal
 from synaprune.pruning.session import BudgetExhausted, Session
@@ -22,6 +22,7 @@ from synaprune.training import (
     Optimizer,
     Training,
     TrainingDiverged,
+    WeightAverage,
     check_optimizer,
 )
 
@@ -101,7 +102,7 @@ class Gradual(Strategy):
         goal, net = session.goal, session.net
         counts = {
             "synapses": (net.n_synapses, goal.n_synapses),
-            "inputs": (net.n_inputs, goal.n_inputs),
+            "inputs": (net.n_used_inputs, goal.n_inputs),
         }
         told = [(n, what, target) for what, (n, target) in counts.items() if target is not None]
         kept = all(n <= target for n, _, target in told)
@@ -115,7 +116,7 @@ class Gradual(Strategy):
         last = max(1, math.floor(self.last_cut * epochs))
         cuts = [e for e in range(1, last + 1) if e > self.first_cut * epochs] or [last]
         synapses = _falling(net.n_synapses, goal.n_synapses, len(cuts))
-        inputs = _falling(net.n_inputs, goal.n_inputs, len(cuts))
+        inputs = _falling(net.n_used_inputs, goal.n_inputs, len(cuts))
         session.planned = epochs
         average = WeightAverage(training.swa_epochs, epochs)
         lr_schedule = training.lr_schedule
@@ -124,19 +125,19 @@ class Gradual(Strategy):
         later = None if self.final_optimizer is None else (last, self.final_optimizer)
         done, since, after_cut, judged = 0, 0, None, None
         for epoch in session.train(epochs, lr_schedule, later=later):
-            average.after(epoch, net)
+            average_weights(net, average, epoch)
             since += 1
             judged = None
             if epoch in cuts:
                 done += 1
-                if net.n_synapses > synapses(done) or net.n_inputs > inputs(done):
+                if net.n_synapses > synapses(done) or net.n_used_inputs > inputs(done):
                     judged = session.judge()
                     score = judged.score if after_cut is None else after_cut
                     session.accept(judged, epochs=since, score_after_cut=score)
                     if net.n_synapses > synapses(done):
                         session.cut(net.n_synapses - synapses(done))
-                    if net.n_inputs > inputs(done):
-                        session.cut_inputs(net.n_inputs - inputs(done))
+                    if net.n_used_inputs > inputs(done):
+                        session.cut_inputs(net.n_used_inputs - inputs(done))
                     judged = session.judge()
                     since, after_cut = 0, judged.score
             if session.callback is not None:
@@ -174,7 +175,7 @@ def _prune_and_regrow(session: Session, optimizer: Optimizer, epochs: int, budge
     budget : float
         Multiple of the work so far.
     """
-    rng = np.random.default_rng(session.net.core.rng_state)
+    rng = np.random.default_rng(session.net._core.rng_state)
     session.limit = session.work * (1.0 + budget)
     before, loss_before = session.snapshot(), session.training_loss()
     best = before
@@ -203,7 +204,7 @@ def _prune_and_regrow(session: Session, optimizer: Optimizer, epochs: int, budge
         session.restore(before)
         return
     last = session.path.steps.pop()
-    session.accept(session.judge(), epochs=last.epochs, score_after_cut=last.accuracy_before)
+    session.accept(session.judge(), epochs=last.epochs, score_after_cut=last.score_after_cut)
 
 
 def _propose(session: Session, optimizer: Optimizer, rng: np.random.Generator) -> bool:
@@ -222,7 +223,7 @@ def _propose(session: Session, optimizer: Optimizer, rng: np.random.Generator) -
         _settle(session, 3, optimizer)
     except TrainingDiverged:
         return False
-    return session.net.n_inputs <= n_inputs
+    return session.net.n_used_inputs <= n_inputs
 
 
 def _settle(session: Session, epochs: int, optimizer: Optimizer) -> None:

@@ -86,8 +86,8 @@ class Iterative(Strategy):
         descent.go()
         tried_all = self.search_budget == 0.0 or self._search(descent)
         net, n_inputs = session.net, session.goal.n_inputs
-        if descent.excess(net.n_inputs):
-            left = f"{n_inputs} inputs are not reached, {net.n_inputs} are left"
+        if descent.excess(net.n_used_inputs):
+            left = f"{n_inputs} inputs are not reached, {net.n_used_inputs} are left"
             return f"{left}: {contract.breach()}"
         if not net.n_synapses:
             return "no synapse is left"
@@ -176,8 +176,8 @@ class _Descent:
     def _cut_inputs(self) -> bool:
         """Cut inputs in excess, half as many after a failure; returns whether any went."""
         net, some = self.session.net, False
-        n = self.excess(net.n_inputs)
-        while n := min(n, self.excess(net.n_inputs)):
+        n = self.excess(net.n_used_inputs)
+        while n := min(n, self.excess(net.n_used_inputs)):
             if self.tries(lambda: self.session.cut_inputs(n)):  # noqa: B023 - called at once
                 some = True
             else:
@@ -316,11 +316,11 @@ def _least(n: int, best: int) -> int:
 
 
 def _cost(descent: _Descent, step: PathStep) -> tuple[int, int, int, float]:
-    return descent.excess(step.n_inputs), step.n_synapses, step.n_inputs, -step.accuracy
+    return descent.excess(step.n_inputs), step.n_synapses, step.n_inputs, -step.score
 
 
 def _n_hidden(net: SparseMLP) -> int:
-    return sum(net.core.structure[1:-1])
+    return sum(net._core.structure[1:-1])
 
 
 def _regrown(path: PruningPath, origin: int) -> SparseMLP:
