@@ -126,7 +126,9 @@ def test_a_given_scaling_outlives_a_reset_of_the_loaded_network(tmp_path, bits):
     assert bits(sn.SparseMLP.load(tmp_path / "net.npz").reset()) == bits(net)
 
 
-@pytest.mark.parametrize("optimizer", [sn.SGD(), sn.SGD(0.05, momentum=0.9), sn.Adam(0.01)], ids=str)
+@pytest.mark.parametrize(
+    "optimizer", [sn.SGD(), sn.SGD(0.05, momentum=0.9), sn.Adam(0.01)], ids=str
+)
 def test_equal_networks_are_equal_bytes(optimizer, tmp_path, data):
     contents = set()
     for name in ("a.npz", "b", "c.model"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import re
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -124,11 +125,9 @@ def _apply(kind: type[_Part], fields: dict[str, Any], given: dict[str, Any]) -> 
         return kind(**{**fields, **values})
     except (TypeError, ValueError) as error:
         text = str(error)
-        for option in ours:
-            name = "criterion" if option.key == "criterion" else option.field
-            if text.startswith(f"{name} "):
-                raise type(error)(option.flag + text.removeprefix(name)) from None
-        raise
+        for option in options_of(kind):
+            text = re.sub(rf"(?<![-\w]){option.field}\b(?=[ ,=]|$)", option.flag, text)
+        raise type(error)(text) from None
 
 
 def _takes(kind: type, option: Option) -> dict[str, Any]:
