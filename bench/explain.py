@@ -21,8 +21,7 @@ import synaprune as sn
 from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 from synaprune import explain
-from synaprune.cli.job import Options, run_job
-from synaprune.cli.presets import preset_for
+from synaprune.cli.flags import job_from_flags
 
 from bench.final import commit, console, parse_arguments, write_results
 from bench.machine import cpu_model
@@ -142,11 +141,11 @@ def contributions(report: Report, net: sn.SparseMLP, X: NDArray[np.uint8]) -> No
 def xor(report: Report, first: int) -> None:
     """Count the runs whose printed rule is exclusive or."""
     data = sn.datasets.xor()
-    options = Options(preset_for("xor"), "auto", {"max_drop": 0.005})
+    job = job_from_flags(data, [])
     expected = np.array([False, True, True, False])
     right = 0
     for seed in range(first, first + XOR_RUNS):
-        net = run_job(data, options, seed=seed, threads=1).path.smallest
+        net = job.run(data, seed=seed, threads=1).path.smallest
         rule = explain.truth_tables(net)[-1]
         text = " xor ".join(data.input_names)
         right += rule.text == text and np.array_equal(rule.table, expected)

@@ -68,7 +68,7 @@ def jobs(
         path = sn.prune(
             network(full_weights()), X, y, validation=validation, n_synapses=TARGET,
             training=sn.Training(epochs, batch_size=BATCH_SIZE, optimizer=SGD), threads=threads,
-            callback=lambda progress: False,
+            callback=lambda progress: None,
         )  # fmt: skip
         finish("synaprune", path.smallest.n_synapses, path.steps[-1].score)
 

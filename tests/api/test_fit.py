@@ -24,7 +24,7 @@ BAD_RECIPES = [
     ({"optimizer": 0.1}, TypeError, r"^optimizer must be an SGD or an Adam, got 0\.1"),
     ({"optimizer": None}, TypeError, r"^optimizer must be an SGD or an Adam, got None"),
     ({"lr_schedule": 0.5}, TypeError, r"^lr_schedule must be a callable, got 0\.5"),
-    ({"class_weight": "even"}, TypeError, r"^class_weight must be 'balanced' or a dict, got 'even'"),
+    ({"class_weight": "even"}, TypeError, r"^class_weight must be 'balanced' or a dict, got 'ev"),
     ({"class_weight": {0: -1.0}}, ValueError, r"^class_weight of 0 must be finite and in"),
     ({"class_weight": {0: "1"}}, TypeError, r"^class_weight of 0 must be a number, got '1'"),
     ({"label_smoothing": 1.0}, ValueError, r"^label_smoothing must be finite and in"),

@@ -355,7 +355,9 @@ LONG = {
         lambda: sn.SparseMLP((2, 10)).fit(np.zeros((2, 2)), ["x" * 10_000] * 2), ValueError,
     ),
     "class_weight": (
-        lambda: many().fit(np.zeros((1, 2)), [0], training=sn.Training(class_weight={"x" * 10_000: 1.0})), ValueError,
+        lambda: many().fit(
+            np.zeros((1, 2)), [0], training=sn.Training(class_weight={"x" * 10_000: 1.0})
+        ), ValueError,
     ),
     "soft": (lambda: many().fit(np.zeros((1, 2)), np.ones((1, 10_000))), ValueError),
     "dtype": (

@@ -49,7 +49,7 @@ WRONG = [
     ({"strategy": "gradual"}, TypeError, r"^strategy must be a Strategy, .* got 'gradual'$"),
     ({"strategy": sn.Gradual}, TypeError, r"^strategy must be a Strategy, .* got <class"),
     ({"strategy": sn.Gradual()}, ValueError,
-     r"^strategy Gradual goes with n_synapses or n_inputs alone, got max_drop=0\.005 \(the default"),
+     r"^strategy Gradual goes with n_synapses or n_inputs alone, got max_drop=0\.005 \(the def"),
     ({"strategy": sn.Gradual(), "max_drop": 0.1}, ValueError, r"Gradual .*, got max_drop=0\.1$"),
     ({"strategy": sn.Gradual(), "min_score": 0.1}, ValueError, r"Gradual .*, got min_score=0\.1$"),
     ({"strategy": sn.Gradual(), "n_inputs": 2, "max_drop": 0.1}, ValueError,

@@ -460,7 +460,7 @@ WRONG = [
     *[(kind, {name: value}, error, rf"^{name} must be")
       for kind, name in ((sn.Iterative, "search_budget"), (sn.Gradual, "regrow_budget"))
       for value, error in ((-1, ValueError), (math.inf, ValueError), ("much", TypeError))],
-    (sn.Gradual, {"first_cut": 0.8}, ValueError, r"^first_cut must be below last_cut=0\.7, got 0\.8"),
+    (sn.Gradual, {"first_cut": 0.8}, ValueError, r"^first_cut must be below last_cut=0\.7, got 0"),
     (sn.Gradual, {"last_cut": 0.0}, ValueError, r"^last_cut must be finite and in \(0\.0, 1\.0\]"),
     (sn.Gradual, {"final_optimizer": 0.1}, TypeError,
      r"^final_optimizer must be an SGD or an Adam, got 0.1"),
