@@ -9,7 +9,8 @@ import synaprune as sn
 from synaprune.cli.job import Options, run_job
 from synaprune.cli.presets import preset_for
 from synaprune.io import read_model, write_model
-from synaprune.pruning import METRICS, accuracy_lower_bound, drop_upper_bound
+from synaprune.pruning import METRICS
+from synaprune.stats import accuracy_lower_bound, drop_upper_bound
 
 QUICK = {
     "retrain_epochs": 4, "attempts": 3, "optimizer": sn.SGD(0.1), "batch_size": 16, "effort": 0,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from synaprune.arrays import Labels, finite
 from synaprune.network import SparseMLP
-from synaprune.pruning import mcnemar
+from synaprune.stats import mcnemar
 from synaprune.threads import Threads, check_threads
 
 

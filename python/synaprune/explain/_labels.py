@@ -12,7 +12,7 @@ import numpy as np
 
 from synaprune.checks import check_float, check_int
 from synaprune.explain._ablation import Ablation, Part
-from synaprune.pruning import sign_test
+from synaprune.stats import sign_test
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """`prune`: when to cut and how many, under a target count or an accuracy contract."""
 
-from synaprune.pruning._bounds import accuracy_lower_bound, drop_upper_bound, mcnemar, sign_test
 from synaprune.pruning._contract import check_samples
 from synaprune.pruning._ladder import PERCENTAGES
 from synaprune.pruning._metric import METRICS
@@ -13,11 +12,7 @@ __all__ = [
     "PERCENTAGES",
     "STRATEGIES",
     "PruningInterrupted",
-    "accuracy_lower_bound",
     "check_samples",
     "check_target",
-    "drop_upper_bound",
-    "mcnemar",
     "prune",
-    "sign_test",
 ]

@@ -9,7 +9,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from synaprune.pruning._bounds import accuracy_lower_bound, drop_upper_bound
+from synaprune.stats import accuracy_lower_bound, drop_upper_bound
 
 Right = NDArray[np.bool_]  # which validation samples a network gets right
 _SLACK = 1e-9  # accuracies are ratios of small whole numbers

@@ -13,9 +13,9 @@ from synaprune.arrays import finite
 from synaprune.criteria import Ranking
 from synaprune.network import SparseMLP
 from synaprune.path import PruningPath
-from synaprune.pruning._bounds import mcnemar
 from synaprune.pruning._contract import Contract
 from synaprune.pruning._metric import Metric, measure
+from synaprune.stats import mcnemar
 from synaprune.threads import ThreadChoice
 from synaprune.training import Callback, Optimizer, Progress, Schedule, run_epochs
 
