@@ -78,20 +78,20 @@ def labels(
     )
     rows, kept = [], []
     for flags in list(CONSOLE)[:2]:
-        counts: dict[str, list[explain.Confirmation]] = {}
+        counts: dict[str, list[explain.Replication]] = {}
         for seed in seeds:
             net = _pruned(data_dir, flags, seed)
             kept += [net] * (flags[1] == "1259")
             given, proof = explain.ablate(net, *known), explain.ablate(net, *fresh)
             for kind in ("neuron", "synapse", "input"):
-                found = explain.label_parts(given.only(kind))
-                counts.setdefault(kind, []).append(explain.confirm(found, proof.only(kind)))
+                found = explain.annotate_units(given.only(kind))
+                counts.setdefault(kind, []).append(explain.replicate(found, proof.only(kind)))
         for kind, each in counts.items():
             parts, named, sure = (
                 sum(getattr(c, name) for c in each)
-                for name in ("n_parts", "n_labelled", "n_confirmed")
+                for name in ("n_units", "n_labelled", "n_replicated")
             )
-            chance = sum(c.random * c.n_labelled for c in each) / max(1, named)
+            chance = sum(c.chance * c.n_labelled for c in each) / max(1, named)
             rows.append([
                 flags[1], f"{kind}s", str(parts), f"{named / parts:.1%}",
                 *((f"{sure / named:.1%}", f"{chance:.1%}") if named else ("–", "–")),
@@ -130,7 +130,7 @@ def contributions(report: Report, net: sn.SparseMLP, X: NDArray[np.uint8]) -> No
     logits = explain.activations(net, X, -1)
     worst = 0.0
     for c, label in enumerate(net.classes.tolist()):
-        parts = explain.contributions(net, X, label)
+        parts = explain.attributions(net, X, label)
         terms = abs(parts.values).sum(axis=1) + abs(parts.bias)
         worst = max(worst, float((abs(parts.logits - logits[:, c]) / terms).max()))
     report.text(

@@ -76,11 +76,11 @@ def parts_behind(net: sn.SparseMLP, split: sn.datasets.Split, a: int, b: int) ->
     """Say which neurons serve the two, by proof, and what pulls the confused samples over."""
     pair = net.classes[[a, b]].tolist()
     neurons = explain.ablate(net, *split, kinds=["neuron"])
-    for label, lost in zip(explain.label_parts(neurons), neurons.loss, strict=True):
+    for label, lost in zip(explain.annotate_units(neurons), neurons.loss, strict=True):
         if set(label.classes) & set(pair):
             serves = ", ".join(map(str, label.classes))
             yield (
-                f"neuron {label.part.index} serves {serves}: without it {pair[0]} loses "
+                f"neuron {label.unit.index} serves {serves}: without it {pair[0]} loses "
                 f"{lost[a]:.0%} and {pair[1]} {lost[b]:.0%}"
             )
     X, y = split
@@ -100,7 +100,7 @@ def parts_behind(net: sn.SparseMLP, split: sn.datasets.Split, a: int, b: int) ->
 
 def pull(net: sn.SparseMLP, X: NDArray[np.generic], code: int) -> NDArray[np.float64]:
     """Return what each input adds to a class's logit, on average."""
-    mean: NDArray[np.float64] = explain.contributions(net, X, net.classes[code]).values.mean(axis=0)
+    mean: NDArray[np.float64] = explain.attributions(net, X, net.classes[code]).values.mean(axis=0)
     return mean
 
 

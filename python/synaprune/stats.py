@@ -31,7 +31,7 @@ def mcnemar(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:
     """
     only_a, only_b = int(np.count_nonzero(a & ~b)), int(np.count_nonzero(b & ~a))
     n = only_a + only_b
-    return min(1.0, 2 * _tosses(min(only_a, only_b), n) / 2**n)
+    return min(1.0, 2 * _tosses(min(only_a, only_b), n) / (1 << n))
 
 
 def sign_test(lost: int, won: int) -> float:
@@ -53,7 +53,7 @@ def sign_test(lost: int, won: int) -> float:
     (0.125, 1.0)
     """
     n = lost + won
-    return _tosses(won, n) / 2**n
+    return _tosses(won, n) / (1 << n)
 
 
 def drop_upper_bound(lost: int, won: int, n: int, confidence: float) -> float:
@@ -144,7 +144,7 @@ def _tosses(k: int, n: int) -> int:
     for i in range(min(k, n - k - 1) + 1):  # the shorter tail
         total += ways
         ways = ways * (n - i) // (i + 1)
-    return total if 2 * k < n else 2**n - total
+    return total if 2 * k < n else (1 << n) - total
 
 
 def _upper_tail(k: int, n: int, p: float) -> float:

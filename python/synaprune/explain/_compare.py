@@ -1,4 +1,4 @@
-"""What a change did, class by class."""
+"""Comparison of two networks, class by class."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from synaprune.arrays import Labels, finite
+from synaprune.arrays import Inputs, Labels, finite
 from synaprune.network import SparseMLP
 from synaprune.stats import mcnemar
 from synaprune.threads import Threads, check_threads
@@ -22,15 +22,15 @@ class Comparison:
     ----------
     classes : ndarray, shape (n_classes,)
     n : ndarray of int64, shape (n_classes,)
-        Samples of each class.
+        Number of samples of each class.
     before, after : ndarray of float64, shape (n_classes,)
         Accuracy of each network on each class, NaN for a class without samples.
     lost, won : ndarray of int64, shape (n_classes,)
-        Samples that only the first, or only the second, network gets right.
+        Samples that only the first, or only the second, network predicts correctly.
     p_values : ndarray of float64, shape (n_classes,)
-        Of McNemar's exact test (1947) that nothing changed in the class, two-sided.
+        P value of McNemar's exact two-sided test (1947) in each class.
     total_p_value : float
-        The same over all samples.
+        P value of the same test over all samples.
     """
 
     classes: Labels
@@ -44,7 +44,7 @@ class Comparison:
 
     @property
     def change(self) -> float:
-        """Accuracy gained over all samples."""
+        """Change in accuracy over all samples, positive for a gain."""
         return float((self.won - self.lost).sum() / self.n.sum())
 
     def __str__(self) -> str:
@@ -74,8 +74,9 @@ def compare(a: SparseMLP, b: SparseMLP, X: Any, y: Any, *, threads: Threads = No
     Parameters
     ----------
     a, b : SparseMLP
-        Before and after a change, say by `SparseMLP.without`. Both know the same classes.
-    X, y : array_like, shapes (n, n_inputs) and (n,)
+        The network before and after a change, for example by `SparseMLP.without`. Both must know
+        the same classes.
+    X, y : array_like, shapes (n, n_features) and (n,)
     threads : int or "auto", optional
 
     Returns
@@ -85,7 +86,7 @@ def compare(a: SparseMLP, b: SparseMLP, X: Any, y: Any, *, threads: Threads = No
     Raises
     ------
     TypeError, ValueError
-        If the data do not fit, a network was never fitted, or classes differ.
+        If the data do not fit, a network was never fitted, or the classes differ.
 
     Examples
     --------
@@ -97,13 +98,13 @@ def compare(a: SparseMLP, b: SparseMLP, X: Any, y: Any, *, threads: Threads = No
     True
     """
     if not np.array_equal(a.classes, b.classes):
-        raise ValueError("the networks know different classes")
+        known = [np.array2string(net.classes, threshold=20) for net in (a, b)]
+        raise ValueError(f"b must know the classes of a, {known[0]}, got {known[1]}")
+    if a.layers[0] != b.layers[0]:
+        raise ValueError(f"b must have the {a.layers[0]} inputs of a, got {b.layers[0]}")
     n_threads = check_threads(threads)
-    right = []
-    for net in (a, b):
-        inputs, codes = net.check_data(X, y)
-        right.append(finite(net.core.classify(inputs, n_threads)) == codes)
-    first, second = right
+    inputs, codes = a.check_data(X, y)
+    first, second = (finite(net.core.classify(inputs, n_threads)) == codes for net in (a, b))
     members = [codes == c for c in range(len(a.classes))]
 
     def count(which: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -126,7 +127,7 @@ def confusion_matrix(
     Parameters
     ----------
     net : SparseMLP
-    X, y : array_like, shapes (n, n_inputs) and (n,)
+    X, y : array_like, shapes (n, n_features) and (n,)
     threads : int or "auto", optional
 
     Returns
@@ -137,8 +138,21 @@ def confusion_matrix(
     ------
     TypeError, ValueError
         If the data do not fit, or the network was never fitted.
+
+    Examples
+    --------
+    >>> import numpy as np, synaprune as sn
+    >>> net = sn.SparseMLP((2, 2), seed=0).fit(np.eye(2), ["a", "b"], epochs=50)
+    >>> sn.explain.confusion_matrix(net, np.eye(2), ["a", "b"]).tolist()
+    [[1, 0], [0, 1]]
     """
-    inputs, codes = net.check_data(X, y)
-    predicted = finite(net.core.classify(inputs, check_threads(threads)))
+    return confusion_matrix_checked(net, *net.check_data(X, y), check_threads(threads))
+
+
+def confusion_matrix_checked(
+    net: SparseMLP, inputs: Inputs, codes: NDArray[np.int32], n_threads: int
+) -> NDArray[np.int64]:
+    """Do the work of `confusion_matrix` on what `SparseMLP.check_data` returned."""
+    predicted = finite(net.core.classify(inputs, n_threads))
     k = len(net.classes)
     return np.bincount(codes.astype(np.int64) * k + predicted, minlength=k * k).reshape(k, k)
