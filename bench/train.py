@@ -71,7 +71,7 @@ def run(settings: Settings, report: Report) -> None:
 
 
 def contenders(
-    weights: Sequence[sn.Weights], X: Any, y: Any, batch_size: int
+    weights: Sequence[sn.SparseLayer], X: Any, y: Any, batch_size: int
 ) -> Iterator[Contender]:
     """Every contender in every variant."""
     X_float = as_float(X)
@@ -94,7 +94,7 @@ def installed(name: str) -> bool:
     return optional("sklearn" if name == "scikit-learn" else "torch") is not None
 
 
-def verify(weights: Sequence[sn.Weights], X: Any, y: Any) -> None:
+def verify(weights: Sequence[sn.SparseLayer], X: Any, y: Any) -> None:
     """End the run unless everybody makes the same step from the same batch of 64."""
     X, y = X[:64], y[:64]
     net = network(weights).fit(X, y, epochs=1, batch_size=64, optimizer=SGD)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synaprune import _core
-from synaprune.network import Weights
+from synaprune.layers import SparseLayer
 from synaprune.threads import Threads, check_threads
 
 
@@ -38,7 +38,7 @@ class SparseLinear:
 
     Parameters
     ----------
-    weights : Weights
+    weights : SparseLayer
         The matrix and its bias; copied. ``initial`` is not used.
 
     Raises
@@ -49,14 +49,14 @@ class SparseLinear:
     Examples
     --------
     >>> import numpy as np
-    >>> from synaprune import SparseLinear, Weights
+    >>> from synaprune import SparseLayer, SparseLinear
     >>> w = np.array([2.0, 3.0], np.float32)
-    >>> layer = SparseLinear(Weights(3, np.array([0, 1, 2]), np.array([2, 0]), w, w, np.zeros(2)))
-    >>> layer.forward(np.array([[1.0], [10.0], [100.0]], np.float32)).tolist()
+    >>> layer = SparseLayer(3, np.array([0, 1, 2]), np.array([2, 0]), w, w, np.zeros(2))
+    >>> SparseLinear(layer).forward(np.array([[1.0], [10.0], [100.0]], np.float32)).tolist()
     [[200.0], [3.0]]
     """
 
-    def __init__(self, weights: Weights) -> None:
+    def __init__(self, weights: SparseLayer) -> None:
         n_in, indptr, indices, values, _, bias = weights.to_core()
         self._core = _core.Linear(n_in, indptr, indices, values, bias)
         self.shape = weights.shape

@@ -118,7 +118,7 @@ def test_a_network_of_nothing_has_no_energy():
 
 def test_ablation_agrees_with_without(net, digits):
     ablation = explain.ablate(net, *digits.test)
-    assert len(ablation) == net.n_inputs + 6 + net.n_synapses
+    assert len(ablation) == net.n_used_inputs + 6 + net.n_synapses
     full = net.score(*digits.test)
     assert ablation.correct.sum() / ablation.n.sum() == pytest.approx(full)
     names = {
@@ -136,7 +136,7 @@ def test_ablation_agrees_with_without(net, digits):
 
 def test_only_keeps_one_kind(net, digits):
     ablation = explain.ablate(net, *digits.validation)
-    for kind, n in (("input", net.n_inputs), ("neuron", 6), ("synapse", net.n_synapses)):
+    for kind, n in (("input", net.n_used_inputs), ("neuron", 6), ("synapse", net.n_synapses)):
         some = ablation.only(kind)
         assert len(some) == n == len(some.lost)
         assert {unit.kind for unit in some.units} == {kind}
@@ -309,7 +309,7 @@ def test_activations_are_those_of_the_core(activation):
     z = explain.activations(net, X, -1).astype(np.float64)  # the logits, as sums to activate
     one = sn.SparseMLP((3, 3, 2), activation=activation, input_scaling="none", seed=0)
     for j, k in itertools.product(range(3), repeat=2):
-        one = one.set_weight(0, j, k, float(j == k))
+        one = one.with_weight(0, j, k, float(j == k))
     expected = explain.activations(one, z, 0)
     np.testing.assert_allclose(activate(activation, z), expected, rtol=1e-6, atol=1e-6)
 
@@ -325,8 +325,8 @@ def test_an_unknown_activation_is_named(digits):
 
 def test_slopes_at_sums_near_zero_are_the_derivative():
     net = sn.SparseMLP((2, 1, 2), activation="sigmoid", input_scaling="none", seed=0)
-    net = net.set_weight(0, 0, 0, 3.0).set_weight(0, 0, 1, -3.0)
-    net = net.set_weight(1, 0, 0, 1.0).set_weight(1, 1, 0, 0.0)
+    net = net.with_weight(0, 0, 0, 3.0).with_weight(0, 0, 1, -3.0)
+    net = net.with_weight(1, 0, 0, 1.0).with_weight(1, 1, 0, 0.0)
     net.fit(np.eye(2), [0, 1], epochs=1, optimizer=sn.SGD(1e-30))
     for x in (1.0, 1.0 + 2**-20):
         values = explain.attributions(net, np.array([[x, 1.0]]), 0).values

@@ -15,7 +15,7 @@ def weights(n_out, n_in, density, seed=0):
     indptr = np.concatenate([[0], mask.sum(1).cumsum()])
     values = rng.normal(size=mask.sum()).astype(np.float32)
     bias = rng.normal(size=n_out).astype(np.float32)
-    return sn.Weights(n_in, indptr, np.nonzero(mask)[1], values, values, bias)
+    return sn.SparseLayer(n_in, indptr, np.nonzero(mask)[1], values, values, bias)
 
 
 def arrays(w, n):
@@ -148,10 +148,10 @@ def test_arrays_that_do_not_fit_together_are_refused():
 
 def test_weights_that_are_no_csr_are_refused():
     w = weights(7, 30, 0.4)
-    wrong = sn.Weights(5, w.indptr, w.indices, w.values, w.initial, w.bias)
+    wrong = sn.SparseLayer(5, w.indptr, w.indices, w.values, w.initial, w.bias)
     with pytest.raises(ValueError, match="W is not canonical CSR: column"):
         sn.SparseLinear(wrong)
-    short = sn.Weights(30, w.indptr, w.indices, w.values[1:], w.initial, w.bias)
+    short = sn.SparseLayer(30, w.indptr, w.indices, w.values[1:], w.initial, w.bias)
     with pytest.raises(ValueError, match=f"values must have {len(w.values)} entries"):
         sn.SparseLinear(short)
 

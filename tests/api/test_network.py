@@ -80,7 +80,7 @@ def test_initial_weights_are_glorots_range_times_the_scale():
         assert (w.bias == 0.0).all()
         assert w.to_dense().shape == w.shape == (len(w.bias), w.n_in)
     assert net.n_synapses == 30 * 20 + 20 * 10
-    assert (net.structure, net.n_inputs) == ("30-20-10", 30)
+    assert (net.structure, net.n_used_inputs) == ("30-20-10", 30)
     assert net.n_bytes == 8 * net.n_synapses + 12 * 30
     assert net.used_inputs.tolist() == list(range(30))
 
@@ -217,14 +217,14 @@ def test_writing_into_what_a_network_shows_changes_nothing(data, bits):
 
 def test_set_weights_replaces_structure_and_keeps_the_rest(data):
     net = sn.SparseMLP((4, 6, 1), input_scaling=(0.5, 2.0)).fit(*data, epochs=1)
-    state, transform = net.core.rng_state, shift_scale(net)
+    state, transform = net._core.rng_state, shift_scale(net)
     first, second = net.weights
     row = np.array([0, 1, 1, 1, 1, 1, 1])
-    thin = sn.Weights(4, row, [2], [0.5], [0.25], np.zeros(6))
-    last = sn.Weights(6, [0, 1], [0], [2.0], [1.0], [-1.0])
+    thin = sn.SparseLayer(4, row, [2], [0.5], [0.25], np.zeros(6))
+    last = sn.SparseLayer(6, [0, 1], [0], [2.0], [1.0], [-1.0])
     assert net.set_weights([thin, last]) is net
     assert (net.structure, net.n_synapses, net.used_inputs.tolist()) == ("1-1-1", 2, [2])
-    assert (net.core.rng_state, shift_scale(net)) == (state, transform)
+    assert (net._core.rng_state, shift_scale(net)) == (state, transform)
     hidden = np.maximum(0.5 * (data[0][:, 2].astype(np.float64) - 0.5) * 2.0, 0.0)
     p = 1.0 / (1.0 + np.exp(1.0 - 2.0 * hidden))
     np.testing.assert_allclose(net.predict_proba(data[0])[:, 1], p, rtol=1e2 * EPS)

@@ -27,7 +27,7 @@ def facts(digits, digits_path, tmp_path_factory):
 
 def test_the_network_is_drawn_whole(facts, digits_path):
     net = digits_path.smallest
-    assert [len(column) for column in facts["network"]["columns"]] == list(net.core.structure)
+    assert [len(column) for column in facts["network"]["columns"]] == list(net._core.structure)
     assert len(facts["network"]["synapses"]) == net.n_synapses
     assert facts["network"]["synapses_left_out"] == 0
     w = net.weights[0]

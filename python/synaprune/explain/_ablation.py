@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synaprune import _core
-from synaprune.arrays import Inputs, Labels, finite
+from synaprune.arrays import Labels, finite
 from synaprune.network import SparseMLP
 from synaprune.threads import Threads, check_threads
 
@@ -109,7 +109,7 @@ class Ablation:
 def ablate(
     net: SparseMLP,
     X: Any,
-    y: Any,
+    y: Any = None,
     *,
     kinds: Sequence[str] = KINDS,
     threads: Threads = None,
@@ -125,7 +125,7 @@ def ablate(
     ----------
     net : SparseMLP
         A trained network; it is not changed.
-    X, y : array_like, shapes (n, n_features) and (n,)
+    X, y : array_like, shapes (n, n_features) and (n,), or a CheckedData alone
         Held-out samples, if the counts are to describe new data.
     kinds : sequence of str
         Which kinds of units: "input", "neuron", "synapse".
@@ -154,35 +154,25 @@ def ablate(
     for kind in kinds:
         if kind not in KINDS:
             raise ValueError(f"kinds must be among {', '.join(KINDS)}, got {kind!r}")
-    return ablate_checked(net, *net.check_data(X, y), kinds, check_threads(threads))
-
-
-def ablate_checked(
-    net: SparseMLP,
-    inputs: Inputs,
-    codes: NDArray[np.int32],
-    kinds: Sequence[str],
-    n_threads: int,
-) -> Ablation:
-    """Do the work of `ablate` on samples and class numbers that `SparseMLP.check_data` returned."""
     net = net.copy()  # another thread may prune it meanwhile
+    data, n_threads = net.check_data(X, y), check_threads(threads)
     n_classes = len(net.classes)
-    predicted = finite(net.core.classify(inputs, n_threads))
+    predicted = finite(net._core.classify(data.X, n_threads))
     units: list[Unit] = []
     lost = [np.zeros((0, n_classes), np.int64)]
     won = [np.zeros((0, n_classes), np.int64)]
     for kind in kinds:
         for layer, rows, named in _rows(net, kind):
             part = "synapses" if kind == "synapse" else "columns"
-            counts = finite(_core.ablate(net.core, inputs, codes, layer, part, n_threads))
+            counts = finite(_core.ablate(net._core, data.X, data.y, layer, part, n_threads))
             units += named
             lost.append(counts[0][rows])
             won.append(counts[1][rows])
     return Ablation(
         tuple(units),
         net.classes,
-        np.bincount(codes, minlength=n_classes),
-        np.bincount(codes[predicted == codes], minlength=n_classes),
+        np.bincount(data.y, minlength=n_classes),
+        np.bincount(data.y[predicted == data.y], minlength=n_classes),
         np.concatenate(lost),
         np.concatenate(won),
     )

@@ -51,18 +51,11 @@ def activation_at_zero(net: SparseMLP) -> float:
     return float(activate(net.activation, np.zeros(1))[0])
 
 
-def scaled_inputs(net: SparseMLP, inputs: Inputs) -> Floats:
-    """Return the inputs after shift and scale, shape (n, n_features)."""
-    shift, scale = net.input_transform
-    scaled: Floats = ((inputs - shift) * scale).astype(np.float64)
-    return scaled
-
-
 def hidden_activations(net: SparseMLP, inputs: Inputs, n_threads: int) -> list[NDArray[np.float32]]:
     """Return the outputs of each hidden layer, for checked inputs."""
     n_hidden = len(net.layers) - 2
     return [
-        finite(_core.activations(net.core, inputs, layer, n_threads)) for layer in range(n_hidden)
+        finite(_core.activations(net._core, inputs, layer, n_threads)) for layer in range(n_hidden)
     ]
 
 
@@ -97,5 +90,5 @@ def activations(
     """
     n_layers = len(net.layers) - 1
     check_int("layer", layer, -n_layers, n_layers - 1)
-    inputs = as_inputs(X, net.layers[0])
-    return finite(_core.activations(net.core, inputs, layer % n_layers, check_threads(threads)))
+    inputs = as_inputs(X, net.n_features)
+    return finite(_core.activations(net._core, inputs, layer % n_layers, check_threads(threads)))

@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from synaprune.arrays import Inputs, Labels, as_inputs
 from synaprune.checks import check_int
-from synaprune.explain._activations import Floats, activate, activation_at_zero, scaled_inputs
-from synaprune.network import SparseMLP, Weights
+from synaprune.explain._activations import Floats, activate, activation_at_zero
+from synaprune.labels import brief
+from synaprune.layers import SparseLayer
+from synaprune.network import SparseMLP
 from synaprune.threads import Threads
 
 _SMALLEST_SUM = 1e-4  # below it the slope is that at ±1e-4, where the quotient is still precise
@@ -82,7 +84,7 @@ def attributions(
     ((5, 64), True)
     """
     inputs, codes = _check_question(net, X, label, threads)
-    weights, scaled = net.weights, scaled_inputs(net, inputs)
+    weights, scaled = net.weights, net.input_transform.apply(inputs)
     slopes = _slopes(net, weights, scaled)
     at_zero = activation_at_zero(net)
     d = _output_row(weights[-1], codes)
@@ -148,14 +150,14 @@ def strongest_paths(
     >>> [path.neurons for path in sn.explain.strongest_paths(net, [1.0, 0.0])]
     [(0, 0)]
     """
-    top_k = min(check_int("top_k", top_k, 1), math.prod(net.core.structure[:-1]) or 1)
+    top_k = min(check_int("top_k", top_k, 1), math.prod(net._core.structure[:-1]) or 1)
     inputs, codes = _check_question(net, np.asarray(x)[None], label, threads)
-    weights, scaled = net.weights, scaled_inputs(net, inputs)
+    weights, scaled = net.weights, net.input_transform.apply(inputs)
     factors = [s[0] for s in _slopes(net, weights, scaled)]
     factors.append(_output_row(weights[-1], codes)[0])
     # best[j, r]: the value of the r-th strongest path to neuron j, 0 if there is none;
     # previous[layer][j, r]: its predecessor, path r' of neuron j' below, as j' * top_k + r'.
-    best = np.zeros((net.layers[0], top_k))
+    best = np.zeros((net.n_features, top_k))
     best[:, 0] = scaled[0]
     previous = []
     for w, factor in zip(weights, factors, strict=True):
@@ -196,7 +198,7 @@ def _check_question(
     net: SparseMLP, X: Any, label: Any, threads: Threads
 ) -> tuple[Inputs, NDArray[np.int64]]:
     """Return the checked inputs and the number of the class to explain for each sample."""
-    inputs = as_inputs(X, net.layers[0])
+    inputs = as_inputs(X, net.n_features)
     if label is None:
         return inputs, np.searchsorted(net.classes, net.predict(inputs, threads=threads))
     return inputs, np.full(len(inputs), class_number(net, label))
@@ -206,12 +208,11 @@ def class_number(net: SparseMLP, label: Any) -> int:
     """Return the number of a class, or raise a ValueError if the network does not know it."""
     where = np.flatnonzero(net.classes == label)
     if len(where) != 1:
-        known = np.array2string(net.classes, threshold=20, separator=", ")
-        raise ValueError(f"label must be one of {known}, got {label!r}")
+        raise ValueError(f"label must be one of {brief(net.classes)}, got {label!r}")
     return int(where[0])
 
 
-def _output_row(last: Weights, codes: NDArray[np.int64]) -> Floats:
+def _output_row(last: SparseLayer, codes: NDArray[np.int64]) -> Floats:
     """Return the weight of each output in each sample's logit, shape (n, n_outputs)."""
     n_out = last.shape[0]
     if n_out == 1:
@@ -219,7 +220,7 @@ def _output_row(last: Weights, codes: NDArray[np.int64]) -> Floats:
     return np.eye(n_out)[codes]
 
 
-def _slopes(net: SparseMLP, weights: list[Weights], scaled: Floats) -> list[Floats]:
+def _slopes(net: SparseMLP, weights: list[SparseLayer], scaled: Floats) -> list[Floats]:
     """Return (a(z) - a(0)) / z of each hidden neuron at each sample, layer by layer."""
     at_zero = activation_at_zero(net)
     slopes, x = [], scaled

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from synaprune.arrays import Inputs, Labels, finite
+from synaprune.arrays import Labels, finite
+from synaprune.labels import brief
 from synaprune.network import SparseMLP
 from synaprune.stats import mcnemar
 from synaprune.threads import Threads, check_threads
@@ -68,7 +69,9 @@ class Comparison:
         )
 
 
-def compare(a: SparseMLP, b: SparseMLP, X: Any, y: Any, *, threads: Threads = None) -> Comparison:
+def compare(
+    a: SparseMLP, b: SparseMLP, X: Any, y: Any = None, *, threads: Threads = None
+) -> Comparison:
     """Compare two networks on the same samples, class by class.
 
     Parameters
@@ -76,7 +79,7 @@ def compare(a: SparseMLP, b: SparseMLP, X: Any, y: Any, *, threads: Threads = No
     a, b : SparseMLP
         The network before and after a change, for example by `SparseMLP.without`. Both must know
         the same classes.
-    X, y : array_like, shapes (n, n_features) and (n,)
+    X, y : array_like, shapes (n, n_features) and (n,), or a CheckedData alone
     threads : int or "auto", optional
 
     Returns
@@ -98,14 +101,14 @@ def compare(a: SparseMLP, b: SparseMLP, X: Any, y: Any, *, threads: Threads = No
     True
     """
     if not np.array_equal(a.classes, b.classes):
-        known = [np.array2string(net.classes, threshold=20) for net in (a, b)]
+        known = [brief(net.classes) for net in (a, b)]
         raise ValueError(f"b must know the classes of a, {known[0]}, got {known[1]}")
-    if a.layers[0] != b.layers[0]:
-        raise ValueError(f"b must have the {a.layers[0]} inputs of a, got {b.layers[0]}")
+    if a.n_features != b.n_features:
+        raise ValueError(f"b must have the {a.n_features} inputs of a, got {b.n_features}")
     n_threads = check_threads(threads)
-    inputs, codes = a.check_data(X, y)
-    first, second = (finite(net.core.classify(inputs, n_threads)) == codes for net in (a, b))
-    members = [codes == c for c in range(len(a.classes))]
+    data = a.check_data(X, y)
+    first, second = (finite(net._core.classify(data.X, n_threads)) == data.y for net in (a, b))
+    members = [data.y == c for c in range(len(a.classes))]
 
     def count(which: NDArray[np.bool_]) -> NDArray[np.int64]:
         return np.array([np.count_nonzero(which & m) for m in members], np.int64)
@@ -120,14 +123,14 @@ def compare(a: SparseMLP, b: SparseMLP, X: Any, y: Any, *, threads: Threads = No
 
 
 def confusion_matrix(
-    net: SparseMLP, X: Any, y: Any, *, threads: Threads = None
+    net: SparseMLP, X: Any, y: Any = None, *, threads: Threads = None
 ) -> NDArray[np.int64]:
     """Count samples by true class (rows) and predicted class (columns).
 
     Parameters
     ----------
     net : SparseMLP
-    X, y : array_like, shapes (n, n_features) and (n,)
+    X, y : array_like, shapes (n, n_features) and (n,), or a CheckedData alone
     threads : int or "auto", optional
 
     Returns
@@ -146,13 +149,7 @@ def confusion_matrix(
     >>> sn.explain.confusion_matrix(net, np.eye(2), ["a", "b"]).tolist()
     [[1, 0], [0, 1]]
     """
-    return confusion_matrix_checked(net, *net.check_data(X, y), check_threads(threads))
-
-
-def confusion_matrix_checked(
-    net: SparseMLP, inputs: Inputs, codes: NDArray[np.int32], n_threads: int
-) -> NDArray[np.int64]:
-    """Do the work of `confusion_matrix` on what `SparseMLP.check_data` returned."""
-    predicted = finite(net.core.classify(inputs, n_threads))
+    data = net.check_data(X, y)
+    predicted = finite(net._core.classify(data.X, check_threads(threads)))
     k = len(net.classes)
-    return np.bincount(codes.astype(np.int64) * k + predicted, minlength=k * k).reshape(k, k)
+    return np.bincount(data.y.astype(np.int64) * k + predicted, minlength=k * k).reshape(k, k)

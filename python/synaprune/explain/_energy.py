@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from synaprune import _core
 from synaprune.arrays import as_inputs
 from synaprune.checks import check_bool, check_float, check_int
-from synaprune.explain._activations import Floats, hidden_activations, scaled_inputs
+from synaprune.explain._activations import Floats, hidden_activations
 from synaprune.network import SparseMLP
 from synaprune.threads import Threads, check_threads
 
@@ -99,7 +99,7 @@ def path_energy(net: SparseMLP, X: Any = None, *, threads: Threads = None) -> Pa
     True
     """
     factors = _mean_activations(net, X, check_threads(threads))
-    below, above = _core.path_energy(net.core, factors)
+    below, above = _core.path_energy(net._core, factors)
     total = below[-1]
     scale = np.divide(1.0, total, out=np.zeros_like(total), where=total > 0)
     inputs, *neurons = (b[:, None] * a * scale for b, a in zip(below[:-1], above[:-1], strict=True))
@@ -145,7 +145,7 @@ def feature_energy(
     Examples
     --------
     >>> import synaprune as sn
-    >>> net = sn.SparseMLP((2, 1), seed=0).set_weight(0, 0, 0, -3.0).set_weight(0, 0, 1, 1.0)
+    >>> net = sn.SparseMLP((2, 1), seed=0).with_weight(0, 0, 0, -3.0).with_weight(0, 0, 1, 1.0)
     >>> sn.explain.feature_energy(net).tolist()
     [[0.75], [0.25]]
     """
@@ -159,11 +159,11 @@ def _mean_activations(net: SparseMLP, X: Any, n_threads: int) -> list[NDArray[np
     sizes = net.layers[:-1]
     if X is None:
         return [np.ones(n, np.float32) for n in sizes]
-    inputs = as_inputs(X, net.layers[0])
+    inputs = as_inputs(X, net.n_features)
     sums = [np.zeros(n) for n in sizes]
     for begin in range(0, len(inputs), _CHUNK):
         some = inputs[begin : begin + _CHUNK]
-        sums[0] += abs(scaled_inputs(net, some)).sum(axis=0)
+        sums[0] += abs(net.input_transform.apply(some)).sum(axis=0)
         for total, a in zip(sums[1:], hidden_activations(net, some, n_threads), strict=True):
             total += abs(a).sum(axis=0, dtype=np.float64)
     return [(total / len(inputs)).astype(np.float32) for total in sums]

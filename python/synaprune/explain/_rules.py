@@ -97,7 +97,7 @@ def truth_tables(
             "class_rules finds short approximate rules for any network"
         )
     k = np.arange(1 << len(used))
-    X = np.full((len(k), net.layers[0]), low, np.float32)
+    X = np.full((len(k), net.n_features), low, np.float32)
     for i, column in enumerate(used):
         X[(k >> i & 1) == 1, column] = high
     names = [net.input_name(column) for column in used]
@@ -189,7 +189,7 @@ def class_rules(
     tree = require("sklearn.tree", "sklearn")
     max_leaf_nodes = check_int("max_leaf_nodes", max_leaf_nodes, 2)
     min_fidelity = check_float("min_fidelity", min_fidelity, 0.0, 1.0)
-    inputs = as_inputs(X, net.layers[0])
+    inputs = as_inputs(X, net.n_features)
     if len(inputs) < 10:
         raise ValueError(f"X must have at least 10 rows to fit rules to, got {len(inputs)}")
     codes = np.searchsorted(net.classes, net.predict(inputs, threads=threads))

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synaprune import _core
-from synaprune.arrays import Inputs, as_inputs, finite
+from synaprune.arrays import as_inputs, finite
 from synaprune.checks import check_int
-from synaprune.explain._activations import activation_at_zero, hidden_activations, scaled_inputs
+from synaprune.explain._activations import activation_at_zero, hidden_activations
 from synaprune.network import SparseMLP
 from synaprune.threads import Threads, check_threads
 
@@ -65,13 +65,8 @@ def activation_patterns(
     >>> sum(len(pattern.samples) for pattern in patterns)
     1079
     """
-    return patterns_checked(net, as_inputs(X, net.layers[0]), check_threads(threads))
-
-
-def patterns_checked(net: SparseMLP, inputs: Inputs, n_threads: int) -> list[ActivationPattern]:
-    """Do the work of `activation_patterns` on checked inputs."""
-    at_zero = activation_at_zero(net)
-    layers = [a > at_zero for a in hidden_activations(net, inputs, n_threads)]
+    inputs, at_zero = as_inputs(X, net.n_features), activation_at_zero(net)
+    layers = [a > at_zero for a in hidden_activations(net, inputs, check_threads(threads))]
     names = [(layer, j) for layer, active in enumerate(layers) for j in range(active.shape[1])]
     active = np.hstack(layers) if layers else np.zeros((len(inputs), 0), bool)
     packed = np.packbits(active, axis=1)
@@ -104,14 +99,14 @@ class ClassPrototypes:
 
 
 def prototypes(
-    net: SparseMLP, X: Any, y: Any, *, top_k: int = 3, threads: Threads = None
+    net: SparseMLP, X: Any, y: Any = None, *, top_k: int = 3, threads: Threads = None
 ) -> list[ClassPrototypes]:
     """Find prototypes and outliers of each class by their activations in the last hidden layer.
 
     Parameters
     ----------
     net : SparseMLP
-    X, y : array_like, shapes (n, n_features) and (n,)
+    X, y : array_like, shapes (n, n_features) and (n,), or a CheckedData alone
     top_k : int
         Number of prototypes, and of outliers, of each class.
     threads : int or "auto", optional
@@ -137,23 +132,17 @@ def prototypes(
     (0, 3)
     """
     top_k = check_int("top_k", top_k, 1)
-    return prototypes_checked(net, *net.check_data(X, y), top_k, check_threads(threads))
-
-
-def prototypes_checked(
-    net: SparseMLP, inputs: Inputs, codes: NDArray[np.int32], top_k: int, n_threads: int
-) -> list[ClassPrototypes]:
-    """Do the work of `prototypes` on what `SparseMLP.check_data` returned."""
+    data, n_threads = net.check_data(X, y), check_threads(threads)
     last = len(net.layers) - 3  # the last hidden layer
     features: NDArray[Any] = (
-        finite(_core.activations(net.core, inputs, last, n_threads))
+        finite(_core.activations(net._core, data.X, last, n_threads))
         if last >= 0
-        else scaled_inputs(net, inputs)
+        else net.input_transform.apply(data.X)
     )
-    wrong = finite(net.core.classify(inputs, n_threads)) != codes
+    wrong = finite(net._core.classify(data.X, n_threads)) != data.y
     found = []
     for c, label in enumerate(net.classes.tolist()):
-        rows = np.flatnonzero(codes == c)
+        rows = np.flatnonzero(data.y == c)
         if not len(rows):
             continue
         mean = features[rows].mean(axis=0, dtype=np.float64)

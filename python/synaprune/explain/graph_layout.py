@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synaprune.checks import check_int
+from synaprune.layers import split_synapses
 from synaprune.network import SparseMLP
 
 _SWEEPS = 4
@@ -41,8 +42,8 @@ def strongest_synapses(net: SparseMLP, max_synapses: int) -> list[NDArray[np.boo
     [4]
     """
     max_synapses = check_int("max_synapses", max_synapses, 1)
-    strength = []
-    for w, (below, above) in zip(net.weights, itertools.pairwise(_alive(net)), strict=True):
+    strength, weights = [], net.weights
+    for w, (below, above) in zip(weights, itertools.pairwise(_alive(net)), strict=True):
         size = abs(w.values) * (np.isin(w.indices, below) & np.isin(w.rows, above))
         strength.append(size / max(float(size.max(initial=0.0)), 1e-30))
     flat = np.concatenate(strength)
@@ -50,7 +51,7 @@ def strongest_synapses(net: SparseMLP, max_synapses: int) -> list[NDArray[np.boo
     if np.count_nonzero(chosen) > max_synapses:
         chosen[:] = False
         chosen[np.argpartition(-flat, max_synapses)[:max_synapses]] = True
-    return np.split(chosen, np.cumsum([len(s) for s in strength])[:-1])
+    return split_synapses(chosen, weights)
 
 
 def node_positions(net: SparseMLP) -> list[dict[int, float]]:

@@ -69,7 +69,7 @@ def plot_inputs(
     about = "all classes" if label is None else f"class {label}"
     if image_shape is None:
         return _bars(net, shown, about, axes_for(ax, (5.0, 4.5)))
-    shape = check_image_shape(image_shape, net.layers[0])
+    shape = check_image_shape(image_shape, net.n_features)
     ax = axes_for(ax, (3.6, 3.6))
     _draw(ax, shown, shape)
     ax.set_title(f"{about}: {np.count_nonzero(shown)} inputs", loc="left", fontsize="medium")
@@ -98,7 +98,7 @@ def plot_class_inputs(
         As `plot_inputs`.
     """
     pyplot = require("matplotlib.pyplot", "plot")
-    shape = check_image_shape(image_shape, net.layers[0])
+    shape = check_image_shape(image_shape, net.n_features)
     energy = feature_energy(net, X)
     n = energy.shape[1]
     columns = min(n, 5)

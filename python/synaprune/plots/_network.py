@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from synaprune.explain import UnitLabel
 from synaprune.explain.graph_layout import node_positions, strongest_synapses
 from synaprune.extras import require
-from synaprune.network import SparseMLP, Weights
+from synaprune.layers import SparseLayer
+from synaprune.network import SparseMLP
 from synaprune.plots._axes import GREY, MINUS, PLUS, axes_for, class_colour
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def _draw_lines(
     ax: Axes,
     collections: Any,
     layer: int,
-    w: Weights,
+    w: SparseLayer,
     chosen: NDArray[np.bool_],
     positions: list[dict[int, float]],
 ) -> None:

@@ -8,14 +8,13 @@ import platform
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from synaprune import _core
-from synaprune.arrays import Inputs
 from synaprune.checks import check_image_shape
+from synaprune.data import CheckedData
 from synaprune.network import SparseMLP
 from synaprune.path import PruningPath
-from synaprune.report._network import Split, network_facts, unit_facts
+from synaprune.report._network import network_facts, unit_facts
 from synaprune.report._samples import rule_facts, sample_facts
 
 
@@ -46,13 +45,13 @@ def collect(
     net = subject.smallest if isinstance(subject, PruningPath) else subject
     classes = [str(label) for label in net.classes.tolist()]
     if image_shape is not None:
-        image_shape = check_image_shape(image_shape, net.layers[0])
+        image_shape = check_image_shape(image_shape, net.n_features)
     splits = {
         name: net.check_validation(pair, name)
         for name, pair in (("validation", validation), ("test", test))
         if pair is not None
     }
-    if len(splits) == 2 and np.array_equal(splits["validation"][0], splits["test"][0]):
+    if len(splits) == 2 and np.array_equal(splits["validation"].X, splits["test"].X):
         del splits["test"]  # labels cannot be replicated on the same samples
     network, drawn = network_facts(net, max_synapses)
     samples = next(iter(splits.values()), None)
@@ -63,14 +62,14 @@ def collect(
         "network": network,
         "units": unit_facts(net, splits, drawn, threads),
         "curve": None if path is None else _curve(path),
-        "rules": rule_facts(net, None if samples is None else samples[0], threads),
+        "rules": rule_facts(net, None if samples is None else samples.X, threads),
         "samples": sample_facts(net, samples, image_shape is not None, threads),
         "origin": _origin(net, path),
     }
 
 
 def _summary(
-    net: SparseMLP, path: PruningPath | None, splits: dict[str, Split], threads: int
+    net: SparseMLP, path: PruningPath | None, splits: dict[str, CheckedData], threads: int
 ) -> dict[str, Any]:
     full = None if path is None else path.network(0)
     options = {} if path is None else path.options
@@ -79,33 +78,33 @@ def _summary(
         "dataset": options.get("dataset"),
         "structure": net.structure,
         "synapses": net.n_synapses,
-        "inputs": net.n_inputs,
+        "inputs": net.n_used_inputs,
         "bytes": net.n_bytes,
         "full": None
         if full is None
-        else {"structure": full.structure, "synapses": full.n_synapses, "inputs": full.n_inputs},
-        "stop_reason": "" if path is None else path.verdict,
+        else {
+            "structure": full.structure,
+            "synapses": full.n_synapses,
+            "inputs": full.n_used_inputs,
+        },
+        "stop_reason": "" if path is None else path.stop_reason,
         "contract": {g: options[g] for g in goals if options.get(g) is not None},
         "accuracy": {
             name: {
-                "n": len(codes),
-                "final": _accuracy(net, inputs, codes, threads),
-                "full": None if full is None else _accuracy(full, inputs, codes, threads),
+                "n": len(split),
+                "final": net.score(split, threads=threads),
+                "full": None if full is None else full.score(split, threads=threads),
             }
-            for name, (inputs, codes) in splits.items()
+            for name, split in splits.items()
         },
     }
-
-
-def _accuracy(net: SparseMLP, inputs: Inputs, codes: NDArray[np.int32], threads: int) -> float:
-    return float((net.predict(inputs, threads=threads) == net.classes[codes]).mean())
 
 
 def _curve(path: PruningPath) -> list[dict[str, Any]]:
     return [
         {
             "synapses": step.n_synapses,
-            "accuracy": float(step.accuracy),
+            "accuracy": float(step.score),
             "structure": step.structure,
             "removed": step.n_removed,
             "epochs": step.epochs,

@@ -7,14 +7,19 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from synaprune.arrays import Inputs
-from synaprune.explain import Ablation, UnitLabel, annotate_units, path_energy, replicate
-from synaprune.explain._ablation import ablate_checked
-from synaprune.explain._compare import confusion_matrix_checked
+from synaprune.data import CheckedData
+from synaprune.explain import (
+    Ablation,
+    UnitLabel,
+    ablate,
+    annotate_units,
+    confusion_matrix,
+    path_energy,
+    replicate,
+)
 from synaprune.explain.graph_layout import node_positions, strongest_synapses
 from synaprune.network import SparseMLP
 
-Split: TypeAlias = tuple[Inputs, NDArray[np.int32]]  # checked inputs and class numbers
 Drawn: TypeAlias = list[NDArray[np.bool_]]  # per layer, shape (nnz,)
 
 _MAX_NEURONS = 2000  # drawn of one layer
@@ -85,7 +90,7 @@ def network_facts(net: SparseMLP, max_synapses: int) -> tuple[dict[str, Any], Dr
 
 
 def unit_facts(
-    net: SparseMLP, splits: dict[str, Split], drawn: Drawn, threads: int
+    net: SparseMLP, splits: dict[str, CheckedData], drawn: Drawn, threads: int
 ) -> dict[str, Any] | None:
     """Return the labels of the units, the losses without each of them, and a confusion matrix.
 
@@ -108,8 +113,8 @@ def unit_facts(
         return None
     kinds = ["input", "neuron"] + ["synapse"] * (net.n_synapses <= _MAX_ABLATED)
     first, *others = splits
-    ablation = ablate_checked(net, *splits[first], kinds, threads)
-    fresh = ablate_checked(net, *splits[others[0]], kinds, threads) if others else None
+    ablation = ablate(net, splits[first], kinds=kinds, threads=threads)
+    fresh = ablate(net, splits[others[0]], kinds=kinds, threads=threads) if others else None
     described, replicated = {}, {}
     for kind in kinds:
         of_kind = ablation.only(kind)
@@ -126,7 +131,7 @@ def unit_facts(
         "replicated": replicated,
         "confusion": None
         if len(net.classes) > _MAX_CONFUSION
-        else confusion_matrix_checked(net, *splits[last], threads).tolist(),
+        else confusion_matrix(net, splits[last], threads=threads).tolist(),
         "confusion_on": last,
     }
 

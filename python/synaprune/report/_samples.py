@@ -8,25 +8,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synaprune.arrays import Inputs
-from synaprune.explain import attributions, class_rules, strongest_paths, truth_tables
+from synaprune.data import CheckedData
+from synaprune.explain import (
+    activation_patterns,
+    attributions,
+    class_rules,
+    prototypes,
+    strongest_paths,
+    truth_tables,
+)
 from synaprune.explain._rules import MAX_INPUTS
-from synaprune.explain._samples import patterns_checked, prototypes_checked
 from synaprune.network import SparseMLP
-from synaprune.report._network import Split, round4, round_all
+from synaprune.report._network import round4, round_all
 
 _MAX_CLASSES = 30  # with prototypes
 _MAX_ATTRIBUTIONS = 1500  # inputs with attributions
 
 
 def sample_facts(
-    net: SparseMLP, samples: Split | None, images: bool, threads: int
+    net: SparseMLP, samples: CheckedData | None, images: bool, threads: int
 ) -> dict[str, Any] | None:
     """Return prototypes and outliers of each class, and the attributions of each.
 
     Parameters
     ----------
     net : SparseMLP
-    samples : (inputs, class numbers) or None
+    samples : CheckedData or None
     images : bool
         Whether inputs are images: then the facts hold the pixels, in [0, 255].
     threads : int
@@ -38,10 +45,10 @@ def sample_facts(
     """
     if samples is None:
         return None
-    X, codes = samples
+    X, codes = samples.X, samples.y
     picked = [
         (row, kind, str(found.label))
-        for found in prototypes_checked(net, X, codes, 2, threads)[:_MAX_CLASSES]
+        for found in prototypes(net, samples, top_k=2, threads=threads)[:_MAX_CLASSES]
         for kind, rows in (("prototype", found.prototypes), ("outlier", found.outliers))
         for row in rows
         if kind == "prototype" or row not in found.prototypes  # a class may have few samples
@@ -50,7 +57,7 @@ def sample_facts(
     strength = abs(found.values).sum(axis=0)
     shown = np.sort(np.argsort(-strength, kind="stable")[:_MAX_ATTRIBUTIONS])
     shown = shown[strength[shown] > 0]
-    patterns = patterns_checked(net, X, threads)
+    patterns = activation_patterns(net, X, threads=threads)
     return {
         "inputs": shown.tolist(),
         "patterns": {
