@@ -124,6 +124,11 @@ class SparseMLP:
         ----------
         seed : int, optional
             The seed to draw from; the old one if left out, which gives the same weights again.
+
+        Returns
+        -------
+        SparseMLP
+            The network itself.
         """
         if seed is not None:
             self.seed = check_int("seed", seed, 0, 2**64 - 1)
@@ -233,6 +238,10 @@ class SparseMLP:
         """Return an independent copy, the optimiser's and the random state included.
 
         Attributes that a subclass added are shared with the copy.
+
+        Returns
+        -------
+        SparseMLP
         """
         twin = object.__new__(type(self))
         for name, value in self._attributes().items():
@@ -267,6 +276,11 @@ class SparseMLP:
         ----------
         weights : sequence of SparseLayer
             One per layer, of the network's shapes; arrays are copied.
+
+        Returns
+        -------
+        SparseMLP
+            The network itself.
 
         Raises
         ------
@@ -445,7 +459,12 @@ class SparseMLP:
         return twin
 
     def with_nothing_frozen(self) -> Self:
-        """Return a copy in which training and pruning may change everything again."""
+        """Return a copy in which training and pruning may change everything again.
+
+        Returns
+        -------
+        SparseMLP
+        """
         twin = self.copy()
         twin._core.frozen = None
         return twin
@@ -479,10 +498,12 @@ class SparseMLP:
 
         Parameters
         ----------
-        X, y, sample_weight, class_weight, label_smoothing, augment
+        X, y
             As in `fit`.
         classes : array_like, optional
             All labels that will ever come, if y lacks some.
+        sample_weight, class_weight, label_smoothing, augment
+            As in `fit`.
 
         Returns
         -------
@@ -715,10 +736,12 @@ class SparseMLP:
 
         Parameters
         ----------
-        X, y, batch_size, optimizer, threads
+        X, y
             As in `fit`.
         classes : array_like, optional
             All labels that will ever come; needed at the first call if y lacks some.
+        batch_size, optimizer, threads
+            As in `fit`.
 
         Returns
         -------
@@ -843,6 +866,11 @@ class SparseMLP:
         """Return (JSON values, arrays) from which `from_state` makes an equal network.
 
         Random and optimiser state are part of it: training goes on to the same bits.
+
+        Returns
+        -------
+        header : dict
+        arrays : dict of ndarray
         """
         values, arrays = core_state(self._core)
         scaling = self.input_scaling if isinstance(self.input_scaling, str) else "given"

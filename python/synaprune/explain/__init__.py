@@ -16,6 +16,7 @@ from synaprune.explain._attributions import (
 from synaprune.explain._compare import Comparison, compare, confusion_matrix
 from synaprune.explain._energy import PathEnergy, feature_energy, path_energy
 from synaprune.explain._rules import (
+    MAX_TABLE_INPUTS,
     ClassRules,
     Formula,
     class_rules,
@@ -29,9 +30,9 @@ from synaprune.explain._samples import (
 )
 
 __all__ = [
-    "Ablation", "ActivationPattern", "Attributions", "ClassPrototypes", "ClassRules", "Comparison",
-    "Formula", "PathEnergy", "PathTerm", "Replication", "Unit", "UnitLabel", "ablate",
-    "activation_patterns", "activations", "annotate_units", "attributions", "class_rules",
-    "compare", "confusion_matrix", "feature_energy", "path_energy", "prototypes", "replicate",
-    "strongest_paths", "truth_tables",
+    "MAX_TABLE_INPUTS", "Ablation", "ActivationPattern", "Attributions", "ClassPrototypes",
+    "ClassRules", "Comparison", "Formula", "PathEnergy", "PathTerm", "Replication", "Unit",
+    "UnitLabel", "ablate", "activation_patterns", "activations", "annotate_units", "attributions",
+    "class_rules", "compare", "confusion_matrix", "feature_energy", "path_energy", "prototypes",
+    "replicate", "strongest_paths", "truth_tables",
 ]  # fmt: skip

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from synaprune.arrays import Inputs, Labels, as_inputs
 from synaprune.checks import check_int
 from synaprune.explain._activations import Floats, activate, activation_at_zero
-from synaprune.labels import brief
+from synaprune.labels import class_number
 from synaprune.layers import SparseLayer
 from synaprune.network import SparseMLP
 from synaprune.threads import Threads
@@ -201,15 +201,7 @@ def _check_question(
     inputs = as_inputs(X, net.n_features)
     if label is None:
         return inputs, np.searchsorted(net.classes, net.predict(inputs, threads=threads))
-    return inputs, np.full(len(inputs), class_number(net, label))
-
-
-def class_number(net: SparseMLP, label: Any) -> int:
-    """Return the number of a class, or raise a ValueError if the network does not know it."""
-    where = np.flatnonzero(net.classes == label)
-    if len(where) != 1:
-        raise ValueError(f"label must be one of {brief(net.classes)}, got {label!r}")
-    return int(where[0])
+    return inputs, np.full(len(inputs), class_number(net.classes, label))
 
 
 def _output_row(last: SparseLayer, codes: NDArray[np.int64]) -> Floats:

@@ -16,7 +16,7 @@ from synaprune.extras import require
 from synaprune.network import SparseMLP
 from synaprune.threads import Threads, check_threads
 
-MAX_INPUTS = 10  # 1024 rows of a truth table
+MAX_TABLE_INPUTS = 10  # 1024 rows of a truth table
 _LARGEST = float(np.finfo(np.float32).max)
 
 
@@ -91,10 +91,10 @@ def truth_tables(
     n_threads = check_threads(threads)
     classes = net.classes
     used = net.used_inputs.tolist()
-    if len(used) > MAX_INPUTS:
+    if len(used) > MAX_TABLE_INPUTS:
         raise ValueError(
-            f"net must use at most {MAX_INPUTS} inputs for a truth table, it uses {len(used)}; "
-            "class_rules finds short approximate rules for any network"
+            f"net must use at most {MAX_TABLE_INPUTS} inputs for a truth table, it uses "
+            f"{len(used)}; class_rules finds short approximate rules for any network"
         )
     k = np.arange(1 << len(used))
     X = np.full((len(k), net.n_features), low, np.float32)

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from synaprune.checks import check_image_shape
 from synaprune.explain import feature_energy
-from synaprune.explain._attributions import class_number
 from synaprune.extras import require
+from synaprune.labels import class_number
 from synaprune.network import SparseMLP
 from synaprune.plots._axes import PLUS, axes_for
 
@@ -64,7 +64,7 @@ def plot_inputs(
     if label is None:
         shown = energy.mean(axis=1)
     else:
-        code = class_number(net, label)
+        code = class_number(net.classes, label)
         shown = energy[:, 0 if net.layers[-1] == 1 else code]
     about = "all classes" if label is None else f"class {label}"
     if image_shape is None:
@@ -96,6 +96,13 @@ def plot_class_inputs(
     ------
     ImportError, TypeError, ValueError
         As `plot_inputs`.
+
+    Examples
+    --------
+    >>> import synaprune as sn
+    >>> data = sn.datasets.digits()
+    >>> net = sn.SparseMLP((64, 8, 10), seed=0).fit(*data.train)
+    >>> axes = sn.plots.plot_class_inputs(net, (8, 8))  # doctest: +SKIP
     """
     pyplot = require("matplotlib.pyplot", "plot")
     shape = check_image_shape(image_shape, net.n_features)

@@ -36,6 +36,14 @@ def plot_ablation(ablation: Ablation, ax: Axes | None = None) -> Axes:
         If matplotlib is missing.
     ValueError
         If there is no unit.
+
+    Examples
+    --------
+    >>> import synaprune as sn
+    >>> data = sn.datasets.digits()
+    >>> net = sn.SparseMLP((64, 8, 10), seed=0).fit(*data.train)
+    >>> ablation = sn.explain.ablate(net, *data.validation, kinds=["neuron"])
+    >>> ax = sn.plots.plot_ablation(ablation)  # doctest: +SKIP
     """
     if not len(ablation):
         raise ValueError("ablation must hold a unit to plot, got an empty one")
@@ -77,6 +85,11 @@ def plot_confusion(matrix: NDArray[np.int64], classes: Any = None, ax: Axes | No
         If matplotlib is missing.
     ValueError
         If the shapes do not fit.
+
+    Examples
+    --------
+    >>> import numpy as np, synaprune as sn
+    >>> ax = sn.plots.plot_confusion(np.array([[9, 1], [0, 5]]), ["no", "yes"])  # doctest: +SKIP
     """
     matrix = np.asarray(matrix)
     n = len(matrix)

@@ -27,6 +27,21 @@ def plot_path(path: PruningPath, ax: Axes | None = None) -> Axes:
     Returns
     -------
     matplotlib Axes
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is missing.
+    TypeError, ValueError
+        If ax is no Axes, or the path is empty.
+
+    Examples
+    --------
+    >>> import synaprune as sn
+    >>> data = sn.datasets.xor()
+    >>> net = sn.SparseMLP((2, 6, 1), seed=0)
+    >>> path = sn.prune(net, *data.train, validation=data.validation, n_synapses=6, epochs=10)
+    >>> ax = sn.plots.plot_path(path)  # doctest: +SKIP
     """
     require("matplotlib.pyplot", "plot")
     if not path.steps:
@@ -96,6 +111,14 @@ def plot_wsf(path: PruningPath, step: int = -1, ax: Axes | None = None) -> Axes:
         If matplotlib is missing.
     IndexError, ValueError
         If there is no such step, or it is step 0, which has no cut.
+
+    Examples
+    --------
+    >>> import synaprune as sn
+    >>> data = sn.datasets.xor()
+    >>> net = sn.SparseMLP((2, 6, 1), seed=0)
+    >>> path = sn.prune(net, *data.train, validation=data.validation, n_synapses=6, epochs=10)
+    >>> ax = sn.plots.plot_wsf(path)  # doctest: +SKIP
     """
     ax = axes_for(ax, (6.4, 3.6))
     after = path.steps[step]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from synaprune.arrays import Inputs
 from synaprune.data import CheckedData
 from synaprune.explain import (
+    MAX_TABLE_INPUTS,
     activation_patterns,
     attributions,
     class_rules,
@@ -17,7 +18,6 @@ from synaprune.explain import (
     strongest_paths,
     truth_tables,
 )
-from synaprune.explain._rules import MAX_INPUTS
 from synaprune.network import SparseMLP
 from synaprune.report._network import round4, round_all
 
@@ -111,7 +111,7 @@ def rule_facts(net: SparseMLP, X: Inputs | None, threads: int) -> dict[str, Any]
         return {"text": "Rules need samples: pass validation or test data.", "lines": []}
     used = net.used_inputs
     values = np.unique(X[:, used]) if len(used) else np.zeros(0)
-    if 0 < len(used) <= MAX_INPUTS and len(values) == 2:
+    if 0 < len(used) <= MAX_TABLE_INPUTS and len(values) == 2:
         low, high = map(float, values)
         tables = truth_tables(net, low=low, high=high, threads=threads)
         text = (
