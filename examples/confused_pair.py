@@ -50,7 +50,7 @@ def main() -> None:
 def small_network(data: sn.datasets.Dataset, n_synapses: int, seed: int) -> sn.SparseMLP:
     """Train and prune d-20-c to so many synapses."""
     classes = len(np.unique(data.train.y))
-    net = sn.SparseMLP((data.n_inputs, 20, classes), input_scaling="center", seed=seed)
+    net = sn.SparseMLP((data.n_features, 20, classes), input_scaling="center", seed=seed)
     path = sn.prune(
         net, *data.train, validation=tuple(data.validation), n_synapses=n_synapses, n_inputs=20,
         criterion="wsf_fisher", epochs=60, effort=1, optimizer=sn.SGD(lr=0.2),

@@ -115,7 +115,7 @@ def run_job(
     preset = options.preset
     outputs = 1 if data.n_classes == 2 and preset.loss in ("auto", "sigmoid") else data.n_classes
     net = SparseMLP(
-        (data.n_inputs, *preset.hidden, outputs),
+        (data.n_features, *preset.hidden, outputs),
         activation=preset.activation,
         loss=preset.loss,
         init_scale=preset.init_scale,
