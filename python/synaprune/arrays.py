@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synaprune import _core
+from synaprune.checks import shown
 
 Inputs: TypeAlias = NDArray[np.float32] | NDArray[np.uint8]
 Labels: TypeAlias = NDArray[Any]
@@ -45,7 +46,7 @@ def as_inputs(X: Any, n_features: int | None = None, name: str = "X") -> Inputs:
     except ValueError as error:
         raise ValueError(f"{name} must be a rectangular array of numbers: {error}") from None
     if raw.dtype.kind not in "fiub":
-        raise TypeError(f"{name} must hold floats, ints or bools, got dtype {raw.dtype}")
+        raise TypeError(f"{name} must hold floats, ints or bools, got dtype {_short(raw.dtype)}")
     if raw.ndim != 2:
         hint = "; a single sample is X.reshape(1, -1)" if raw.ndim == 1 else ""
         raise ValueError(f"{name} must have shape (samples, inputs), got {raw.shape}{hint}")
@@ -103,13 +104,18 @@ def as_labels(y: Any, n: int, name: str = "y") -> Labels:
     if raw.dtype.kind == "O" and all(isinstance(label, str) for label in raw.flat):
         raw = raw.astype(np.str_)
     if raw.dtype.kind not in "iubU":
-        raise TypeError(f"{name} must hold ints, bools or strings, got dtype {raw.dtype}")
+        raise TypeError(f"{name} must hold ints, bools or strings, got dtype {_short(raw.dtype)}")
     if raw.ndim != 1:
         hint = "; flatten it with y.ravel()" if raw.ndim == 2 and 1 in raw.shape else ""
         raise ValueError(f"{name} must have shape (samples,), got {raw.shape}{hint}")
     if len(raw) != n:
         raise ValueError(f"{name} must have one label a sample, {n}, got {len(raw)}")
     return raw
+
+
+def _short(dtype: np.dtype[Any]) -> str:
+    """Return a dtype for an error text: a structured one may have any number of fields."""
+    return f"{dtype!s:.80}"
 
 
 def is_soft(y: Any) -> bool:
@@ -150,7 +156,7 @@ def as_probabilities(y: Any, n: int, name: str = "y") -> NDArray[np.float32]:
     if wrong.any():
         row = int(wrong.argmax())
         raise ValueError(
-            f"{name} must hold probabilities, each row of sum 1, got {soft[row].tolist()} "
+            f"{name} must hold probabilities, each row of sum 1, got {shown(soft[row].tolist())} "
             f"in row {row}"
         )
     return soft

@@ -8,7 +8,14 @@ import operator
 import reprlib
 from typing import SupportsIndex
 
-_SHORT = reprlib.Repr()
+
+class _Short(reprlib.Repr):
+    def repr_int(self, x: int, level: int) -> str:
+        """Return the digits, unless there are more than Python is willing to print."""
+        return repr(x) if x.bit_length() < 128 else f"an int of {x.bit_length()} bits"
+
+
+_SHORT = _Short()
 _SHORT.maxtuple = _SHORT.maxlist = 10
 _SHORT.maxdict = _SHORT.maxset = 4
 _SHORT.maxstring = _SHORT.maxother = 80
@@ -36,7 +43,7 @@ def check_int(name: str, value: object, low: int, high: int = 2**31 - 64) -> int
     else:
         number = operator.index(value)
     if not low <= number <= high:
-        raise ValueError(f"{name} must be from {low} to {high}, got {number}")
+        raise ValueError(f"{name} must be from {low} to {high}, got {shown(number)}")
     return number
 
 
@@ -46,7 +53,10 @@ def check_float(
     """Return ``value`` as a finite float within [low, high], or raise naming the argument."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} must be a number, got {shown(value)}")
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:  # of an int or a fraction
+        number = math.inf
     inside = low < number <= high if open_low else low <= number <= high
     if not (inside and math.isfinite(number)):
         bracket = "(" if open_low else "["

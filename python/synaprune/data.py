@@ -8,14 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synaprune.arrays import Inputs, Labels
+from synaprune.labels import brief
 
 
 @dataclass(frozen=True, eq=False)
 class CheckedData:
     """Samples and labels that fit a network, as `SparseMLP.check_data` returns them.
 
-    Methods and functions that take X and y take this in place of X, without y, and check only that
-    it was made for the same features and classes.
+    `SparseMLP.score`, ``validation`` in `SparseMLP.fit` and the functions of `explain` that need
+    labels take this in place of X and y. They check only that it was made for the same number of
+    features and the same classes.
 
     Attributes
     ----------
@@ -41,3 +43,7 @@ class CheckedData:
 
     def __len__(self) -> int:
         return len(self.y)
+
+    def __repr__(self) -> str:
+        n, n_features = self.X.shape
+        return f"{type(self).__name__}({n} samples, {n_features} features, {brief(self.classes)})"

@@ -35,7 +35,7 @@ class SparseLayer:
     >>> net = sn.SparseMLP((4, 3, 2), seed=0)
     >>> first, last = net.weights
     >>> half = dataclasses.replace(first, values=first.values / 2)
-    >>> net.set_weights([half, last]).weights[0].values[0] == first.values[0] / 2
+    >>> bool(net.set_weights([half, last]).weights[0].values[0] == first.values[0] / 2)
     True
     """
 
@@ -45,6 +45,10 @@ class SparseLayer:
     values: NDArray[np.float32]
     initial: NDArray[np.float32]
     bias: NDArray[np.float32]
+
+    def __repr__(self) -> str:
+        n_out, n_in = self.shape
+        return f"{type(self).__name__}({n_in} to {n_out}, {len(self.values)} synapses)"
 
     @property
     def shape(self) -> tuple[int, int]:

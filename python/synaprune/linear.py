@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from synaprune import _core
 from synaprune.layers import SparseLayer
+from synaprune.state import instance_attributes
 from synaprune.threads import Threads, check_threads
 
 
@@ -41,6 +42,11 @@ class SparseLinear:
     weights : SparseLayer
         The matrix and its bias; copied. ``initial`` is not used.
 
+    Attributes
+    ----------
+    weights : SparseLayer
+        What it was made of, as read-only copies.
+
     Raises
     ------
     TypeError, ValueError
@@ -57,10 +63,28 @@ class SparseLinear:
     """
 
     def __init__(self, weights: SparseLayer) -> None:
-        n_in, indptr, indices, values, _, bias = weights.to_core()
+        n_in, *arrays = weights.to_core()
+        indptr, indices, values, _, bias = (a.copy() for a in arrays)
         self._core = _core.Linear(n_in, indptr, indices, values, bias)
-        self.shape = weights.shape
-        self.n_synapses = len(values)
+        self.weights = SparseLayer(n_in, indptr, indices, values, values, bias).read_only()
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(n_out, n_in)."""
+        return self.weights.shape
+
+    @property
+    def n_synapses(self) -> int:
+        """Number of weights, without the biases."""
+        return len(self.weights.values)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return instance_attributes(self) | {"_core": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        SparseLinear.__init__(self, state["weights"])
+        for name in state.keys() - {"_core", "weights"}:
+            setattr(self, name, state[name])
 
     def __repr__(self) -> str:
         n_out, n_in = self.shape
@@ -87,11 +111,12 @@ class SparseLinear:
         Raises
         ------
         TypeError, ValueError
-            If dtype, shape or layout of an array is another.
+            If dtype, shape or layout of an array is another, or X and out share memory.
         """
-        if out is not None:
-            _check_array("out", out)
-        return self._core.forward(_check_array("X", X), check_threads(threads), out)
+        X = _check_array("X", X)
+        if out is not None and np.may_share_memory(X, _check_array("out", out)):
+            raise ValueError("out must not share memory with X")
+        return self._core.forward(X, check_threads(threads), out)
 
     def backward(self, X: Any, D: Any, *, threads: Threads = None) -> LinearGradients:
         """Return the gradients of a loss whose gradient by Y = W X + b is D.

@@ -27,7 +27,7 @@ from synaprune.selection import (
     check_part,
     find_synapse,
 )
-from synaprune.state import build_core, core_from_state, core_state
+from synaprune.state import build_core, core_from_state, core_state, instance_attributes
 from synaprune.threads import ThreadChoice, Threads, check_threads
 from synaprune.training import (
     Callback,
@@ -244,7 +244,7 @@ class SparseMLP:
         SparseMLP
         """
         twin = object.__new__(type(self))
-        for name, value in self._attributes().items():
+        for name, value in instance_attributes(self).items():
             setattr(twin, name, value)
         twin._core = self._core.copy()
         return twin
@@ -252,18 +252,12 @@ class SparseMLP:
     __copy__ = copy
 
     def __getstate__(self) -> dict[str, Any]:
-        return self._attributes() | {"_core": core_state(self._core)}
+        return instance_attributes(self) | {"_core": core_state(self._core)}
 
     def __setstate__(self, attributes: dict[str, Any]) -> None:
         for name, value in attributes.items():
             setattr(self, name, value)
         self._core = core_from_state(self.layers, self.activation, self.loss, *attributes["_core"])
-
-    def _attributes(self) -> dict[str, Any]:
-        """Return all attributes, those of a subclass (in its slots, too) included."""
-        found: Any = object.__getstate__(self)
-        named, slots = found if isinstance(found, tuple) else (found, {})
-        return {**named, **slots}
 
     # ---- changes
 
@@ -911,7 +905,7 @@ class SparseMLP:
         net.layers = tuple(check_int("each size in layers", n, 1) for n in header["layers"])
         net.activation = _one_of("activation", header["activation"], ACTIVATIONS)
         net.loss = _resolve_loss(header["loss"], net.layers[-1])
-        net.init_scale = header["init_scale"]
+        net.init_scale = check_float("init_scale", header["init_scale"], 0.0, open_low=True)
         net.seed = check_int("seed", header["seed"], 0, 2**64 - 1)
         net._core = core_from_state(net.layers, net.activation, net.loss, header, arrays)
         scaling = header["input_scaling"]

@@ -6,7 +6,7 @@ import json
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -90,17 +90,22 @@ class PathStep:
     score: float
     p_value: float
     bound: float | None = None
-    living: NDArray[np.int32] | NDArray[np.int64] = field(repr=False)
-    values: NDArray[np.float32] = field(repr=False)
-    biases: NDArray[np.float32] = field(repr=False)
-    rng_state: int = field(repr=False)
-    optimizer_state: OptimizerState = field(default=None, repr=False)
+    living: NDArray[np.int32] | NDArray[np.int64]
+    values: NDArray[np.float32]
+    biases: NDArray[np.float32]
+    rng_state: int
+    optimizer_state: OptimizerState = None
 
     @property
     def n_bytes(self) -> int:
         """Bytes of its arrays: 8 per synapse, 4 per bias, and 4 for each by momentum, 8 by Adam."""
         moments = 0 if self.optimizer_state is None else self.optimizer_state[2].nbytes
         return self.living.nbytes + self.values.nbytes + self.biases.nbytes + moments
+
+    def __repr__(self) -> str:
+        structure = shown_structure(self.structure)
+        figures = f"{structure}, {self.n_synapses} synapses, score {self.score:.4f}"
+        return f"{type(self).__name__}({self.step}: {figures})"
 
     def record(self) -> dict[str, Any]:
         """Return the figures as JSON values, without the network.

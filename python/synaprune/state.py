@@ -16,6 +16,13 @@ Transform: TypeAlias = tuple[NDArray[np.float32], NDArray[np.float32]]
 OptimizerState: TypeAlias = tuple[str, int, NDArray[np.float32]] | None
 
 
+def instance_attributes(instance: object) -> dict[str, Any]:
+    """Return all attributes of an object, those in slots of a subclass included."""
+    found: Any = object.__getstate__(instance)
+    named, slots = found if isinstance(found, tuple) else (found, {})
+    return {**named, **slots}
+
+
 def build_core(
     layers: Sequence[SparseLayer],
     *,

@@ -3,6 +3,9 @@
 import itertools
 import json
 import math
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -351,3 +354,18 @@ def test_a_whole_file_with_a_wrong_header_is_refused(fault, refuses):
 def test_a_whole_file_with_wrong_arrays_is_refused(name, refuses):
     for change in BENT_ARRAYS[name]:
         refuses(**{name: change})
+
+
+def test_path_imports_neither_plots_nor_report():
+    """Importing it used to need both, though only two methods use them."""
+    package = Path(sn.__file__).parent
+    code = f"""
+import sys, types
+package = types.ModuleType("synaprune")
+package.__path__ = [{str(package)!r}]  # without __init__, which imports everything
+sys.modules["synaprune"] = package
+import synaprune.path
+print([name for name in ("plots", "report", "pruning") if f"synaprune.{{name}}" in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("[]\n", "")

@@ -74,11 +74,18 @@ def test_network_undo_select_and_files_give_every_bit(
     assert [whole(path.network(i)) for i in range(len(path))] == [whole(n) for n, _ in kept]
     assert whole(path.smallest) == whole(kept[-1][0])
     for was, accuracy in kept:
-        limits = {"n_synapses": was.n_synapses, "min_accuracy": accuracy, "n_inputs": was.n_inputs}
+        limits = {
+            "n_synapses": was.n_synapses,
+            "min_accuracy": accuracy,
+            "n_inputs": was.n_used_inputs,
+        }
         fits = [
-            (n, a) for n, a in kept
-            if n.n_synapses <= was.n_synapses and a >= accuracy and n.n_used_inputs <= was.n_inputs
-        ]  # fmt: skip
+            (n, a)
+            for n, a in kept
+            if n.n_synapses <= was.n_synapses
+            and a >= accuracy
+            and n.n_used_inputs <= was.n_used_inputs
+        ]
         best, _ = min(fits, key=lambda pair: (pair[0].n_synapses, -pair[1]))
         assert whole(path.select(**limits)) == whole(best)
     assert goes_on_alike(path.smallest, kept[-1][0], X, y, optimizer)
