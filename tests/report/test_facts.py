@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import synaprune as sn
 from synaprune import explain
+from synaprune.labels import LabelEncoder
 from synaprune.report import write_report
 from synaprune.report._facts import collect
 from synaprune.report._write import page
@@ -145,6 +146,15 @@ def test_labels_are_not_replicated_on_the_same_samples(digits, digits_path):
         digits_path, validation=pair, test=pair, image_shape=None, max_synapses=9, threads=1
     )
     assert told["units"]["replicated_on"] is None
+
+
+def test_samples_are_checked_once(digits, digits_path, monkeypatch, tmp_path):
+    """Every section used to check the inputs and to encode the labels again."""
+    calls = []
+    encode = LabelEncoder.encode
+    monkeypatch.setattr(LabelEncoder, "encode", lambda *a: calls.append(a) or encode(*a))
+    write_report(tmp_path / "x.html", digits_path, validation=digits.validation, test=digits.test)
+    assert len(calls) == 2
 
 
 def test_counts_are_of_the_whole_network_not_of_what_is_drawn(digits, digits_path):
