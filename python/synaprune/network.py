@@ -249,7 +249,8 @@ class SparseMLP:
         twin._core = self._core.copy()
         return twin
 
-    __copy__ = copy
+    def __copy__(self) -> Self:
+        return self.copy()
 
     def __getstate__(self) -> dict[str, Any]:
         return instance_attributes(self) | {"_core": core_state(self._core)}
