@@ -5,7 +5,7 @@ function summarySection() {
   tile(count(s.synapses), s.full ? `synapses, of ${count(s.full.synapses)}` : "synapses");
   tile(count(s.inputs), s.full ? `inputs, of ${count(s.full.inputs)}` : "inputs");
   for (const [name, a] of Object.entries(s.accuracy))
-    tile(percent(a.final), `accuracy, ${name}` + (a.full === null ? "" : ` (${percent(a.full)} of the full network)`));
+    tile(percent(a.final), `accuracy, ${name}` + (a.full === null ? "" : ` (${percent(a.full)} at the start of the path)`));
   tile(s.bytes < 10000 ? `${count(s.bytes)} B` : `${(s.bytes / 1024).toFixed(1)} KiB`, "as sparse layers");
   const metric = (s.contract.metric || "accuracy").replaceAll("_", " ");
   const terms = { n_synapses: "at most %s synapses", n_inputs: "at most %s inputs", min_accuracy: `${metric} of at least %s`, max_drop: `drop in ${metric} of at most %s`, confidence: "with confidence %s" };
