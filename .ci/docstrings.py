@@ -27,7 +27,8 @@ def public_names() -> Iterator[tuple[str, set[str]]]:
                 yield path, set() if users_construct(value) else {"PR01", "EX01"}
                 for method, member in vars(value).items():
                     documented = inspect.isroutine(member) or isinstance(member, property)
-                    if documented and not method.startswith("_"):
+                    inherited = any(method in vars(base) for base in value.__mro__[1:])
+                    if documented and not inherited and not method.startswith("_"):
                         yield f"{path}.{method}", {"EX01"}
             elif inspect.isfunction(value):  # the functions of the core have stubs
                 yield path, set()
