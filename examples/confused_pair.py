@@ -53,7 +53,7 @@ def small_network(data: sn.datasets.Dataset, n_synapses: int, seed: int) -> sn.S
     net = sn.SparseMLP((data.n_features, 20, classes), input_scaling="center", seed=seed)
     path = sn.prune(
         net, *data.train, validation=tuple(data.validation), n_synapses=n_synapses, n_inputs=20,
-        criterion="wsf_fisher", epochs=60, effort=1, optimizer=sn.SGD(lr=0.2),
+        criterion="wsf_fisher", strategy=sn.Gradual(regrow_budget=1), training=sn.Training(60, optimizer=sn.SGD(lr=0.2)),
     )  # fmt: skip
     return path.smallest
 

@@ -51,12 +51,9 @@ def run(data: sn.datasets.Dataset, recipe: Recipe, seed: int) -> Outcome:
     net.prepare(*data.train)
     path = sn.prune(
         net, X, y, validation=data.validation, n_synapses=recipe.n_synapses,
-        n_inputs=recipe.n_inputs, criterion=recipe.criterion, concentration=recipe.concentration,
-        epochs=recipe.epochs, batch_size=recipe.batch_size, optimizer=recipe.optimizer,
-        final_optimizer=recipe.final_optimizer,
-        label_smoothing=recipe.label_smoothing, average_last=recipe.average_last,
-        effort=recipe.effort, threads=1,
-        augment=augment,
+        n_inputs=recipe.n_inputs, criterion=sn.Criterion(recipe.criterion, structured_bias=recipe.concentration),
+        strategy=sn.Gradual(final_optimizer=recipe.final_optimizer, regrow_budget=recipe.effort), threads=1,
+        training=sn.Training(recipe.epochs, batch_size=recipe.batch_size, optimizer=recipe.optimizer, label_smoothing=recipe.label_smoothing, swa_epochs=recipe.average_last, augment=augment),
     )  # fmt: skip
     small = path.smallest
     accuracies = [small.score(*split, threads=1) for split in (data.validation, data.test)]
@@ -74,9 +71,12 @@ def _taught(
 ) -> NDArray[np.float32]:
     """Return what a larger network, trained with the same options, makes of the samples."""
     teacher = sn.SparseMLP((X.shape[1], *recipe.teacher, 10), init_scale=1.0, seed=seed)
-    schedule = sn.constant_then_cosine()
+    schedule = sn.ConstantThenCosine()
     teacher.fit(
-        X, y, epochs=30, optimizer=sn.SGD(0.1), schedule=schedule, augment=augment, threads=1
+        X,
+        y,
+        training=sn.Training(30, optimizer=sn.SGD(0.1), lr_schedule=schedule, augment=augment),
+        threads=1,
     )
     return teacher.predict_proba(X, threads=1)
 

@@ -92,10 +92,12 @@ def pruned(
     net = sn.SparseMLP((784, 20, 10), input_scaling="center", seed=seed)
     fresh = net.copy()
     sgd = sn.SGD(lr=0.2)
-    net.fit(*data.train, epochs=epochs, optimizer=sgd, schedule=sn.constant_then_cosine())
+    net.fit(
+        *data.train,
+        training=sn.Training(epochs, optimizer=sgd, lr_schedule=sn.ConstantThenCosine()),
+    )
     path = sn.prune(
-        fresh, *data.train, validation=data.validation, n_synapses=1259, epochs=epochs,
-        optimizer=replace(sgd, l1=1e-4), final_optimizer=sgd,
+        fresh, *data.train, validation=data.validation, n_synapses=1259, training=sn.Training(epochs, optimizer=replace(sgd, l1=1e-4)), strategy=sn.Gradual(final_optimizer=sgd),
     )  # fmt: skip
     return net, path
 
@@ -106,7 +108,9 @@ def speed(report: Report, data: sn.datasets.Dataset, seed: int, *, quick: bool) 
     full, path = pruned(data, seed, 3 if quick else 10)
     nets = {"full": full, "pruned": path.smallest}
     jobs = {
-        "an epoch of training": lambda net: net.copy().fit(*data.train, epochs=1, threads=1),
+        "an epoch of training": lambda net: net.copy().fit(
+            *data.train, training=sn.Training(1), threads=1
+        ),
         f"{len(data.train)} predictions": lambda net: net.predict(data.train.X, threads=1),
     }
     rows, ratios = [], []
@@ -176,7 +180,7 @@ def _epochs(net: sn.SparseMLP, data: sn.datasets.Dataset, most: int) -> list[flo
         return max(epochs) <= most
 
     net.fit(
-        *data.train, epochs=most, optimizer=sn.SGD(0.2), validation=tuple(data.validation),
+        *data.train, training=sn.Training(most, optimizer=sn.SGD(0.2)), validation=tuple(data.validation),
         threads=1, callback=note,
     )  # fmt: skip
     return [*epochs, *seconds]

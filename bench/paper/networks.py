@@ -43,8 +43,7 @@ def full(problem: Problem, train: Indices, s: Setting, seed: int) -> sn.SparseML
     """Train d-20-c."""
     net = _fresh(problem, s, seed)
     return net.fit(
-        problem.X[train], problem.y[train], optimizer=sn.SGD(s.lr, l1=s.l1),
-        schedule=sn.constant_then_cosine(), **_common(s),
+        problem.X[train], problem.y[train], training=sn.Training(optimizer=sn.SGD(s.lr, l1=s.l1), lr_schedule=sn.ConstantThenCosine()), **_common(s),
     )  # fmt: skip
 
 
@@ -60,7 +59,7 @@ def pruned(
         warnings.simplefilter("ignore", UserWarning)  # that L1 may spoil WSF
         return sn.prune(
             _fresh(problem, s, seed), X[train], y[train], validation=(X[judge], y[judge]),
-            n_synapses=n, criterion=s.criterion, optimizer=sn.SGD(s.lr, l1=s.l1), **_common(s),
+            n_synapses=n, criterion=s.criterion, training=sn.Training(optimizer=sn.SGD(s.lr, l1=s.l1)), **_common(s),
         )  # fmt: skip
 
 

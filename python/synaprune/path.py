@@ -151,7 +151,7 @@ class PruningPath:
     >>> data = sn.datasets.xor()
     >>> net = sn.SparseMLP((2, 6, 1), seed=0)
     >>> path = sn.prune(net.fit(*data.train), *data.train, validation=data.validation,
-    ...                 n_synapses=6, epochs=10)
+    ...                 n_synapses=6, training=sn.Training(10))
     >>> [step.n_synapses for step in path.steps][0], path.smallest.n_synapses <= 6
     (18, True)
     """
@@ -340,7 +340,8 @@ class PruningPath:
         >>> import synaprune as sn
         >>> data = sn.datasets.xor()
         >>> net = sn.SparseMLP((2, 6, 1), seed=0)
-        >>> path = sn.prune(net, *data.train, validation=data.validation, n_synapses=6, epochs=10)
+        >>> path = sn.prune(net, *data.train, validation=data.validation, n_synapses=6,
+        ...                 training=sn.Training(10))
         >>> path.undo(len(path) - 1).n_synapses
         18
         """
@@ -376,7 +377,8 @@ class PruningPath:
         >>> import synaprune as sn
         >>> data = sn.datasets.xor()
         >>> net = sn.SparseMLP((2, 6, 1), seed=0)
-        >>> path = sn.prune(net, *data.train, validation=data.validation, n_synapses=6, epochs=10)
+        >>> path = sn.prune(net, *data.train, validation=data.validation, n_synapses=6,
+        ...                 training=sn.Training(10))
         >>> sum(len(pairs) for pairs in path.removed(1)) == path.steps[1].n_removed
         True
         """
@@ -435,7 +437,8 @@ class PruningPath:
         >>> import synaprune as sn
         >>> data = sn.datasets.xor()
         >>> net = sn.SparseMLP((2, 6, 1), seed=0)
-        >>> path = sn.prune(net, *data.train, validation=data.validation, n_synapses=6, epochs=10)
+        >>> path = sn.prune(net, *data.train, validation=data.validation, n_synapses=6,
+        ...                 training=sn.Training(10))
         >>> path.plot().figure.savefig("path.png")  # doctest: +SKIP
         """
         from synaprune.plots import plot_path
@@ -474,7 +477,8 @@ class PruningPath:
         >>> import synaprune as sn
         >>> data = sn.datasets.xor()
         >>> net = sn.SparseMLP((2, 6, 1), seed=0)
-        >>> path = sn.prune(net, *data.train, validation=data.validation, n_synapses=6, epochs=10)
+        >>> path = sn.prune(net, *data.train, validation=data.validation, n_synapses=6,
+        ...                 training=sn.Training(10))
         >>> path.report("xor.html", validation=data.validation)  # doctest: +SKIP
         """
         from synaprune.report import write_report

@@ -16,8 +16,10 @@ def digits():
 
 @pytest.fixture(scope="module")
 def net(digits):
-    made = sn.SparseMLP((64, 8, 10), seed=0).fit(*digits.train, epochs=30)
-    path = sn.prune(made, *digits.train, validation=digits.validation, n_synapses=120, epochs=20)
+    made = sn.SparseMLP((64, 8, 10), seed=0).fit(*digits.train, training=sn.Training(30))
+    path = sn.prune(
+        made, *digits.train, validation=digits.validation, n_synapses=120, training=sn.Training(20)
+    )
     return path.smallest
 
 
@@ -26,9 +28,9 @@ def random_net(sizes, activation="relu", seed=0):
     net = sn.SparseMLP(sizes, activation=activation, init_scale=1.0, seed=seed)
     X = rng.normal(0.3, 1.0, (120, sizes[0])).astype(np.float32)
     y = np.arange(120) % max(2, sizes[-1])
-    net.fit(X, y, epochs=5, optimizer=sn.SGD(0.1))
+    net.fit(X, y, training=sn.Training(5, optimizer=sn.SGD(0.1)))
     n = net.n_synapses * 2 // 3
-    path = sn.prune(net, X, y, validation=(X, y), n_synapses=n, epochs=4)
+    path = sn.prune(net, X, y, validation=(X, y), n_synapses=n, training=sn.Training(4))
     return path.smallest, X
 
 
@@ -83,7 +85,9 @@ def test_energy_is_the_sum_over_enumerated_paths(sizes, with_data):
 
 def test_uint8_and_float_give_equal_energy(digits):
     X = digits.train.X.astype(np.uint8)
-    net = sn.SparseMLP((64, 6, 10), seed=0, input_scaling="center").fit(X, digits.train.y, epochs=2)
+    net = sn.SparseMLP((64, 6, 10), seed=0, input_scaling="center").fit(
+        X, digits.train.y, training=sn.Training(2)
+    )
     a = explain.feature_energy(net, X)
     b = explain.feature_energy(net, X.astype(np.float64))
     assert (a == b).all()
@@ -260,8 +264,12 @@ def test_chance_rarely_labels():
 
 
 def test_labels_of_a_real_network_are_replicated(digits):
-    net = sn.SparseMLP((64, 20, 10), seed=0).fit(*digits.train, epochs=60, batch_size=16)
-    path = sn.prune(net, *digits.train, validation=digits.validation, n_synapses=60, epochs=60)
+    net = sn.SparseMLP((64, 20, 10), seed=0).fit(
+        *digits.train, training=sn.Training(60, batch_size=16)
+    )
+    path = sn.prune(
+        net, *digits.train, validation=digits.validation, n_synapses=60, training=sn.Training(60)
+    )
     neurons = explain.ablate(path.smallest, *digits.train).only("neuron")
     labels = explain.annotate_units(neurons)
     c = explain.replicate(labels, explain.ablate(path.smallest, *digits.test))
@@ -316,7 +324,7 @@ def test_activations_are_those_of_the_core(activation):
 
 def test_an_unknown_activation_is_named(digits):
     """It used to be attributed by the formula of tanh."""
-    net = sn.SparseMLP((64, 3, 10), seed=0).fit(*digits.train, epochs=1)
+    net = sn.SparseMLP((64, 3, 10), seed=0).fit(*digits.train, training=sn.Training(1))
     net.activation = "gelu"
     for call in (explain.attributions, explain.activation_patterns):
         with pytest.raises(ValueError, match=r"^activation must be one of relu, .*, got 'gelu'$"):
@@ -327,7 +335,7 @@ def test_slopes_at_sums_near_zero_are_the_derivative():
     net = sn.SparseMLP((2, 1, 2), activation="sigmoid", input_scaling="none", seed=0)
     net = net.with_weight(0, 0, 0, 3.0).with_weight(0, 0, 1, -3.0)
     net = net.with_weight(1, 0, 0, 1.0).with_weight(1, 1, 0, 0.0)
-    net.fit(np.eye(2), [0, 1], epochs=1, optimizer=sn.SGD(1e-30))
+    net.fit(np.eye(2), [0, 1], training=sn.Training(1, optimizer=sn.SGD(1e-30)))
     for x in (1.0, 1.0 + 2**-20):
         values = explain.attributions(net, np.array([[x, 1.0]]), 0).values
         np.testing.assert_allclose(values, [[0.75, -0.75]], rtol=1e-4)  # 3 times 1/4
@@ -363,7 +371,7 @@ def test_prototypes_are_right_and_outliers_far(net, digits):
 
 
 def test_a_network_without_hidden_neurons_has_one_pattern(digits):
-    net = sn.SparseMLP((64, 10), seed=0).fit(*digits.train, epochs=2)
+    net = sn.SparseMLP((64, 10), seed=0).fit(*digits.train, training=sn.Training(2))
     (pattern,) = explain.activation_patterns(net, digits.test.X)
     assert pattern.active == ()
     assert len(explain.prototypes(net, *digits.test)) == 10

@@ -24,8 +24,10 @@ def digits():
 
 @pytest.fixture(scope="module")
 def path(digits):
-    net = sn.SparseMLP((64, 8, 10), seed=0).fit(*digits.train, epochs=30)
-    return sn.prune(net, *digits.train, validation=digits.validation, n_synapses=120, epochs=20)
+    net = sn.SparseMLP((64, 8, 10), seed=0).fit(*digits.train, training=sn.Training(30))
+    return sn.prune(
+        net, *digits.train, validation=digits.validation, n_synapses=120, training=sn.Training(20)
+    )
 
 
 @pytest.fixture(scope="module")

@@ -189,7 +189,7 @@ def test_prediction(tmp_path):
     # Reading a FIFO that nobody writes to takes for ever.
     net = sn.SparseMLP((2, 2), seed=0)
     data = sn.datasets.xor()
-    net.fit(*data.train, epochs=1).save(tmp_path / "model.npz")
+    net.fit(*data.train, training=sn.Training(1)).save(tmp_path / "model.npz")
     os.mkfifo(tmp_path / "rows.csv")
     args = ["predict", tmp_path / "model.npz", tmp_path / "rows.csv"]
     assert interrupt(args, 0.3) == (130, "", "synaprune: interrupted\n")

@@ -77,7 +77,7 @@ def test_samples_sum_to_their_logit(facts):
 def test_xor_has_its_rule_and_mnist_like_data_none(digits, digits_path):
     data = sn.datasets.xor()
     net = sn.SparseMLP((2, 8, 1), activation="sigmoid", init_scale=1.0, seed=1)
-    net.fit(*data.train, epochs=3000, batch_size=4, optimizer=sn.SGD(lr=1.0))
+    net.fit(*data.train, training=sn.Training(3000, batch_size=4, optimizer=sn.SGD(lr=1.0)))
     told = collect(
         net, validation=data.validation, test=None, image_shape=None, max_synapses=10, threads=1
     )
@@ -93,7 +93,7 @@ def test_a_million_synapses_are_drawn_in_part(tmp_path):
     net = sn.SparseMLP((1000, 1000, 10), seed=0)
     rng = np.random.default_rng(0)
     X = rng.normal(size=(100, 1000)).astype(np.float32)
-    net.fit(X, np.arange(100) % 10, epochs=1)
+    net.fit(X, np.arange(100) % 10, training=sn.Training(1))
     write_report(tmp_path / "large.html", net, validation=(X, np.arange(100) % 10))
     told = facts_of(tmp_path / "large.html")
     assert 2900 <= len(told["network"]["synapses"]) <= 3000

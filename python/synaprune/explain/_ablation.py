@@ -145,7 +145,7 @@ def ablate(
     --------
     >>> import synaprune as sn
     >>> data = sn.datasets.digits()
-    >>> net = sn.SparseMLP((64, 8, 10), seed=0).fit(*data.train, epochs=20)
+    >>> net = sn.SparseMLP((64, 8, 10), seed=0).fit(*data.train, training=sn.Training(20))
     >>> ablation = sn.explain.ablate(net, *data.validation)
     >>> len(ablation.only("neuron")), ablation.loss.shape[1]
     (8, 10)

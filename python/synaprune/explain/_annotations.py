@@ -117,7 +117,7 @@ def annotate_units(
     --------
     >>> import synaprune as sn
     >>> data = sn.datasets.digits()
-    >>> net = sn.SparseMLP((64, 8, 10), seed=0).fit(*data.train, epochs=20)
+    >>> net = sn.SparseMLP((64, 8, 10), seed=0).fit(*data.train, training=sn.Training(20))
     >>> ablation = sn.explain.ablate(net, *data.validation, kinds=["neuron"])
     >>> len(sn.explain.annotate_units(ablation))
     8
@@ -164,7 +164,7 @@ def replicate(labels: Sequence[UnitLabel], fresh: Ablation, *, alpha: float = 0.
     --------
     >>> import synaprune as sn
     >>> data = sn.datasets.digits()
-    >>> net = sn.SparseMLP((64, 8, 10), seed=0).fit(*data.train, epochs=20)
+    >>> net = sn.SparseMLP((64, 8, 10), seed=0).fit(*data.train, training=sn.Training(20))
     >>> known, fresh = (sn.explain.ablate(net, *split, kinds=["neuron"])
     ...                 for split in (data.validation, data.test))
     >>> sn.explain.replicate(sn.explain.annotate_units(known), fresh).n_units

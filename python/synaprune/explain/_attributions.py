@@ -78,7 +78,7 @@ def attributions(
     --------
     >>> import synaprune as sn
     >>> data = sn.datasets.digits()
-    >>> net = sn.SparseMLP((64, 8, 10), seed=0).fit(*data.train, epochs=20)
+    >>> net = sn.SparseMLP((64, 8, 10), seed=0).fit(*data.train, training=sn.Training(20))
     >>> found = sn.explain.attributions(net, data.test.X[:5])
     >>> found.values.shape, found.labels.tolist() == net.predict(data.test.X[:5]).tolist()
     ((5, 64), True)
@@ -146,7 +146,7 @@ def strongest_paths(
     Examples
     --------
     >>> import numpy as np, synaprune as sn
-    >>> net = sn.SparseMLP((2, 2), seed=0).fit(np.eye(2), ["a", "b"], epochs=50)
+    >>> net = sn.SparseMLP((2, 2), seed=0).fit(np.eye(2), ["a", "b"], training=sn.Training(50))
     >>> [path.neurons for path in sn.explain.strongest_paths(net, [1.0, 0.0])]
     [(0, 0)]
     """

@@ -95,7 +95,7 @@ def compare(
     --------
     >>> import synaprune as sn
     >>> data = sn.datasets.digits()
-    >>> net = sn.SparseMLP((64, 8, 10), seed=0).fit(*data.train, epochs=20)
+    >>> net = sn.SparseMLP((64, 8, 10), seed=0).fit(*data.train, training=sn.Training(20))
     >>> comparison = sn.explain.compare(net, net.without(neurons=[0]), *data.test)
     >>> comparison.change < 0
     True
@@ -145,7 +145,7 @@ def confusion_matrix(
     Examples
     --------
     >>> import numpy as np, synaprune as sn
-    >>> net = sn.SparseMLP((2, 2), seed=0).fit(np.eye(2), ["a", "b"], epochs=50)
+    >>> net = sn.SparseMLP((2, 2), seed=0).fit(np.eye(2), ["a", "b"], training=sn.Training(50))
     >>> sn.explain.confusion_matrix(net, np.eye(2), ["a", "b"]).tolist()
     [[1, 0], [0, 1]]
     """

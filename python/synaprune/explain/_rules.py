@@ -75,8 +75,9 @@ def truth_tables(
     --------
     >>> import numpy as np, synaprune as sn
     >>> X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32)
-    >>> net = sn.SparseMLP((2, 1), seed=0).fit(X, [0, 1, 1, 1], epochs=300, batch_size=4,
-    ...                                        optimizer=sn.SGD(1.0))
+    >>> net = sn.SparseMLP((2, 1), seed=0)
+    >>> recipe = sn.Training(300, batch_size=4, optimizer=sn.SGD(1.0))
+    >>> _ = net.fit(X, [0, 1, 1, 1], training=recipe)
     >>> for rule in sn.explain.truth_tables(net):
     ...     print(rule)
     class 0: not x0 and not x1
@@ -181,7 +182,7 @@ def class_rules(
     >>> import numpy as np, synaprune as sn
     >>> rng = np.random.default_rng(0)
     >>> X = rng.uniform(-1, 1, (600, 2)).astype(np.float32)
-    >>> net = sn.SparseMLP((2, 4, 1), seed=0).fit(X, X[:, 0] > 0, epochs=50)
+    >>> net = sn.SparseMLP((2, 4, 1), seed=0).fit(X, X[:, 0] > 0, training=sn.Training(50))
     >>> rules = sn.explain.class_rules(net, X, max_leaf_nodes=2)
     >>> rules.sufficient, [len(r) for r in rules.rules.values()]
     (True, [1, 1])

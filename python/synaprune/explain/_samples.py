@@ -60,7 +60,7 @@ def activation_patterns(
     --------
     >>> import synaprune as sn
     >>> data = sn.datasets.digits()
-    >>> net = sn.SparseMLP((64, 8, 10), seed=0).fit(*data.train, epochs=20)
+    >>> net = sn.SparseMLP((64, 8, 10), seed=0).fit(*data.train, training=sn.Training(20))
     >>> patterns = sn.explain.activation_patterns(net, data.train.X)
     >>> sum(len(pattern.samples) for pattern in patterns)
     1079
@@ -126,7 +126,7 @@ def prototypes(
     --------
     >>> import synaprune as sn
     >>> data = sn.datasets.digits()
-    >>> net = sn.SparseMLP((64, 8, 10), seed=0).fit(*data.train, epochs=20)
+    >>> net = sn.SparseMLP((64, 8, 10), seed=0).fit(*data.train, training=sn.Training(20))
     >>> zeros = sn.explain.prototypes(net, *data.train)[0]
     >>> zeros.label, len(zeros.prototypes)
     (0, 3)

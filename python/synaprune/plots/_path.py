@@ -40,7 +40,8 @@ def plot_path(path: PruningPath, ax: Axes | None = None) -> Axes:
     >>> import synaprune as sn
     >>> data = sn.datasets.xor()
     >>> net = sn.SparseMLP((2, 6, 1), seed=0)
-    >>> path = sn.prune(net, *data.train, validation=data.validation, n_synapses=6, epochs=10)
+    >>> path = sn.prune(net, *data.train, validation=data.validation, n_synapses=6,
+    ...                 training=sn.Training(10))
     >>> ax = sn.plots.plot_path(path)  # doctest: +SKIP
     """
     require("matplotlib.pyplot", "plot")
@@ -117,7 +118,8 @@ def plot_wsf(path: PruningPath, step: int = -1, ax: Axes | None = None) -> Axes:
     >>> import synaprune as sn
     >>> data = sn.datasets.xor()
     >>> net = sn.SparseMLP((2, 6, 1), seed=0)
-    >>> path = sn.prune(net, *data.train, validation=data.validation, n_synapses=6, epochs=10)
+    >>> path = sn.prune(net, *data.train, validation=data.validation, n_synapses=6,
+    ...                 training=sn.Training(10))
     >>> ax = sn.plots.plot_wsf(path)  # doctest: +SKIP
     """
     ax = axes_for(ax, (6.4, 3.6))

@@ -62,7 +62,7 @@ def write_report(
     --------
     >>> import synaprune as sn
     >>> data = sn.datasets.digits()
-    >>> net = sn.SparseMLP((64, 8, 10), seed=0).fit(*data.train, epochs=20)
+    >>> net = sn.SparseMLP((64, 8, 10), seed=0).fit(*data.train, training=sn.Training(20))
     >>> sn.report.write_report("digits.html", net, validation=data.validation, test=data.test,
     ...                        image_shape=(8, 8))  # doctest: +SKIP
     """

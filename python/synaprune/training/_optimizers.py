@@ -7,6 +7,11 @@ from typing import TypeAlias
 
 from synaprune import _core
 from synaprune.checks import check_float
+from synaprune.options import option
+
+_LR = "learning rate"
+_WEIGHT_DECAY = "L2 penalty on the weights"
+_L1 = "L1 penalty on the weights; with gradual pruning, until the last cut"
 
 
 @dataclass(frozen=True)
@@ -35,10 +40,10 @@ class SGD:
     SGD(lr=0.1, momentum=0.0, weight_decay=0.0, l1=0.0)
     """
 
-    lr: float = 0.05
-    momentum: float = 0.0
-    weight_decay: float = 0.0
-    l1: float = 0.0
+    lr: float = option(0.05, _LR, metavar="R")
+    momentum: float = option(0.0, "share of the last step that is kept", metavar="M")
+    weight_decay: float = option(0.0, _WEIGHT_DECAY, metavar="R")
+    l1: float = option(0.0, _L1, metavar="R")
 
     def __post_init__(self) -> None:
         check_float("lr", self.lr, 0.0, open_low=True)
@@ -89,12 +94,12 @@ class Adam:
     0.001
     """
 
-    lr: float = 0.001
-    beta1: float = 0.9
-    beta2: float = 0.999
-    epsilon: float = 1e-8
-    weight_decay: float = 0.0
-    l1: float = 0.0
+    lr: float = option(0.001, _LR, metavar="R")
+    beta1: float = option(0.9, "decay rate of the first moment", metavar="B")
+    beta2: float = option(0.999, "decay rate of the second moment", metavar="B")
+    epsilon: float = option(1e-8, "added to the root of the second moment", metavar="E")
+    weight_decay: float = option(0.0, _WEIGHT_DECAY, metavar="R")
+    l1: float = option(0.0, _L1, metavar="R")
 
     def __post_init__(self) -> None:
         check_float("lr", self.lr, 0.0, open_low=True)
@@ -130,10 +135,11 @@ class Adam:
 Optimizer: TypeAlias = SGD | Adam
 
 
-def check_optimizer(optimizer: Optimizer | None, name: str = "optimizer") -> Optimizer:
-    """Return the optimiser, plain SGD for None, or raise a TypeError."""
-    if optimizer is None:
-        return SGD()
+OPTIMIZERS = {"sgd": SGD, "adam": Adam}
+
+
+def check_optimizer(optimizer: object, name: str = "optimizer") -> Optimizer:
+    """Return the optimiser, or raise a TypeError."""
     if not isinstance(optimizer, SGD | Adam):
         raise TypeError(f"{name} must be an SGD or an Adam, got {optimizer!r}")
     return optimizer
