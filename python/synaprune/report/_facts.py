@@ -73,7 +73,7 @@ def _summary(
 ) -> dict[str, Any]:
     full = None if path is None else path.network(0)
     options = {} if path is None else path.options
-    goals = ("n_synapses", "n_inputs", "min_accuracy", "max_drop", "confidence", "metric")
+    goals = ("n_synapses", "n_inputs", "min_score", "max_drop", "confidence", "metric")
     return {
         "dataset": options.get("dataset"),
         "structure": net.structure,

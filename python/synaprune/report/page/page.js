@@ -8,8 +8,8 @@ function summarySection() {
     tile(percent(a.final), `accuracy, ${name}` + (a.full === null ? "" : ` (${percent(a.full)} at the start of the path)`));
   tile(s.bytes < 10000 ? `${count(s.bytes)} B` : `${(s.bytes / 1024).toFixed(1)} KiB`, "as sparse layers");
   const metric = (s.contract.metric || "accuracy").replaceAll("_", " ");
-  const terms = { n_synapses: "at most %s synapses", n_inputs: "at most %s inputs", min_accuracy: `${metric} of at least %s`, max_drop: `drop in ${metric} of at most %s`, confidence: "with confidence %s" };
-  const contract = Object.entries(s.contract).filter(([k]) => terms[k]).map(([k, v]) => terms[k].replace("%s", k === "min_accuracy" || k === "max_drop" ? percent(v) : count(v))).join(", ");
+  const terms = { n_synapses: "at most %s synapses", n_inputs: "at most %s inputs", min_score: `${metric} of at least %s`, max_drop: `drop in ${metric} of at most %s`, confidence: "with confidence %s" };
+  const contract = Object.entries(s.contract).filter(([k]) => terms[k]).map(([k, v]) => terms[k].replace("%s", k === "min_score" || k === "max_drop" ? percent(v) : count(v))).join(", ");
   return make("header", null, make("h1", null, `${s.dataset ? s.dataset + ": " : ""}a ${s.structure} network`),
     make("p", { class: "soft" }, s.full ? `Pruned from ${s.full.structure}.` : "",
       contract ? ` Constraint: ${contract}.` : "", s.stop_reason ? ` Stopped: ${s.stop_reason}.` : ""),
