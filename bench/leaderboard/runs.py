@@ -42,7 +42,7 @@ def run(data: sn.datasets.Dataset, recipe: Recipe, seed: int) -> Outcome:
     if recipe.teacher:
         y = _taught(X, y, recipe, seed)
     net = sn.SparseMLP(
-        (data.n_inputs, *recipe.hidden, 10),
+        (data.n_features, *recipe.hidden, 10),
         init_scale=recipe.init_scale,
         input_scaling=recipe.input_scaling,
         seed=seed,

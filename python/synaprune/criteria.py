@@ -110,9 +110,25 @@ class Criterion:
         return _asks_for_moments(self.saliency)
 
     def scores(self, net: SparseMLP, data: TrainingSet | None, threads: int) -> NDArray[np.float32]:
-        """Return one score a synapse, layers one after another; the lowest go first.
+        """Return one score per synapse, layer by layer; the lowest are removed first.
 
         "random" advances the network's random state.
+
+        Parameters
+        ----------
+        net : SparseMLP
+        data : TrainingSet or None
+            Required by criteria that need gradients.
+        threads : int
+
+        Returns
+        -------
+        ndarray of float32, shape (n_synapses,)
+
+        Raises
+        ------
+        ValueError
+            If data are needed and missing, or a function returns something else than scores.
         """
         moments = None
         if self.needs_gradients:
@@ -128,6 +144,14 @@ class Criterion:
 
         Adam moves all synapses about as far. Weight decay and L1 move idle synapses by |w(0)|,
         towards zero, which buries WSF unless the start was small.
+
+        Parameters
+        ----------
+        optimizer : SGD or Adam
+        init_scale : float
+            As in `SparseMLP`.
+        stacklevel : int
+            As in `warnings.warn`, from the caller of this method.
         """
         if self.saliency not in ("wsf", "wsf_fisher"):
             return

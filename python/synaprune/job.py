@@ -77,7 +77,7 @@ class Architecture:
         """Return a fresh network for a dataset."""
         one = data.n_classes == 2 and self.loss in ("auto", "sigmoid")
         net = SparseMLP(
-            (data.n_inputs, *self.hidden, 1 if one else data.n_classes),
+            (data.n_features, *self.hidden, 1 if one else data.n_classes),
             activation=self.activation,
             loss=self.loss,
             init_scale=self.init_scale,

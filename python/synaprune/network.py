@@ -124,6 +124,11 @@ class SparseMLP:
         ----------
         seed : int, optional
             The seed to draw from; the old one if left out, which gives the same weights again.
+
+        Returns
+        -------
+        SparseMLP
+            The network itself.
         """
         if seed is not None:
             self.seed = check_int("seed", seed, 0, 2**64 - 1)
@@ -233,6 +238,10 @@ class SparseMLP:
         """Return an independent copy, the optimiser's and the random state included.
 
         Attributes that a subclass added are shared with the copy.
+
+        Returns
+        -------
+        SparseMLP
         """
         twin = object.__new__(type(self))
         for name, value in instance_attributes(self).items():
@@ -262,6 +271,11 @@ class SparseMLP:
         ----------
         weights : sequence of SparseLayer
             One per layer, of the network's shapes; arrays are copied.
+
+        Returns
+        -------
+        SparseMLP
+            The network itself.
 
         Raises
         ------
@@ -440,7 +454,12 @@ class SparseMLP:
         return twin
 
     def with_nothing_frozen(self) -> Self:
-        """Return a copy in which training and pruning may change everything again."""
+        """Return a copy in which training and pruning may change everything again.
+
+        Returns
+        -------
+        SparseMLP
+        """
         twin = self.copy()
         twin._core.frozen = None
         return twin
@@ -472,10 +491,12 @@ class SparseMLP:
 
         Parameters
         ----------
-        X, y, sample_weight, training
+        X, y
             As in `fit`.
         classes : array_like, optional
             All labels that will ever come, if y lacks some.
+        sample_weight, training
+            As in `fit`.
 
         Returns
         -------
@@ -677,13 +698,17 @@ class SparseMLP:
 
         Parameters
         ----------
-        X, y, sample_weight, threads
+        X, y
             As in `fit`.
         classes : array_like, optional
             All labels that will ever come; needed at the first call if y lacks some.
+        sample_weight
+            As in `fit`.
         training : Training, optional
             The recipe, without `epochs`, `lr_schedule` and `swa_epochs`, since this is one pass,
             and without balanced classes, since this is a part of the data.
+        threads : int or "auto", optional
+            As in `fit`.
 
         Returns
         -------
@@ -813,6 +838,11 @@ class SparseMLP:
         """Return (JSON values, arrays) from which `from_state` makes an equal network.
 
         Random and optimiser state are part of it: training goes on to the same bits.
+
+        Returns
+        -------
+        header : dict
+        arrays : dict of ndarray
         """
         values, arrays = core_state(self._core)
         scaling = self.input_scaling if isinstance(self.input_scaling, str) else "given"

@@ -112,6 +112,10 @@ class PathStep:
 
         Keys are the attributes' names, but for ``accuracy_before`` (`score_after_cut`) and
         ``accuracy`` (`score`).
+
+        Returns
+        -------
+        dict
         """
         return {key: getattr(self, name) for name, key in _RECORD.items()}
 
@@ -263,11 +267,13 @@ class PruningPath:
 
         Parameters
         ----------
-        n_synapses, n_inputs : int, optional
-            At most so many.
+        n_synapses : int, optional
+            Maximum number of synapses.
         min_accuracy : float, optional
-            At least this accuracy on the validation split, a fraction (or another number, if the
-            path was judged by a metric of yours).
+            Minimum accuracy on the validation split, a fraction (or the minimum of the metric by
+            which the path was judged).
+        n_inputs : int, optional
+            Maximum number of used inputs.
 
         Returns
         -------
@@ -384,7 +390,12 @@ class PruningPath:
     # ---- ways to show it
 
     def table(self) -> str:
-        """Return the path as a text table, one line a step, with bounds where there are any."""
+        """Return the path as a text table, one line a step, with bounds where there are any.
+
+        Returns
+        -------
+        str
+        """
         bounded = any(s.bound is not None for s in self.steps)
         head = f"{'step':>4} {'synapses':>9} {'inputs':>7} {'structure':<18} {'epochs':>6}"
         head = f"{head} {'after cut':>10} {'score':>9} {'p':>7}"
@@ -475,7 +486,12 @@ class PruningPath:
         write_report(file, self, validation=validation, test=test, image_shape=image_shape)
 
     def to_json(self) -> str:
-        """Return the steps' figures as a JSON array."""
+        """Return the steps' figures as a JSON array.
+
+        Returns
+        -------
+        str
+        """
         return json.dumps([s.record() for s in self.steps])
 
     # ---- files

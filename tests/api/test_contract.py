@@ -10,7 +10,8 @@ import pytest
 import synaprune as sn
 from synaprune.io import read_model, write_model
 from synaprune.job import Job
-from synaprune.pruning import Goal, accuracy_lower_bound, drop_upper_bound
+from synaprune.pruning import Goal
+from synaprune.stats import accuracy_lower_bound, drop_upper_bound
 
 RECIPE = sn.Training(batch_size=16, optimizer=sn.SGD(0.1))
 QUICK = {"strategy": sn.Iterative(4, n_candidates=3, search_budget=0), "training": RECIPE}

@@ -81,7 +81,7 @@ def test_other_metrics_are_no_percentages(trained3):
 
 
 def test_what_cannot_be_drawn_is_refused(path, trained3):
-    with pytest.raises(ValueError, match=r"^the path has no step to plot$"):
+    with pytest.raises(ValueError, match=r"^the path must have a step to plot, got an empty one$"):
         sn.PruningPath(trained3()[0]).plot()
     for ax in (5, "axes", np.zeros(3)):
         with pytest.raises(TypeError, match=r"^ax must be a matplotlib Axes, got "):

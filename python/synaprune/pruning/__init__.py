@@ -1,6 +1,5 @@
 """`prune`: when to cut and how many, towards counts or under a contract."""
 
-from synaprune.pruning._bounds import accuracy_lower_bound, drop_upper_bound, mcnemar, sign_test
 from synaprune.pruning._prune import check_strategy, prune
 from synaprune.pruning.contract import Contract, Judgement
 from synaprune.pruning.goal import Goal
@@ -25,11 +24,7 @@ __all__ = [
     "STRATEGIES",
     "Session",
     "Strategy",
-    "accuracy_lower_bound",
     "check_strategy",
     "default_strategy",
-    "drop_upper_bound",
-    "mcnemar",
     "prune",
-    "sign_test",
 ]

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synaprune.options import name_of
-from synaprune.pruning._bounds import accuracy_lower_bound, drop_upper_bound, mcnemar
 from synaprune.pruning.goal import Goal
+from synaprune.stats import accuracy_lower_bound, drop_upper_bound, mcnemar
 
 _SLACK = 1e-9  # accuracies are ratios of small whole numbers
 

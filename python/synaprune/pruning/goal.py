@@ -13,7 +13,7 @@ from synaprune.checks import check_float, check_int
 from synaprune.metrics import METRICS, Metric, check_metric
 from synaprune.network import SparseMLP
 from synaprune.options import name_of, option, record, set_fields
-from synaprune.pruning._bounds import drop_upper_bound
+from synaprune.stats import drop_upper_bound
 
 DEFAULT_DROP = 0.005  # what no goal means
 

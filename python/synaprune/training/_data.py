@@ -56,7 +56,12 @@ class ShiftImages:
         check_float("probability", self.probability, 0.0, 1.0)
 
     def to_core(self) -> _core.ImageShift:
-        """Return the core's form."""
+        """Return the core's form.
+
+        Returns
+        -------
+        _core.ImageShift
+        """
         return _core.ImageShift(self.height, self.width, self.pixels, self.probability)
 
 

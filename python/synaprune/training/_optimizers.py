@@ -58,6 +58,10 @@ class SGD:
         ----------
         lr : float
             The rate to use instead of ``self.lr``.
+
+        Returns
+        -------
+        _core.Optimizer
         """
         return _core.Optimizer(
             "sgd", lr, momentum=self.momentum, weight_decay=self.weight_decay, l1=self.l1
@@ -112,6 +116,10 @@ class Adam:
         ----------
         lr : float
             The rate to use instead of ``self.lr``.
+
+        Returns
+        -------
+        _core.Optimizer
         """
         return _core.Optimizer(
             "adam",

@@ -88,7 +88,16 @@ class Training:
             )
 
     def with_epochs(self, default: int) -> Training:
-        """Return the recipe with its number of epochs, the default if it has none."""
+        """Return the recipe with its number of epochs, the default if it has none.
+
+        Parameters
+        ----------
+        default : int
+
+        Returns
+        -------
+        Training
+        """
         return self if self.epochs is not None else dataclasses.replace(self, epochs=default)
 
     def refuse(self, *names: str, by: str) -> None:
