@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from synaprune import _core
 from synaprune.checks import check_bool, check_float
 from synaprune.layers import SparseLayer
 from synaprune.network import SparseMLP
@@ -20,19 +21,7 @@ from synaprune.training import SGD, Optimizer, TrainingSet
 
 Saliency: TypeAlias = str | Callable[..., Sequence[Any]]  # by name, or f(layers) -> scores
 
-CRITERIA = {
-    "wsf": "weight significance factor |w - w(0)| (Bulín & Šmídl 2017; `movement` of Zhou et al. "
-    "2019, arXiv 1905.01067)",
-    "magnitude": "|w|",
-    "magnitude_increase": "|w| - |w(0)| (Zhou et al. 2019)",
-    "movement_magnitude": "|w - w(0)|·|w|",
-    "fisher": "w²·E[g²] (optimal brain damage, LeCun et al. 1990, its curvature estimated by the "
-    "squared gradients of single samples)",
-    "wsf_fisher": "|w - w(0)|·√E[g²]",
-    "taylor": "|w·E[g]| (Molchanov et al. 2017, arXiv 1611.06440)",
-    "random": "uniform random numbers, the baseline",
-}
-WITH_GRADIENTS = ("fisher", "wsf_fisher", "taylor")
+CRITERIA = _core.CRITERIA
 _ASKS = "gradient_moments"  # the parameter of a callable that asks for them
 SMALL_START = 0.1  # of Glorot's range; below it, decay pulls idle synapses back to w(0)
 
@@ -78,9 +67,7 @@ class Criterion:
     Criterion(saliency='fisher', per_layer=False, structured_bias=0.25)
     """
 
-    saliency: Saliency = option(
-        "wsf", "what ranks synapses", choices=tuple(CRITERIA), key="criterion"
-    )
+    saliency: Saliency = option("wsf", "what ranks synapses", choices=CRITERIA, key="criterion")
     per_layer: bool = option(False, "rank synapses within each layer")
     structured_bias: float = option(
         0.0, "favour emptying inputs and neurons that are nearly empty", metavar="B"
@@ -106,7 +93,7 @@ class Criterion:
     def needs_gradients(self) -> bool:
         """Whether the saliency is computed from gradients, and so from data."""
         if isinstance(self.saliency, str):
-            return self.saliency in WITH_GRADIENTS
+            return self.saliency in _core.GRADIENT_CRITERIA
         return _asks_for_moments(self.saliency)
 
     def scores(self, net: SparseMLP, data: TrainingSet | None, threads: int) -> NDArray[np.float32]:
@@ -217,11 +204,22 @@ def saliency(
     net : SparseMLP
         The network; it is not changed.
     criterion : str or callable
-        "wsf" is |w - w(0)|, the weight significance factor of Bulín & Šmídl (2017), also known as
-        `movement` (Zhou et al., 2019). See `CRITERIA` for the other names. A callable takes the
-        list of the layers' `SparseLayer` and returns an array of scores for each, in the order of
-        ``values``. If it has a parameter ``gradient_moments``, it gets a list of the layers'
-        `GradientMoments` there.
+        A name in `CRITERIA`:
+
+        - "wsf": |w - w(0)|, the weight significance factor (Bulín & Šmídl, 2017; `movement` of Zhou
+          et al., 2019, arXiv 1905.01067)
+        - "magnitude": |w|
+        - "magnitude_increase": |w| - |w(0)| (Zhou et al., 2019)
+        - "movement_magnitude": |w - w(0)|·|w|
+        - "fisher": w²·E[g²] (optimal brain damage, LeCun et al., 1990, its curvature estimated by
+          the squared gradients of single samples)
+        - "wsf_fisher": |w - w(0)|·√E[g²]
+        - "taylor": |w·E[g]| (Molchanov et al., 2017, arXiv 1611.06440)
+        - "random": uniform random numbers, the baseline
+
+        Or a callable, which takes the list of the layers' `SparseLayer` and returns an array of
+        scores for each, in the order of ``values``. If it has a parameter ``gradient_moments``, it
+        gets a list of the layers' `GradientMoments` there.
     X, y : array_like, optional
         Data as in `SparseMLP.fit`, for the criteria that need gradients ("fisher", "wsf_fisher",
         "taylor", and callables that ask for ``gradient_moments``): E[·] is the mean over at most

@@ -26,7 +26,6 @@ from synaprune.pruning import (
 from synaprune.scaling import INPUT_SCALINGS
 from synaprune.threads import Threads
 from synaprune.training import (
-    OPTIMIZERS,
     STOP,
     Callback,
     ConstantThenCosine,
@@ -142,13 +141,12 @@ class Job:
     def options(self) -> dict[str, Any]:
         """Return the options as JSON values. Threads are not among them: they change nothing."""
         training, strategy = self.training, self.strategy
-        kind = next(name for name, kind in OPTIMIZERS.items() if type(training.optimizer) is kind)
         shift = {"shift": 0} if training.augment is None else record(training.augment)
         named = (name for name, kind in STRATEGIES.items() if type(strategy) is kind)
         return {
             **record(self.architecture),
             **record(training),
-            "optimizer": kind,
+            "optimizer": training.optimizer.name,
             **record(training.optimizer),
             **shift,
             **record(self.criterion),

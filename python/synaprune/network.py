@@ -43,8 +43,8 @@ from synaprune.training import (
     run_epochs,
 )
 
-ACTIVATIONS = ("relu", "sigmoid", "tanh")
-LOSSES = ("auto", "softmax", "sigmoid", "squared")
+ACTIVATIONS = _core.ACTIVATIONS
+LOSSES = ("auto", *_core.LOSSES)
 _LARGEST = float(np.finfo(np.float32).max)
 _OVERFLOW = "X holds values so large that the network's outputs overflow"
 

@@ -105,7 +105,7 @@ def test_optimisers_are_values():
 def test_check_optimizer():
     assert check_optimizer(sn.Adam()) == sn.Adam()
     for wrong in ("sgd", sn.SGD, 0.1, None):
-        with pytest.raises(TypeError, match=r"^optimizer must be an SGD or an Adam, got "):
+        with pytest.raises(TypeError, match=r"^optimizer must be an optimizer, .*, got "):
             check_optimizer(wrong)
 
 

@@ -30,12 +30,15 @@ _Part = TypeVar("_Part")
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Add a flag for each option; what is left out comes from the preset."""
-    named = {"pruning": ("strategy", STRATEGIES), "training": ("optimizer", OPTIMIZERS)}
+    named: dict[str, tuple[str, tuple[str, ...]]] = {
+        "pruning": ("strategy", tuple(STRATEGIES)),
+        "training": ("optimizer", tuple(OPTIMIZERS)),
+    }
     for title, kinds in _GROUPS.items():
         group = parser.add_argument_group(title)
         if title in named:
             key, choices = named[title]
-            group.add_argument(f"--{key}", choices=tuple(choices), help=_KINDS[key])
+            group.add_argument(f"--{key}", choices=choices, help=_KINDS[key])
         seen = set()
         for kind in kinds:
             for option in options_of(kind):

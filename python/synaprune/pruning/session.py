@@ -126,9 +126,9 @@ class Session:
         epochs : int
         lr_schedule : callable, optional
             As in `Training`; the rate is constant if left out.
-        optimizer : SGD or Adam, optional
+        optimizer : Optimizer, optional
             Instead of the recipe's.
-        later : (int, SGD or Adam), optional
+        later : (int, Optimizer), optional
             After so many epochs this optimiser takes over.
 
         Raises

@@ -25,7 +25,8 @@ class Training:
         its own `retrain_epochs` and refuses epochs.
     batch_size : int
         Samples an update.
-    optimizer : SGD or Adam
+    optimizer : Optimizer
+        Such as `SGD`, which is the default, or `Adam`.
     lr_schedule : callable, optional
         Takes the share of the epochs done, in [0, 1), and returns a factor on the learning rate;
         asked for all epochs before the first one.

@@ -45,7 +45,7 @@ class Gradual(Strategy):
     first_cut, last_cut : float
         The sparsity schedule: shares of the epochs after which the first and the last cut are made;
         between them there is one after each epoch.
-    final_optimizer : SGD or Adam, optional
+    final_optimizer : Optimizer, optional
         Takes over after the last cut. An L1 penalty helps the ranking while cuts go on, but biases
         the weights that are left towards zero: ``Training(optimizer=SGD(0.1, l1=1e-4))`` and
         ``Gradual(final_optimizer=SGD(0.1))``.
