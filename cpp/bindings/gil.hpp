@@ -3,8 +3,6 @@
 
 #include <pybind11/pybind11.h>
 
-#include <atomic>
-
 #include "synaprune/network.hpp"
 #include "synaprune/parallel.hpp"
 

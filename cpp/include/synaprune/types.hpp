@@ -12,7 +12,7 @@ namespace synaprune {
 
 // Sums and roundings are written for numbers that are kept in the precision of their type; x87
 // registers keep more, and the exponential would be wrong by tens of percent.
-static_assert(FLT_EVAL_METHOD == 0, "compile for a CPU with single-precision registers (-msse2)");
+static_assert(FLT_EVAL_METHOD == 0, "compile for a CPU with single-precision registers");
 
 using index_t = std::int32_t;   // a row, a column, a class
 using offset_t = std::int64_t;  // a position among synapses, or in a dense array
