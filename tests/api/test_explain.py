@@ -327,7 +327,7 @@ def test_an_unknown_activation_is_named(digits):
     net = sn.SparseMLP((64, 3, 10), seed=0).fit(*digits.train, training=sn.Training(1))
     net.activation = "gelu"
     for call in (explain.attributions, explain.activation_patterns):
-        with pytest.raises(ValueError, match=r"^activation must be one of relu, .*, got 'gelu'$"):
+        with pytest.raises(ValueError, match=r"^activation must be one of 'relu', .*, got 'gelu'$"):
             call(net, digits.test.X)
 
 

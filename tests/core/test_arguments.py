@@ -219,7 +219,7 @@ def test_unknown_optimizers_and_hyperparameters_are_refused():
     known = ", ".join(map(repr, _core.OPTIMIZERS))
     with pytest.raises(ValueError, match=f"optimizer must be one of {known}, got 'newton'"):
         _core.Optimizer("newton", 0.1)
-    with pytest.raises(ValueError, match="hyperparameter must be one of 'lr', .*, got 'momentum'"):
+    with pytest.raises(ValueError, match=r"hyperparameter must be one of 'lr', .*, got 'momentum'"):
         _core.Optimizer("adam", 0.1, momentum=0.9)  # this used to be ignored
 
 

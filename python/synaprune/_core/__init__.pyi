@@ -51,6 +51,7 @@ def ablate(
     part: str,  # "synapses": each, in CSR order; "columns": each neuron below, with all of its own
     threads: int,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None: ...  # lost, won [n_parts, n_classes]
+
 # [n, n_out of the layer]; with sums what neurons add up before the activation
 def activations(
     network: Network, X: _Inputs, layer: int, threads: int, sums: bool = False

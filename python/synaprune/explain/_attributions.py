@@ -12,13 +12,11 @@ from numpy.typing import NDArray
 
 from synaprune.arrays import Inputs, Labels, as_inputs
 from synaprune.checks import check_int
-from synaprune.explain._activations import Floats, activate, activation_at_zero
+from synaprune.explain._activations import Floats, activation_at_zero, mean_slope
 from synaprune.labels import class_number
 from synaprune.layers import SparseLayer
 from synaprune.network import SparseMLP
 from synaprune.threads import Threads
-
-_SMALLEST_SUM = 1e-4  # below it the slope is that at ±1e-4, where the quotient is still precise
 
 
 @dataclass(frozen=True, eq=False)
@@ -218,8 +216,7 @@ def _slopes(net: SparseMLP, weights: list[SparseLayer], scaled: Floats) -> list[
     slopes, x = [], scaled
     for w in weights[:-1]:
         z = x @ w.to_dense().T.astype(np.float64) + w.bias
-        divisor = np.where(z > 0.0, np.maximum(z, _SMALLEST_SUM), np.minimum(z, -_SMALLEST_SUM))
-        slope = (activate(net.activation, divisor) - at_zero) / divisor
+        slope = mean_slope(net.activation, z)
         slopes.append(slope)
         x = slope * z + at_zero
     return slopes
