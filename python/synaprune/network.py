@@ -57,8 +57,8 @@ class SparseMLP:
     layers : sequence of int
         Inputs, hidden neurons of each layer, outputs, such as ``(784, 20, 10)``. Two classes take
         one output (sigmoid) or two (softmax), more classes one output each.
-    activation : {"relu", "sigmoid", "tanh"}
-        Of the hidden neurons.
+    activation : str
+        Of the hidden neurons: a name in `synaprune.ACTIVATIONS`, such as "relu" or "tanh".
     loss : {"auto", "softmax", "sigmoid", "squared"}
         "softmax" and "sigmoid" are the cross-entropies; "squared" is half the squared error of
         sigmoid outputs, as in the original work. "auto": sigmoid with one output, else softmax.

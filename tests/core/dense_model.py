@@ -84,23 +84,34 @@ def sigmoid(x):
     return x.map(s, s * (1.0 - s))
 
 
-def activate(name, z):
-    if name == "relu":
-        return Rounded(np.maximum(z.value, 0.0), z.error)
-    if name == "sigmoid":
-        return sigmoid(z)
+def unsure_slope(z, value):
+    """A derivative that jumps at 0, where rounding may turn z's sign."""
+    return Rounded(value, np.where(abs(z.value) < C * EPS * z.error, 1.0 / EPS, 0.0))
+
+
+def tanh(z):
     y = np.tanh(z.value)
     return z.map(y, 1.0 - y * y)
 
 
+# name: the function of z, and its derivative from z and y
+FUNCTIONS = {
+    "relu": (
+        lambda z: Rounded(np.maximum(z.value, 0.0), z.error),
+        lambda z, y: unsure_slope(z, z.value > 0.0),
+    ),
+    "sigmoid": (sigmoid, lambda z, y: y * (Rounded(1.0) - y)),
+    "tanh": (tanh, lambda z, y: Rounded(1.0) - y * y),
+}
+
+
+def activate(name, z):
+    return FUNCTIONS[name][0](z)
+
+
 def slope(name, z, y):
-    """The derivative of the activation; relu's is unsure where rounding may turn z's sign."""
-    if name == "relu":
-        unsure = abs(z.value) < C * EPS * z.error
-        return Rounded(z.value > 0.0, np.where(unsure, 1.0 / EPS, 0.0))
-    if name == "sigmoid":
-        return y * (Rounded(1.0) - y)
-    return Rounded(1.0) - y * y
+    """The derivative of the activation."""
+    return FUNCTIONS[name][1](z, y)
 
 
 def assert_close(actual, expected, extra=0.0):

@@ -12,7 +12,7 @@ from synaprune import _core
 LEVELS = _core.build_info()["available_isa"]
 PROBLEMS = [
     (activation, loss, n_out)
-    for activation in ("relu", "sigmoid", "tanh")
+    for activation in _core.ACTIVATIONS
     for loss, n_out in (("softmax", 4), ("sigmoid", 1), ("squared", 4), ("squared", 1))
 ]
 problems = pytest.mark.parametrize(("activation", "loss", "n_out"), PROBLEMS)

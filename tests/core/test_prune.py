@@ -4,13 +4,22 @@ import itertools
 
 import numpy as np
 import pytest
-from core.dense_model import EPS, C, DenseModel, assert_close, from_mask, random_layers
+from core.dense_model import (
+    EPS,
+    C,
+    DenseModel,
+    Rounded,
+    activate,
+    assert_close,
+    from_mask,
+    random_layers,
+)
 from core.synapses import data, flat, keep_these, masks, network, trained, where
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from synaprune import _core
 
-ACTIVATIONS = ("relu", "sigmoid", "tanh")
+ACTIVATIONS = _core.ACTIVATIONS
 seeds = st.integers(0, 2**32 - 1)
 
 # --- removal and clean-up -----------------------------------------------------------------------
@@ -25,7 +34,7 @@ def random_case(seed):
     sizes = [int(s) for s in rng.integers(1, 9, rng.integers(2, 6))]
     if sizes[-1] == 1:
         sizes[-1] = 2
-    activation = ACTIVATIONS[rng.integers(3)]
+    activation = ACTIVATIONS[rng.integers(len(ACTIVATIONS))]
     layers = random_layers(rng, sizes, rng.uniform(0.2, 1.0), dead=bool(rng.integers(2)))
     keep = (rng.random(sum(len(layer[2]) for layer in layers)) < rng.random()).astype(np.uint8)
     return activation, layers, keep
@@ -148,10 +157,10 @@ def test_chain_of_constants_dies_upwards_into_the_biases(activation):
     (*_, bias1), (*_, bias2), (*_, bias3) = net.layers()
     assert [bias1[0], bias2[0]] == [0.0, 0.0]
     assert [bias1[1], bias2[1]] == [layers[0][5][1], layers[1][5][1]]
-    f = {"relu": lambda z: max(z, 0.0), "tanh": np.tanh, "sigmoid": lambda z: 1 / (1 + np.exp(-z))}
+    f = lambda z: float(activate(activation, Rounded(z)).value)  # noqa: E731
     W2, W3 = (w.value for w in DenseModel(layers, activation, "softmax").weights[1:])
-    h1 = f[activation](float(layers[0][5][0]))
-    h2 = f[activation](W2[0, 0] * h1 + layers[1][5][0])
+    h1 = f(float(layers[0][5][0]))
+    h2 = f(W2[0, 0] * h1 + layers[1][5][0])
     moved = W3[:, 0] * h2
     allowed = C * EPS * (abs(moved) + abs(layers[2][5]) + abs(W3[:, 0] * W2[0, 0] * h1))
     assert (abs(bias3 - (layers[2][5] + moved)) <= allowed).all()
