@@ -102,6 +102,10 @@ FUNCTIONS = {
     ),
     "sigmoid": (sigmoid, lambda z, y: y * (Rounded(1.0) - y)),
     "tanh": (tanh, lambda z, y: Rounded(1.0) - y * y),
+    "leaky_relu": (
+        lambda z: z * Rounded(np.where(z.value > 0.0, 1.0, 0.01)),
+        lambda z, y: unsure_slope(z, np.where(z.value > 0.0, 1.0, 0.01)),
+    ),
 }
 
 

@@ -12,6 +12,15 @@ static void relu_backward(offset_t n, const float*, const float* y, float* d) {
   for (offset_t i = 0; i < n; ++i) d[i] = y[i] <= 0.0f ? 0.0f : d[i];
 }
 
+// Maas, Hannun and Ng 2013: neurons that are off still learn.
+static const float leak = 0.01f;
+static void leaky_relu(offset_t n, float* y) {
+  for (offset_t i = 0; i < n; ++i) y[i] = y[i] <= 0.0f ? leak * y[i] : y[i];
+}
+static void leaky_relu_backward(offset_t n, const float*, const float* y, float* d) {
+  for (offset_t i = 0; i < n; ++i) d[i] = y[i] <= 0.0f ? leak * d[i] : d[i];
+}
+
 static void sigmoid(offset_t n, float* y) {
   for (offset_t i = 0; i < n; ++i) y[i] = sigmoid_of(y[i]);
 }
@@ -30,4 +39,5 @@ static const ActivationKernel activations[] = {
     {"relu", false, relu, relu_backward},
     {"sigmoid", false, sigmoid, sigmoid_backward},
     {"tanh", false, tanh, tanh_backward},
+    {"leaky_relu", false, leaky_relu, leaky_relu_backward},
 };
