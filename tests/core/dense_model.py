@@ -106,6 +106,10 @@ FUNCTIONS = {
         lambda z: z * Rounded(np.where(z.value > 0.0, 1.0, 0.01)),
         lambda z, y: unsure_slope(z, np.where(z.value > 0.0, 1.0, 0.01)),
     ),
+    "silu": (
+        lambda z: z * sigmoid(z),
+        lambda z, y: sigmoid(z) * (Rounded(1.0) + z * (Rounded(1.0) - sigmoid(z))),
+    ),
 }
 
 

@@ -35,9 +35,22 @@ static void tanh_backward(offset_t n, const float*, const float* y, float* d) {
   for (offset_t i = 0; i < n; ++i) d[i] *= 1.0f - y[i] * y[i];
 }
 
+// z sigmoid(z); Elfwing, Uchibe and Doya 2017. Its slope is no function of its value, which it takes
+// twice.
+static void silu(offset_t n, float* y) {
+  for (offset_t i = 0; i < n; ++i) y[i] *= sigmoid_of(y[i]);
+}
+static void silu_backward(offset_t n, const float* z, const float*, float* d) {
+  for (offset_t i = 0; i < n; ++i) {
+    const float s = sigmoid_of(z[i]);
+    d[i] *= s * (1.0f + z[i] * (1.0f - s));
+  }
+}
+
 static const ActivationKernel activations[] = {
     {"relu", false, relu, relu_backward},
     {"sigmoid", false, sigmoid, sigmoid_backward},
     {"tanh", false, tanh, tanh_backward},
     {"leaky_relu", false, leaky_relu, leaky_relu_backward},
+    {"silu", true, silu, silu_backward},
 };
