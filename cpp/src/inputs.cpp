@@ -37,8 +37,8 @@ void move_image(const T* from, const ImageShift& image, index_t down, index_t ri
   }
 }
 
-// Where sample i of an epoch is to be read: itself, or a moved copy in row s of scratch whose columns
-// from the view's first to its last are set.
+// Where sample i of an epoch is to be read: itself, or a moved copy in row s of scratch whose
+// columns from the view's first to its last are set.
 const char* moved(const Samples& samples, offset_t i, const InputView& view, index_t s,
                   char* scratch) {
   const char* row = samples[i];

@@ -24,24 +24,25 @@ from synaprune.data import CheckedData
 from synaprune.io import ModelFileError
 from synaprune.layers import SparseLayer
 from synaprune.linear import LinearGradients, SparseLinear
-from synaprune.network import SparseMLP
+from synaprune.network import ACTIVATIONS, LOSSES, SparseMLP
 from synaprune.path import PathStep, PruningPath
 from synaprune.pruning import Gradual, Iterative, PruningInterrupted, Strategy, prune
 from synaprune.training import (
-    SGD,
     STOP,
-    Adam,
     ConstantThenCosine,
     Progress,
     ShiftImages,
     Training,
     TrainingDiverged,
+    optimizers,
 )
+from synaprune.training.optimizers import *  # noqa: F403 - what its __all__ names
 
 __all__ = [
-    "Adam", "CRITERIA", "CheckedData", "ConstantThenCosine", "Criterion", "GradientMoments",
+    "ACTIVATIONS", "CRITERIA", "LOSSES", "CheckedData", "ConstantThenCosine", "Criterion", "GradientMoments",
     "Gradual", "Iterative", "LinearGradients", "ModelFileError", "PathStep", "Progress",
-    "PruningInterrupted", "PruningPath", "SGD", "STOP", "ShiftImages", "SparseLayer",
+    "PruningInterrupted", "PruningPath", "STOP", "ShiftImages", "SparseLayer",
     "SparseLinear", "SparseMLP", "Strategy", "Training", "TrainingDiverged", "__version__",
     "build_info", "datasets", "explain", "plots", "prune", "report", "saliency", "set_isa",
 ]  # fmt: skip
+__all__ += optimizers.__all__

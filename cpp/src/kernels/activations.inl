@@ -35,8 +35,8 @@ static void tanh_backward(offset_t n, const float*, const float* y, float* d) {
   for (offset_t i = 0; i < n; ++i) d[i] *= 1.0f - y[i] * y[i];
 }
 
-// z sigmoid(z); Elfwing, Uchibe and Doya 2017. Its slope is no function of its value, which it takes
-// twice.
+// z sigmoid(z); Elfwing, Uchibe and Doya 2017. Its slope is no function of its value, which it
+// takes twice.
 static void silu(offset_t n, float* y) {
   for (offset_t i = 0; i < n; ++i) y[i] *= sigmoid_of(y[i]);
 }
@@ -48,9 +48,7 @@ static void silu_backward(offset_t n, const float* z, const float*, float* d) {
 }
 
 static const ActivationKernel activations[] = {
-    {"relu", false, relu, relu_backward},
-    {"sigmoid", false, sigmoid, sigmoid_backward},
-    {"tanh", false, tanh, tanh_backward},
-    {"leaky_relu", false, leaky_relu, leaky_relu_backward},
+    {"relu", false, relu, relu_backward}, {"sigmoid", false, sigmoid, sigmoid_backward},
+    {"tanh", false, tanh, tanh_backward}, {"leaky_relu", false, leaky_relu, leaky_relu_backward},
     {"silu", true, silu, silu_backward},
 };

@@ -8,8 +8,8 @@
 //
 // Allocates nothing, throws nothing. Pieces of 16 columns of `width` samples are transposed in
 // registers; those without a wanted column are skipped. Floats are many: a few samples at a time
-// are read from end to end, while the next few are prefetched. Bytes are few: a piece of all samples
-// is transposed, then written column by column.
+// are read from end to end, while the next few are prefetched. Bytes are few: a piece of all
+// samples is transposed, then written column by column.
 
 // Words [at, at + 4 n_words) of `width` samples, transposed: words[w] holds word w of each.
 template <int n_words>

@@ -1,22 +1,22 @@
 """`Training` and its parts: optimisers, learning-rate schedules, data, the epoch loop."""
 
+from synaprune.training import optimizers
 from synaprune.training._average import WeightAverage
 from synaprune.training._data import ShiftImages, TrainingSet, check_augment
 from synaprune.training._epochs import TrainingDiverged, run_epochs
 from synaprune.training._lr_schedules import ConstantThenCosine, LRSchedule, lr_factors
-from synaprune.training._optimizers import OPTIMIZERS, SGD, Adam, Optimizer, check_optimizer
 from synaprune.training._progress import STOP, Callback, Progress, asks_to_stop
 from synaprune.training._training import Training, check_training
+from synaprune.training.optimizers import *  # noqa: F403 - what its __all__ names
+from synaprune.training.optimizers import OPTIMIZERS, Optimizer, check_optimizer
 
 __all__ = [
-    "Adam",
     "Callback",
     "ConstantThenCosine",
     "LRSchedule",
     "OPTIMIZERS",
     "Optimizer",
     "Progress",
-    "SGD",
     "STOP",
     "ShiftImages",
     "Training",
@@ -30,3 +30,4 @@ __all__ = [
     "lr_factors",
     "run_epochs",
 ]
+__all__ += optimizers.__all__

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from synaprune import _core
 from synaprune.threads import ThreadChoice
 from synaprune.training._data import TrainingSet
-from synaprune.training._optimizers import Optimizer
+from synaprune.training.optimizers import Optimizer
 
 
 class TrainingDiverged(ArithmeticError):  # noqa: N818 - a name users read

@@ -11,7 +11,7 @@ from synaprune.checks import check_callable, check_float, check_int
 from synaprune.options import option, set_fields
 from synaprune.training._data import ShiftImages, check_augment
 from synaprune.training._lr_schedules import LRSchedule
-from synaprune.training._optimizers import SGD, Optimizer, check_optimizer
+from synaprune.training.optimizers import SGD, Optimizer, check_optimizer
 
 
 @dataclass(frozen=True)

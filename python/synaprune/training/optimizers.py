@@ -9,6 +9,8 @@ from synaprune import _core
 from synaprune.checks import check_float
 from synaprune.options import option
 
+__all__ = ["SGD", "Adam"]  # what users see, re-exported by `training` and by `synaprune`
+
 _LR = "learning rate"
 _WEIGHT_DECAY = "L2 penalty on the weights"
 _L1 = "L1 penalty on the weights; with gradual pruning, until the last cut"
