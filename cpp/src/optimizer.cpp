@@ -32,14 +32,12 @@ float sign(float x) { return static_cast<float>(static_cast<int>(x > 0.0f) - (x 
 struct Penalties {
   float decay, l1;
 
-  explicit Penalties(const Values& v) : decay(v["weight_decay"]), l1(v["l1"]) {}
-  Penalties on(const Step& step) const { return step.penalized ? *this : Penalties(); }
+  explicit Penalties(const Values& v) : Penalties(v["weight_decay"], v["l1"]) {}
+  Penalties(float decay_, float l1_) : decay(decay_), l1(l1_) {}
+  Penalties on(const Step& step) const { return step.penalized ? *this : Penalties(0.0f, 0.0f); }
   float gradient(const Step& step, offset_t k) const {
     return step.gradient[k] + decay * step.w[k] + l1 * sign(step.w[k]);
   }
-
- private:
-  Penalties() : decay(0.0f), l1(0.0f) {}
 };
 
 // m = momentum m + g, w -= lr m; without momentum w -= lr g, and no state.
@@ -62,12 +60,13 @@ class Sgd : public Rule {
 // Kingma & Ba 2015, with their correction of the moments' bias.
 class Adam : public Rule {
  public:
-  explicit Adam(const Values& v)
+  explicit Adam(const Values& v) : Adam(v, v["weight_decay"]) {}
+  Adam(const Values& v, float decay)
       : lr_(v["lr"]),
         beta1_(v["beta1"]),
         beta2_(v["beta2"]),
         epsilon_(v["epsilon"]),
-        penalties_(v) {}
+        penalties_(decay, v["l1"]) {}
 
   index_t n_state() const override { return 2; }
   void step(const Kernels&, const Step& s) const override {
@@ -86,6 +85,20 @@ class Adam : public Rule {
  private:
   float lr_, beta1_, beta2_, epsilon_;
   Penalties penalties_;
+};
+
+// Adam with weight decay apart from the gradient, w -= lr decay w; Loshchilov & Hutter 2019.
+class AdamW : public Adam {
+ public:
+  explicit AdamW(const Values& v) : Adam(v, 0.0f), shrink_(v["lr"] * v["weight_decay"]) {}
+
+  void step(const Kernels& kernels, const Step& s) const override {
+    for (offset_t k = 0; s.penalized && k < s.n; ++k) s.w[k] -= shrink_ * s.w[k];
+    Adam::step(kernels, s);
+  }
+
+ private:
+  float shrink_;
 };
 
 template <class R>
@@ -111,6 +124,15 @@ const std::vector<Entry>& table() {
         {"beta2", 0.999},
         {"epsilon", 1e-8},
         {"weight_decay", 0.0},
+        {"l1", 0.0}}},
+      {"adamw",
+       2,
+       make<AdamW>,
+       {{"lr", 0.001},
+        {"beta1", 0.9},
+        {"beta2", 0.999},
+        {"epsilon", 1e-8},
+        {"weight_decay", 0.01},
         {"l1", 0.0}}},
   };
   return entries;

@@ -286,6 +286,18 @@ class DenseModel:
 
         return self._step(rule, X, y, weight_decay, l1)
 
+    def adamw(self, X, y, lr, weight_decay=0.01, **options):
+        """One step of AdamW (Loshchilov & Hutter 2019)."""
+        lr, weight_decay = _float32(lr, weight_decay)
+        before = list(self.weights)
+        shrunk = [W - W * weight_decay * lr for W in before]
+        loss = self.adam(X, y, lr, **options)
+        # Adam's own step does not depend on the weights, but for their gradient, taken before.
+        self.weights = [
+            s + (new - old) for s, new, old in zip(shrunk, self.weights, before, strict=True)
+        ]
+        return loss
+
     def restrict(self, layers):
         """Go on as the network of `layers`, cut from mine: its synapses, its biases, my state."""
         after = DenseModel(layers, self.activation, self.loss_name)

@@ -26,6 +26,7 @@ STEPS = {
             "l1": 0.02,
         },
     ),
+    "adamw": ("adamw", {"lr": 0.02, "weight_decay": 0.2}),
 }
 
 
