@@ -101,6 +101,28 @@ class AdamW : public Adam {
   float shrink_;
 };
 
+// v = rho v + (1 - rho) g^2, w -= lr g / (sqrt(v) + epsilon); Tieleman & Hinton 2012.
+class RmsProp : public Rule {
+ public:
+  explicit RmsProp(const Values& v)
+      : lr_(v["lr"]), rho_(v["rho"]), epsilon_(v["epsilon"]), penalties_(v) {}
+
+  index_t n_state() const override { return 1; }
+  void step(const Kernels&, const Step& s) const override {
+    const Penalties p = penalties_.on(s);
+    float* v = s.state[0];
+    for (offset_t k = 0; k < s.n; ++k) {
+      const float g = p.gradient(s, k);
+      v[k] = rho_ * v[k] + (1.0f - rho_) * g * g;
+      s.w[k] -= lr_ * g / (std::sqrt(v[k]) + epsilon_);
+    }
+  }
+
+ private:
+  float lr_, rho_, epsilon_;
+  Penalties penalties_;
+};
+
 template <class R>
 std::shared_ptr<const Rule> make(const Values& values) {
   return std::make_shared<const R>(values);
@@ -134,6 +156,10 @@ const std::vector<Entry>& table() {
         {"epsilon", 1e-8},
         {"weight_decay", 0.01},
         {"l1", 0.0}}},
+      {"rmsprop",
+       1,
+       make<RmsProp>,
+       {{"lr", 0.001}, {"rho", 0.99}, {"epsilon", 1e-8}, {"weight_decay", 0.0}, {"l1", 0.0}}},
   };
   return entries;
 }

@@ -66,6 +66,7 @@ RANGES = {
 OPTIONS = {
     sn.SGD: ("lr", "momentum", "weight_decay", "l1"),
     sn.Adam: ("lr", "beta1", "beta2", "epsilon", "weight_decay", "l1"),
+    sn.RMSprop: ("lr", "rho", "epsilon", "weight_decay", "l1"),
     sn.AdamW: ("lr", "beta1", "beta2", "epsilon", "weight_decay", "l1"),
 }
 options = pytest.mark.parametrize(

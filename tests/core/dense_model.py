@@ -298,6 +298,19 @@ class DenseModel:
         ]
         return loss
 
+    def rmsprop(self, X, y, lr, rho=0.99, epsilon=1e-8, weight_decay=0.0, l1=0.0):
+        """One step of RMSprop (Tieleman & Hinton 2012)."""
+        lr, rho, epsilon, weight_decay, l1 = _float32(lr, rho, epsilon, weight_decay, l1)
+        self.state = self.state or {}
+
+        def rule(key, w, g):
+            (v,) = self.state.get(key, (Rounded(0.0 * w.value),))
+            v = v * rho + g * g * (1.0 - rho)
+            self.state[key] = (v,)
+            return w - g / (sqrt(v) + epsilon) * lr
+
+        return self._step(rule, X, y, weight_decay, l1)
+
     def restrict(self, layers):
         """Go on as the network of `layers`, cut from mine: its synapses, its biases, my state."""
         after = DenseModel(layers, self.activation, self.loss_name)

@@ -27,6 +27,11 @@ STEPS = {
         },
     ),
     "adamw": ("adamw", {"lr": 0.02, "weight_decay": 0.2}),
+    "rmsprop": ("rmsprop", {"lr": 0.01}),
+    "rmsprop with all": (
+        "rmsprop",
+        {"lr": 0.02, "rho": 0.8, "epsilon": 1e-3, "weight_decay": 0.05, "l1": 0.02},
+    ),
 }
 
 

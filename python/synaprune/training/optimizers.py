@@ -9,7 +9,12 @@ from synaprune import _core
 from synaprune.checks import check_float
 from synaprune.options import option
 
-__all__ = ["SGD", "Adam", "AdamW"]  # what users see, re-exported by `training` and by `synaprune`
+__all__ = [
+    "SGD",
+    "Adam",
+    "AdamW",
+    "RMSprop",
+]  # what users see, re-exported by `training` and by `synaprune`
 
 _LR = "learning rate"
 _WEIGHT_DECAY = "L2 penalty on the weights"
@@ -147,7 +152,50 @@ class AdamW(Adam):
     weight_decay: float = option(0.01, _WEIGHT_DECAY, metavar="R")
 
 
-Optimizer: TypeAlias = SGD | Adam | AdamW
+@dataclass(frozen=True)
+class RMSprop(_InCore):
+    """RMSprop (Tieleman & Hinton, 2012): each gradient over the root mean square of recent ones.
+
+    WSF ranks poorly under it, as under `Adam`: all weights move about as far.
+
+    Parameters
+    ----------
+    lr : float
+        Learning rate.
+    rho : float
+        Decay rate of the mean square, in [0, 1).
+    epsilon : float
+        Added to the root of the mean square.
+    weight_decay, l1 : float
+        As in `SGD`: added to the gradient, for synapses only.
+
+    Raises
+    ------
+    ValueError
+        If a value is out of range.
+
+    Examples
+    --------
+    >>> RMSprop().rho
+    0.99
+    """
+
+    name: ClassVar[str] = "rmsprop"
+    lr: float = option(0.001, _LR, metavar="R")
+    rho: float = option(0.99, "decay rate of the mean square", metavar="B")
+    epsilon: float = option(1e-8, "added to the root of the mean square", metavar="E")
+    weight_decay: float = option(0.0, _WEIGHT_DECAY, metavar="R")
+    l1: float = option(0.0, _L1, metavar="R")
+
+    def __post_init__(self) -> None:
+        check_float("lr", self.lr, 0.0, open_low=True)
+        check_float("rho", self.rho, 0.0, 1.0 - 2**-24)
+        check_float("epsilon", self.epsilon, 0.0, open_low=True)
+        check_float("weight_decay", self.weight_decay, 0.0)
+        check_float("l1", self.l1, 0.0)
+
+
+Optimizer: TypeAlias = SGD | Adam | AdamW | RMSprop
 OPTIMIZERS: dict[str, type[Optimizer]] = {kind.name: kind for kind in get_args(Optimizer)}
 
 
