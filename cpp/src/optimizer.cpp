@@ -40,20 +40,36 @@ struct Penalties {
   }
 };
 
-// m = momentum m + g, w -= lr m; without momentum w -= lr g, and no state.
+// m = momentum m + g, w -= lr m; without momentum w -= lr g, and no state. With Nesterov's momentum
+// (Sutskever et al. 2013) w -= lr (g + momentum m), m being the new one.
 class Sgd : public Rule {
  public:
-  explicit Sgd(const Values& v) : lr_(v["lr"]), momentum_(v["momentum"]), penalties_(v) {}
+  explicit Sgd(const Values& v)
+      : lr_(v["lr"]), momentum_(v["momentum"]), nesterov_(v["nesterov"] != 0.0f), penalties_(v) {
+    if (nesterov_ && momentum_ == 0.0f)
+      throw std::invalid_argument("nesterov needs momentum above 0");
+  }
 
   index_t n_state() const override { return momentum_ != 0.0f ? 1 : 0; }
   void step(const Kernels& kernels, const Step& s) const override {
     const Penalties p = penalties_.on(s);
+    if (nesterov_) return nesterov(s, p);
     kernels.sgd_step(s.n, lr_, momentum_, p.decay, p.l1, s.gradient, s.w,
                      n_state() ? s.state[0] : nullptr);
   }
 
  private:
+  void nesterov(const Step& s, const Penalties& p) const {
+    float* m = s.state[0];
+    for (offset_t k = 0; k < s.n; ++k) {
+      const float g = p.gradient(s, k);
+      m[k] = momentum_ * m[k] + g;
+      s.w[k] -= lr_ * (g + momentum_ * m[k]);
+    }
+  }
+
   float lr_, momentum_;
+  bool nesterov_;
   Penalties penalties_;
 };
 
@@ -137,7 +153,10 @@ struct Entry {
 
 const std::vector<Entry>& table() {
   static const std::vector<Entry> entries{
-      {"sgd", 1, make<Sgd>, {{"lr", 0.05}, {"momentum", 0.0}, {"weight_decay", 0.0}, {"l1", 0.0}}},
+      {"sgd",
+       1,
+       make<Sgd>,
+       {{"lr", 0.05}, {"momentum", 0.0}, {"nesterov", 0.0}, {"weight_decay", 0.0}, {"l1", 0.0}}},
       {"adam",
        2,
        make<Adam>,

@@ -98,7 +98,9 @@ def test_optimisers_take_numpy_scalars(lr, data, trained, bits):
 
 def test_optimisers_are_values():
     assert sn.SGD(lr=0.1) == sn.SGD(0.1) != sn.SGD(lr=0.2)
-    assert repr(sn.SGD(0.1)) == "SGD(lr=0.1, momentum=0.0, weight_decay=0.0, l1=0.0)"
+    assert repr(sn.SGD(0.1)) == (
+        "SGD(lr=0.1, momentum=0.0, nesterov=False, weight_decay=0.0, l1=0.0)"
+    )
     assert pickle.loads(pickle.dumps(sn.Adam(beta1=0.5))) == sn.Adam(beta1=0.5)
     with pytest.raises(FrozenInstanceError):
         sn.SGD().lr = 1.0
@@ -116,6 +118,7 @@ def test_check_optimizer():
     [
         sn.SGD(0.3),
         sn.SGD(0.1, momentum=0.9),
+        sn.SGD(0.1, momentum=0.9, nesterov=True),
         sn.SGD(0.3, weight_decay=1e-3),
         sn.SGD(0.3, l1=1e-3),
         sn.Adam(0.05),
@@ -410,3 +413,10 @@ def test_auto_trains_as_a_number_does_and_tells_the_callback(data, bits):
     paths = [sn.prune(nets[0], *data, threads=t, **options) for t in (1, "auto")]
     assert bits(paths[0].smallest) == bits(paths[1].smallest)
     assert (nets[1].predict(data[0], threads="auto") == nets[0].predict(data[0])).all()
+
+
+def test_nesterov_without_momentum_is_refused():
+    with pytest.raises(ValueError, match=r"nesterov=True means nothing with momentum=0\.0"):
+        sn.SGD(nesterov=True)
+    with pytest.raises(TypeError, match="nesterov must be a bool"):
+        sn.SGD(momentum=0.9, nesterov=1)

@@ -254,7 +254,7 @@ class DenseModel:
             self.biases[k] = rule(("b", k), self.biases[k], d_biases[k])
         return loss
 
-    def sgd(self, X, y, lr, momentum=0.0, weight_decay=0.0, l1=0.0):
+    def sgd(self, X, y, lr, momentum=0.0, nesterov=0.0, weight_decay=0.0, l1=0.0):
         """One step on all samples as one batch; returns the mean loss before it."""
         lr, momentum, weight_decay, l1 = _float32(lr, momentum, weight_decay, l1)
         self.state = self.state or {}
@@ -262,8 +262,9 @@ class DenseModel:
         def rule(key, w, g):
             if momentum:
                 (velocity,) = self.state.get(key, (Rounded(0.0 * w.value),))
-                g = velocity * momentum + g
-                self.state[key] = (g,)
+                velocity = velocity * momentum + g
+                self.state[key] = (velocity,)
+                g = g + velocity * momentum if nesterov else velocity
             return w - g * lr
 
         return self._step(rule, X, y, weight_decay, l1)

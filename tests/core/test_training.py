@@ -11,6 +11,7 @@ from synaprune import _core
 STEPS = {
     "plain": ("sgd", {"lr": 0.3}),
     "momentum": ("sgd", {"lr": 0.1, "momentum": 0.9}),
+    "nesterov": ("sgd", {"lr": 0.1, "momentum": 0.9, "nesterov": 1.0, "l1": 0.01}),
     "weight decay": ("sgd", {"lr": 0.3, "weight_decay": 0.05}),
     "l1": ("sgd", {"lr": 0.3, "l1": 0.02}),
     "sgd with all": ("sgd", {"lr": 0.1, "momentum": 0.8, "weight_decay": 0.03, "l1": 0.01}),
