@@ -30,6 +30,9 @@ struct Entry {
 //   fisher              optimal brain damage, LeCun et al. 1990, with the empirical Fisher for the
 //                       curvature
 //   taylor              Molchanov et al. 2017
+//   taylor2             the loss without the synapse, less the loss: LeCun's expansion with its
+//   term
+//                       of first order, for networks that have not converged
 constexpr Entry table[] = {
     {"wsf", false, false, [](const Synapse& s) { return s.movement(); }},
     {"magnitude", false, false, [](const Synapse& s) { return std::fabs(s.w); }},
@@ -40,6 +43,7 @@ constexpr Entry table[] = {
     {"fisher", true, false, [](const Synapse& s) { return s.w * s.w * s.g2; }},
     {"wsf_fisher", true, false, [](const Synapse& s) { return s.movement() * std::sqrt(s.g2); }},
     {"taylor", true, false, [](const Synapse& s) { return std::fabs(s.w * s.g); }},
+    {"taylor2", true, false, [](const Synapse& s) { return 0.5f * s.w * s.w * s.g2 - s.w * s.g; }},
     {"random", false, true, [](const Synapse& s) { return s.random; }},
 };
 

@@ -73,6 +73,7 @@ FORMULAS = {
     "fisher": lambda w, w0, g, g2: w * w * g2,
     "wsf_fisher": lambda w, w0, g, g2: abs(w - w0) * np.sqrt(g2),
     "taylor": lambda w, w0, g, g2: abs(w * g),
+    "taylor2": lambda w, w0, g, g2: w * w * g2 / 2 - w * g,
 }
 
 
@@ -89,7 +90,7 @@ def test_scores_are_their_formulas(criterion):
     assert net.rng_state == state
 
 
-@pytest.mark.parametrize("criterion", ["fisher", "wsf_fisher", "taylor"])
+@pytest.mark.parametrize("criterion", _core.GRADIENT_CRITERIA)
 def test_moments_that_do_not_fit_are_refused(criterion):
     net = trained()
     n = net.n_synapses
