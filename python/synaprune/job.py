@@ -62,14 +62,16 @@ class Architecture:
     """
 
     hidden: tuple[int, ...] = option((20,), "hidden neurons of each layer", metavar="N[,N…]")
-    activation: str = option("relu", "of the hidden neurons", choices=ACTIVATIONS)
-    loss: str = option("auto", "what is minimised", choices=LOSSES)
-    init_scale: float = option(0.05, "share of Glorot's range", metavar="S")
-    input_scaling: str | None = option(
-        None, "what the network sees of the inputs", choices=INPUT_SCALINGS
+    activation: str = option("relu", "activation of the hidden neurons", choices=ACTIVATIONS)
+    loss: str = option("auto", "loss that training minimises", choices=LOSSES)
+    init_scale: float = option(
+        0.05, "range of the initial weights, as a share of Glorot's", metavar="S"
     )
+    input_scaling: str | None = option(None, "how inputs are scaled", choices=INPUT_SCALINGS)
 
     def __post_init__(self) -> None:
+        if not isinstance(self.hidden, tuple | list):
+            raise TypeError(f"hidden must be a sequence of ints, got {self.hidden!r}")
         set_fields(self, hidden=tuple(check_int("hidden", n, 1) for n in self.hidden))
 
     def network(self, data: Dataset, seed: int) -> SparseMLP:
@@ -134,7 +136,7 @@ class Job:
 
     def _recipe(self, strategy: Strategy) -> Training:
         """Return what a strategy trains by: all, or nothing of what only a whole training has."""
-        if not getattr(strategy, "starts_trained", False):
+        if not (isinstance(strategy, Strategy) and strategy.starts_trained):
             return self.training
         return dataclasses.replace(self.training, epochs=None, lr_schedule=None, swa_epochs=1)
 

@@ -31,7 +31,11 @@ def check_metric(metric: Metric) -> Metric:
 
 
 def measure(
-    metric: Metric, classes: Labels, truth: NDArray[np.int32], predicted: NDArray[np.int32]
+    metric: Metric,
+    classes: Labels,
+    truth: NDArray[np.int32],
+    predicted: NDArray[np.int32],
+    correct: NDArray[np.bool_],
 ) -> float:
     """Return the metric of predicted class numbers; -1 stands for outputs that overflow.
 
@@ -41,6 +45,8 @@ def measure(
     classes : ndarray, shape (n_classes,)
         The labels that a callable is given.
     truth, predicted : ndarray of int32, shape (n,)
+    correct : ndarray of bool, shape (n,)
+        Where they are equal.
 
     Raises
     ------
@@ -48,7 +54,7 @@ def measure(
         If a callable returns what is no finite number, or the outputs overflow.
     """
     if metric == "accuracy":
-        return float(np.count_nonzero(predicted == truth)) / len(truth)
+        return np.count_nonzero(correct) / len(correct)
     if metric == "balanced_accuracy":
         recalls = [(predicted[truth == c] == c).mean() for c in np.unique(truth)]
         return float(np.mean(recalls))

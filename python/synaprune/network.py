@@ -724,8 +724,8 @@ class SparseMLP:
         recipe.refuse("epochs", "lr_schedule", "swa_epochs", by="partial_fit, which is one pass")
         if recipe.class_weight == "balanced":
             raise ValueError(
-                "training has class_weight='balanced', which means nothing to partial_fit, "
-                "which sees a part of the data; give a dict"
+                "training.class_weight='balanced' does not apply to partial_fit, which sees a part "
+                "of the data; give a dict"
             )
         choice = ThreadChoice(threads)
         data, labels, transform = self._checked_training(X, y, classes, sample_weight, recipe)

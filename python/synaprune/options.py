@@ -6,9 +6,11 @@ The console's flags, the presets and the JSON record of a run are read off these
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def option(
 
 def options_of(kind: Any) -> Iterator[Option]:
     """Generate the options of a dataclass (or of an instance), in the order of its fields."""
-    for field in dataclasses.fields(kind):
+    for field in dataclasses.fields(kind) if dataclasses.is_dataclass(kind) else ():
         if "option" in field.metadata:
             told = dict(field.metadata["option"])
             yield Option(field.name, told.pop("key") or field.name, **told)
@@ -81,8 +83,17 @@ def record(instance: Any) -> dict[str, Any]:
     dict
         By `Option.key`.
     """
-    values = {option.key: getattr(instance, option.field) for option in options_of(instance)}
-    return {key: name_of(v) if callable(v) else v for key, v in values.items()}
+    return {option.key: _json(getattr(instance, option.field)) for option in options_of(instance)}
+
+
+def _json(value: Any) -> Any:
+    if callable(value):
+        return name_of(value)
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, Mapping):
+        return {str(key): _json(v) for key, v in value.items()}
+    return value
 
 
 def name_of(named: Any) -> str:

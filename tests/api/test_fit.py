@@ -279,10 +279,10 @@ def test_f5_callbacks_that_return_something_true_end_nothing(data, tmp_path):
 @pytest.mark.parametrize(
     ("recipe", "message"),
     [
-        (sn.Training(2), r"^training has epochs=2, which means nothing to partial_fit, which is"),
-        (sn.Training(lr_schedule=sn.ConstantThenCosine()), r"^training has lr_schedule=Constant"),
-        (sn.Training(swa_epochs=2), r"^training has swa_epochs=2, which means nothing to partial"),
-        (sn.Training(class_weight="balanced"), r"^training has class_weight='balanced', which "),
+        (sn.Training(2), r"^training.epochs=2 does not apply to partial_fit, which is"),
+        (sn.Training(lr_schedule=sn.ConstantThenCosine()), r"^training.lr_schedule=Constant"),
+        (sn.Training(swa_epochs=2), r"^training.swa_epochs=2 does not apply to partial"),
+        (sn.Training(class_weight="balanced"), r"^training.class_weight='balanced' does not "),
     ],
 )
 def test_partial_fit_refuses_what_one_pass_cannot_do(recipe, message, data, bits):

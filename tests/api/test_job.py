@@ -1,11 +1,14 @@
 """The main job: what it refuses, before anything is trained, and what its record says."""
 
 import dataclasses
+import json
 
+import numpy as np
 import pytest
 import synaprune as sn
 from synaprune.cli.flags import job_from_flags
 from synaprune.job import Architecture, Job, Measurement
+from synaprune.options import record
 from synaprune.pruning import Goal
 
 QUICK = ("--epochs", "5", "--retrain-epochs", "2", "--candidates", "2", "--search-budget", "0")
@@ -31,24 +34,24 @@ def digits():
         (
             "--synapses 99 --patience 3",
             ValueError,
-            r"^--patience means nothing .* takes Gradual, SG",
+            r"^--patience does not apply .* uses Gradual, SG",
         ),
         (
             "--regrow-budget 1",
             ValueError,
-            r"^--regrow-budget means nothing .* takes Iterative, SGD",
+            r"^--regrow-budget does not apply .* uses Iterative, SGD",
         ),
         (
             "--beta1 0.5",
             ValueError,
-            r"^--beta1 means nothing to this run, which takes Iterative, SG",
+            r"^--beta1 does not apply to this run, which uses Iterative, SG",
         ),
         (
             "--shift-probability 0.5",
             ValueError,
-            r"^--shift-probability .* SGD, and moves no images$",
+            r"^--shift-probability .* SGD, and shifts no images$",
         ),
-        ("--shift 0 --shift-probability 0.5", ValueError, r"^--shift-probability means nothing"),
+        ("--shift 0 --shift-probability 0.5", ValueError, r"^--shift-probability does not apply"),
         ("--synapses 9 --max-drop 0.1", ValueError, r"^at most one of --synapses, --max-drop and"),
         ("--strategy gradual", ValueError, r"^strategy Gradual goes with n_synapses or n_inputs"),
         ("--strategy iterative --inputs 9", ValueError, r"^strategy Iterative goes with max_drop"),
@@ -137,3 +140,23 @@ def test_l1_ends_with_the_last_cut(digits):
         strategy=sn.Gradual(final_optimizer=plain),
     )  # fmt: skip
     assert job.run(digits, seed=1000).path.to_json() == path.to_json()
+
+
+def test_any_strategy_and_labels_of_numpy_do_the_job(tmp_path):
+    class Own(sn.Strategy):
+        def run(self, session):
+            full = session.judge()
+            session.accept(full, epochs=0, score_after_cut=full.score)
+            return "nothing to do"
+
+    weights = {np.int64(1): np.float32(2.0)}
+    job = Job(Architecture((3,)), sn.Training(2, class_weight=weights), strategy=Own())
+    result = job.run(sn.datasets.xor(), seed=1000, threads=1)
+    result.path.save(tmp_path / "path.npz")
+    options = json.loads(json.dumps(result.record()))["options"]
+    assert (options["strategy"], options["class_weight"]) == ("Own", {"1": 2.0})
+
+
+def test_options_tell_names_of_callables_and_numbers_of_numpy():
+    assert record(Goal(metric=max))["metric"] == "max"
+    assert json.dumps(record(sn.Iterative(np.int64(3))))

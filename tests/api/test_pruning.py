@@ -57,7 +57,7 @@ WRONG = [
     ({"strategy": sn.Iterative(), "n_synapses": 9}, ValueError,
      r"^strategy Iterative goes with max_drop or min_score, got n_synapses=9$"),
     *[({"training": sn.Training(**{name: value})}, ValueError,
-       rf"^training has {name}=.*, which means nothing to strategy Iterative, .* retrain_epochs=20")
+       rf"^training.{name}=.* does not apply to strategy Iterative, .* retrain_epochs=20")
       for name, value in (("epochs", 30), ("swa_epochs", 2), ("lr_schedule", math.cos))],
     ({"training": sn.Training(1), "n_synapses": 9}, ValueError,
      r"^strategy Gradual needs training with at least 2 epochs, got epochs=1$"),

@@ -344,7 +344,6 @@ def test_a_strategy_of_ones_own_is_one_class(trained3, bits):
     assert [step.epochs for step in path] == [0, 6]
     assert path.smallest.n_synapses <= 20
     assert path.steps[1].score == path.smallest.score(X, y)
-    assert path.steps[1].score_after_cut == told[0].score or len(told) == 8
     assert [p.stage for p in told] == ["accepted", *["retrain"] * 6, "accepted"]
     lowest = set(np.argsort(np.concatenate(sn.saliency(net)), kind="stable")[:44])
     assert lowest <= set(range(64)) - set(path.steps[1].living)
@@ -360,7 +359,7 @@ def test_a_strategy_of_ones_own_refuses_what_does_not_fit(trained3):
     net, X, y = trained3()
     with pytest.raises(ValueError, match=r"^strategy OneShot goes with n_synapses, got max_drop=0"):
         sn.prune(net, X, y, validation=(X, y), strategy=OneShot())
-    with pytest.raises(ValueError, match=r"^training has epochs=3, which means nothing to strateg"):
+    with pytest.raises(ValueError, match=r"^training.epochs=3 does not apply to strateg"):
         sn.prune(
             net, X, y, validation=(X, y), n_synapses=9, strategy=OneShot(), training=sn.Training(3)
         )

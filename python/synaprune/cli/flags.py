@@ -18,7 +18,7 @@ from synaprune.options import Option, options_of
 from synaprune.pruning import STRATEGIES, Goal, default_strategy
 from synaprune.training import OPTIMIZERS, ShiftImages, Training
 
-_KINDS = {"optimizer": "what makes a step of a gradient", "strategy": "when to cut and how much"}
+_KINDS = {"optimizer": "update rule", "strategy": "when to cut and how much"}
 _GROUPS: dict[str, tuple[type, ...]] = {
     "goal": (Goal,),
     "pruning": (Criterion, *STRATEGIES.values()),
@@ -95,8 +95,8 @@ def job_for(data: Dataset, parsed: Mapping[str, Any]) -> Job:
     for key in given:
         used = ", ".join(type(part).__name__ for part in (strategy, optimizer))
         raise ValueError(
-            f"{all_options()[key].flag} means nothing to this run, which takes {used}"
-            f"{'' if augment else ', and moves no images'}"
+            f"{all_options()[key].flag} does not apply to this run, which uses {used}"
+            f"{'' if augment else ', and shifts no images'}"
         )
     return Job(architecture, training, goal, strategy, criterion, preset.stop_at)
 

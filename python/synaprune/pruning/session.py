@@ -155,10 +155,11 @@ class Session:
 
     def judge(self) -> Judgement:
         """Return what one pass of the network as it is over the validation split tells."""
-        X, y = self.validation.X, self.validation.y
-        predicted = finite(self.net._core.classify(X, self.threads.next()))
-        score = measure(self.goal.metric, self.net.classes, y, predicted)
-        return Judgement(self.goal, predicted, predicted == y, score, self._first)
+        data = self.validation
+        predicted = finite(self.net._core.classify(data.X, self.threads.next()))
+        correct = predicted == data.y
+        score = measure(self.goal.metric, data.classes, data.y, predicted, correct)
+        return Judgement(self.goal, predicted, correct, score, self._first)
 
     def training_loss(self) -> float:
         """Return the mean loss over the training samples as they are, towards their classes."""

@@ -47,7 +47,9 @@ class ShiftImages:
         1, "move training images at random by up to so many pixels; 0: do not",
         metavar="PIXELS", key="shift",
     )  # fmt: skip
-    probability: float = option(0.5, "that an image is moved", metavar="P", key="shift_probability")
+    probability: float = option(
+        0.5, "probability that an image is moved", metavar="P", key="shift_probability"
+    )
 
     def __post_init__(self) -> None:
         check_int("height", self.height, 1, 2**15)

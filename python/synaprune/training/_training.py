@@ -57,7 +57,9 @@ class Training:
     ValueError: swa_epochs must be from 1 to 5, the epochs, got 6
     """
 
-    epochs: int | None = option(None, "of the full network, and of gradual pruning", metavar="N")
+    epochs: int | None = option(
+        None, "epochs of the full network, and of gradual pruning", metavar="N"
+    )
     batch_size: int = option(64, "samples an update", metavar="N")
     optimizer: Optimizer = field(default_factory=SGD)
     lr_schedule: LRSchedule | None = None
@@ -102,19 +104,19 @@ class Training:
         return self if self.epochs is not None else dataclasses.replace(self, epochs=default)
 
     def refuse(self, *names: str, by: str) -> None:
-        """Raise a ValueError if one of the fields is set, which mean nothing to who trains.
+        """Raise a ValueError if a field is set that the caller cannot follow.
 
         Parameters
         ----------
         *names : str
-            Fields.
+            Fields that do not apply.
         by : str
-            Who trains, and what it has instead.
+            The caller, and what it has instead.
         """
         for own in dataclasses.fields(self):
             value = getattr(self, own.name)
             if own.name in names and value != own.default:
-                raise ValueError(f"training has {own.name}={value!r}, which means nothing to {by}")
+                raise ValueError(f"training.{own.name}={value!r} does not apply to {by}")
 
 
 def check_training(training: Training | None) -> Training:

@@ -58,7 +58,7 @@ class Iterative(Strategy):
     Iterative(retrain_epochs=20, patience=5, n_candidates=10, search_budget=0)
     """
 
-    retrain_epochs: int = option(20, "at most, after a cut", metavar="N")
+    retrain_epochs: int = option(20, "maximum epochs after a cut", metavar="N")
     patience: int = option(5, "epochs without improvement after which a cut failed", metavar="N")
     n_candidates: int = option(10, "single synapses to try before the descent ends", metavar="N")
     search_budget: float = option(
@@ -74,7 +74,7 @@ class Iterative(Strategy):
         """Raise a ValueError unless the goal has a contract and the recipe is one to retrain by."""
         if goal.counted:
             raise ValueError(f"strategy Iterative goes with max_drop or min_score, got {goal}")
-        by = f"strategy Iterative, which retrains for retrain_epochs={self.retrain_epochs} at most"
+        by = f"strategy Iterative, which retrains for at most retrain_epochs={self.retrain_epochs}"
         training.refuse("epochs", "lr_schedule", "swa_epochs", by=by)
 
     def run(self, session: Session) -> str:
