@@ -67,13 +67,13 @@ def as_float(X: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 @functools.cache
-def full_weights() -> tuple[sn.Weights, ...]:
+def full_weights() -> tuple[sn.SparseLayer, ...]:
     """Layers of a fresh network."""
     return tuple(sn.SparseMLP(LAYERS, seed=1000).weights)
 
 
 @functools.cache
-def pruned_weights(settings: Settings) -> tuple[sn.Weights, ...]:
+def pruned_weights(settings: Settings) -> tuple[sn.SparseLayer, ...]:
     """Layers of a network with 1259 synapses, from a short run on MNIST."""
     data = mnist(settings)
     net = sn.SparseMLP(LAYERS, seed=1000)
@@ -84,12 +84,12 @@ def pruned_weights(settings: Settings) -> tuple[sn.Weights, ...]:
     return tuple(path.smallest.weights)
 
 
-def network(weights: tuple[sn.Weights, ...]) -> sn.SparseMLP:
+def network(weights: tuple[sn.SparseLayer, ...]) -> sn.SparseMLP:
     """Return a network of these layers that was never fitted."""
     return sn.SparseMLP(LAYERS, seed=1000).set_weights(weights)
 
 
-def logits(weights: tuple[sn.Weights, ...], X: NDArray[np.float32]) -> NDArray[np.float64]:
+def logits(weights: tuple[sn.SparseLayer, ...], X: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return the outputs before the softmax in double precision, shape (n, 10)."""
     W0, W1 = (w.to_dense().astype(np.float64) for w in weights)
     hidden = np.maximum(X.astype(np.float64) @ W0.T + weights[0].bias, 0.0)

@@ -172,7 +172,7 @@ def energy(report: Report, seeds: range) -> None:
             rows_ = np.arange(len(problem.y))
             fit, val = train_test_split(rows_, test_size=0.2, stratify=problem.y, random_state=seed)
             path = pruned(problem, fit, setting, seed, 2, val)
-            net = path.select(min_accuracy=max(step.accuracy for step in path) - MAX_DROP)
+            net = path.select(min_accuracy=max(step.score for step in path) - MAX_DROP)
             for kept, X in ((plain, None), (weighted, problem.X[val])):
                 ranked = explain.feature_energy(net, X)[:, 0]
                 kept.append(average_precision(ranked, problem.informative))

@@ -20,7 +20,7 @@ def main(synapses: int, batch_size: int, threads: int) -> None:
     net = network(synapses)
     data = net.prepare(X, y)
     Path("/proc/self/clear_refs").write_text("5")  # forgets the peak of construction
-    data.train_epoch(net.core, batch_size, SGD.to_core(SGD.lr), threads)
+    data.train_epoch(net._core, batch_size, SGD.to_core(SGD.lr), threads)
     print(resident("VmHWM") - before)
 
 

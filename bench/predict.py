@@ -59,7 +59,7 @@ def run(settings: Settings, report: Report) -> None:
     report.table(header, rows)
 
 
-def contenders(weights: Sequence[sn.Weights], X: Any, y: Any) -> Iterator[Contender]:
+def contenders(weights: Sequence[sn.SparseLayer], X: Any, y: Any) -> Iterator[Contender]:
     """Every contender in every variant, after a check of what it predicts for X."""
     X_float = as_float(X)
     outputs = logits(tuple(weights), X_float)
@@ -88,7 +88,7 @@ def contenders(weights: Sequence[sn.Weights], X: Any, y: Any) -> Iterator[Conten
             yield from (Contender(name, call, threads) for threads in thread_counts())
 
 
-def known(weights: Sequence[sn.Weights], X: Any, y: Any) -> sn.SparseMLP:
+def known(weights: Sequence[sn.SparseLayer], X: Any, y: Any) -> sn.SparseMLP:
     """Return a network of these weights that knows its labels and the scale of such inputs."""
     net = network(tuple(weights))
     net.prepare(np.zeros((len(y), X.shape[1]), X.dtype), y)

@@ -70,7 +70,7 @@ def jobs(
             epochs=epochs, batch_size=BATCH_SIZE, optimizer=SGD, threads=threads,
             callback=lambda progress: False,
         )  # fmt: skip
-        finish("synaprune", path.smallest.n_synapses, path.steps[-1].accuracy)
+        finish("synaprune", path.smallest.n_synapses, path.steps[-1].score)
 
     def torch_masked(gather: str) -> None:
         _, path = prune_torch(

@@ -74,7 +74,7 @@ def run(settings: Settings, report: Report) -> None:
 
 
 def contenders(
-    weights: Sequence[sn.Weights], X: Any, y: Any, batch_size: int
+    weights: Sequence[sn.SparseLayer], X: Any, y: Any, batch_size: int
 ) -> Iterator[Contender]:
     """Every contender in every variant."""
     X_float = as_float(X)
@@ -97,7 +97,7 @@ def installed(peer: partial[Any]) -> bool:
     return optional(peer.func.module) is not None
 
 
-def verify(weights: Sequence[sn.Weights], X: Any, y: Any) -> None:
+def verify(weights: Sequence[sn.SparseLayer], X: Any, y: Any) -> None:
     """End the run unless everybody makes the same step from the same batch of 64."""
     X, y = X[:64], y[:64]
     net = network(weights).fit(X, y, epochs=1, batch_size=64, optimizer=SGD)

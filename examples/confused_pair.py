@@ -113,13 +113,13 @@ def changes(net: sn.SparseMLP, a: int, b: int) -> Iterator[Change]:
         for step in STEPS:
             yield (
                 f"the bias of {label} by {step:+.1f}",
-                net.set_bias(layer, row, float(last.bias[row]) + step),
+                net.with_bias(layer, row, float(last.bias[row]) + step),
             )
         for k in range(last.indptr[row], last.indptr[row + 1]):
             source, weight = int(last.indices[k]), float(last.values[k])
             for factor in FACTORS:
                 name = f"the weight from neuron {source} to {label} times {factor:g}"
-                yield name, net.set_weight(layer, row, source, factor * weight)
+                yield name, net.with_weight(layer, row, source, factor * weight)
 
 
 def targeted_change(net: sn.SparseMLP, split: sn.datasets.Split, a: int, b: int) -> Change:

@@ -61,7 +61,7 @@ def run(data: sn.datasets.Dataset, recipe: Recipe, seed: int) -> Outcome:
     small = path.smallest
     accuracies = [small.score(*split, threads=1) for split in (data.validation, data.test)]
     seconds = time.perf_counter() - begin
-    counts = (small.structure, small.n_synapses, small.n_inputs)
+    counts = (small.structure, small.n_synapses, small.n_used_inputs)
     return Outcome(seed, *counts, *accuracies, seconds)
 
 

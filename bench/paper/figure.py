@@ -28,7 +28,7 @@ def draw(
         shown = np.ma.masked_equal(uses, 0)
         image = left.imshow(shown, cmap="cividis")
         left.set_facecolor("#eeeeee")
-        left.set(xticks=[], yticks=[], title=f"{small.n_inputs} of 784 pixels are used")
+        left.set(xticks=[], yticks=[], title=f"{small.n_used_inputs} of 784 pixels are used")
         figure.colorbar(image, ax=left, label="synapses out", shrink=0.85)
         path.plot(right)
         right.set_title(f"784-20-10 to {small.n_synapses} synapses")

@@ -78,7 +78,7 @@ def fold(problem: Problem, train: Indices, test: Indices, s: Setting, seed: int)
     fit, val = train_test_split(train, test_size=0.2, stratify=problem.y[train], random_state=seed)
     plain, penalised = (full(problem, fit, replace(s, l1=l1), seed) for l1 in (0.0, s.l1))
     path = pruned(problem, fit, s, seed, 2, val)
-    small = path.select(min_accuracy=max(step.accuracy for step in path) - MAX_DROP)
+    small = path.select(min_accuracy=max(step.score for step in path) - MAX_DROP)
     precision, recall = precision_recall(small.used_inputs.tolist(), problem.informative)
     of_plain, of_penalised, of_small = (
         accuracy(net, problem, test) for net in (plain, penalised, small)

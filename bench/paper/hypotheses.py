@@ -49,13 +49,13 @@ def ablation(report: Report, data: sn.datasets.Dataset, seeds: range, *, quick: 
 
 def _rises(net: sn.SparseMLP, data: sn.datasets.Dataset, chosen: NDArray[np.int64]) -> list[float]:
     X, y = data.train.X[:2000], data.train.y[:2000].astype(np.int32)
-    whole = net.core.evaluate(X, y, 1)
+    whole = net._core.evaluate(X, y, 1)
     assert whole is not None
     rises = []
     for k in chosen:
         keep = np.ones(net.n_synapses, np.uint8)
         keep[k] = 0
-        core = net.core.copy()
+        core = net._core.copy()
         core.remove(keep)
         without = core.evaluate(X, y, 1)
         assert without is not None

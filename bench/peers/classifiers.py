@@ -31,7 +31,7 @@ class TorchMLP:
 
     def __init__(
         self,
-        weights: Sequence[sn.Weights],
+        weights: Sequence[sn.SparseLayer],
         X: NDArray[np.float32],
         y: NDArray[np.int64],
         *,
@@ -170,7 +170,7 @@ class SklearnMLP:
 
     def __init__(
         self,
-        weights: Sequence[sn.Weights],
+        weights: Sequence[sn.SparseLayer],
         X: NDArray[np.float32],
         y: NDArray[np.int64],
         *,

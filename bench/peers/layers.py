@@ -28,7 +28,7 @@ class Layer:
     W: NDArray[np.float32]
     X: NDArray[np.float32]
     D: NDArray[np.float32]
-    weights: sn.Weights
+    weights: sn.SparseLayer
 
     @classmethod
     def random(cls, n_in: int, n_out: int, n: int, density: float, seed: int) -> Layer:
@@ -43,7 +43,7 @@ class Layer:
         W[living] = values
         indptr = np.concatenate([[0], np.cumsum(living.sum(axis=1))])
         indices = np.nonzero(living)[1].astype(np.int32)
-        weights = sn.Weights(n_in, indptr, indices, values, values, np.zeros(n_out, np.float32))
+        weights = sn.SparseLayer(n_in, indptr, indices, values, values, np.zeros(n_out, np.float32))
         X, D = (aligned(rng.standard_normal((m, n), np.float32)) for m in (n_in, n_out))
         return cls(aligned(W), X, D, weights)
 

@@ -15,7 +15,7 @@ from bench.peers.classifiers import TorchMLP
 
 
 def prune_torch(
-    weights: Sequence[sn.Weights],
+    weights: Sequence[sn.SparseLayer],
     X: NDArray[np.float32],
     y: NDArray[np.int64],
     validation: tuple[NDArray[np.float32], NDArray[np.int64]],

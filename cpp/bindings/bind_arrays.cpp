@@ -1,4 +1,5 @@
 #include "convert.hpp"
+#include "gil.hpp"
 #include "synaprune/prune.hpp"
 
 namespace synaprune::bindings {
@@ -31,6 +32,7 @@ void bind_arrays(py::module_& m) {
         const auto checked = expect<float>("a", a, static_cast<int>(a.ndim()));
         const float* data = checked.data();
         const offset_t n = checked.size();
+        expect_threads(threads);
         return without_gil([&] { return all_finite(data, n, threads); });
       },
       py::arg("a"), py::arg("threads") = 1);

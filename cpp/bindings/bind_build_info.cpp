@@ -9,7 +9,7 @@ void bind_build_info(py::module_& m) {
   m.def("build_info", [] {
     py::dict info;
     info["version"] = SYNAPRUNE_VERSION;
-    info["openmp"] = has_openmp;
+    info["thread_runtime"] = thread_runtime;
     info["threads"] = default_threads();
     info["isa"] = kernels().isa;
     info["available_isa"] = available_isa();
@@ -17,6 +17,8 @@ void bind_build_info(py::module_& m) {
     info["compiler"] = "clang " __clang_version__;
 #elif defined(__GNUC__)
     info["compiler"] = "gcc " __VERSION__;
+#elif defined(_MSC_VER)
+    info["compiler"] = "msvc " + std::to_string(_MSC_VER);
 #else
     info["compiler"] = "unknown";
 #endif

@@ -3,7 +3,7 @@
 
 #include "convert.hpp"
 #include "synaprune/linear.hpp"
-#include "synaprune/pointwise.hpp"
+#include "synaprune/passes.hpp"
 
 namespace synaprune::bindings {
 
@@ -52,8 +52,9 @@ py::array spmm(const std::string& isa, const py::array& indptr, const py::array&
     return Y;
   }
   auto Y = matrix_of<float>(W.n_out, n);
+  Linear::Workspace work;
   W.linear(x.shape(0), v.data(), b.data())
-      .forward(kernels_for(isa), x.data(), n, 1, Y.mutable_data());
+      .forward(kernels_for(isa), x.data(), n, 1, work, Y.mutable_data());
   return Y;
 }
 
@@ -81,8 +82,9 @@ py::tuple gradients(const std::string& isa, const py::array& indptr, const py::a
   py::array_t<float> dvalues(W.indices.size()), dbias(W.n_out);
   auto dX = matrix_of<float>(n_in, n);
   const std::vector<float> bias(W.n_out);
+  Linear::Workspace work;
   W.linear(n_in, v.data(), bias.data())
-      .backward(kernels_for(isa), x.data(), d.data(), n, 1, dvalues.mutable_data(),
+      .backward(kernels_for(isa), x.data(), d.data(), n, 1, work, dvalues.mutable_data(),
                 dbias.mutable_data(), dX.mutable_data());
   return py::make_tuple(dvalues, dbias, dX);
 }
@@ -97,6 +99,10 @@ py::array gather_all(const std::string& isa, const py::array& X, const py::array
   const auto a = to_vector<float>("shift", shift);
   const auto b = to_vector<float>("scale", scale);
   const auto n_columns = static_cast<index_t>(c.size());
+  for (const offset_t row : rows)
+    if (row < 0 || row >= inputs.n) throw py::value_error("order must hold positions of rows of X");
+  if (!std::is_sorted(c.begin(), c.end()) || (n_columns && (c.front() < 0 || c.back() >= inputs.d)))
+    throw py::value_error("columns must ascend and be columns of X");
   const bool shifted = std::any_of(a.begin(), a.end(), [](float x) { return x != 0.0f; });
   const InputView view{c.data(), n_columns, shifted ? a.data() : nullptr, b.data()};
   const Tiles tiles{static_cast<offset_t>(rows.size())};
@@ -107,7 +113,7 @@ py::array gather_all(const std::string& isa, const py::array& X, const py::array
   std::vector<float> scratch(max_tile * inputs.d);
   for (offset_t t = 0; t < tiles.count(); ++t) {
     gather(kernels_for(isa), {inputs, rows.data(), images}, t * max_tile, tiles.size(t), view,
-           false, reinterpret_cast<char*>(scratch.data()), tile.data());
+           false, reinterpret_cast<char*>(scratch.data()), tile.data(), [] {});
     for (index_t i = 0; i < n_columns; ++i)
       std::copy_n(tile.data() + static_cast<offset_t>(i) * tiles.width(t), tiles.size(t),
                   out.mutable_data(i, t * max_tile));

@@ -1,17 +1,29 @@
+#include <algorithm>
 #include <memory>
 
 #include "convert.hpp"
+#include "gil.hpp"
 #include "synaprune/linear.hpp"
-#include "synaprune/parallel.hpp"
 
 namespace synaprune::bindings {
 
 namespace {
 
-// A matrix with its lock: calls take turns, since they share scratch memory.
+// A matrix with the memory of calls before; calls from several threads have their own.
 struct LinearHandle {
-  Linear linear;
-  ReadWriteLock lock;
+  const Linear linear;
+  Pool<Linear::Workspace> workspaces;
+
+  // Runs f(workspace) without the GIL.
+  template <class F>
+  void run(F&& f) {
+    without_gil([&] {
+      std::unique_ptr<Linear::Workspace> work = workspaces.take();
+      if (!work) work = std::make_unique<Linear::Workspace>();
+      f(*work);
+      workspaces.give_back(std::move(work));
+    });
+  }
 };
 
 // [rows, n], n alike in all arrays of a call.
@@ -24,18 +36,24 @@ py::array_t<float> expect_columns(const char* name, const py::array& a, offset_t
   return checked;
 }
 
+bool overlap(const py::array_t<float>& a, const py::array_t<float>& b) {
+  return a.data() < b.data() + b.size() && b.data() < a.data() + a.size();
+}
+
 py::array_t<float> forward(LinearHandle& h, const py::array& X, int threads,
                            const py::object& out) {
   const auto x = expect_columns("X", X, h.linear.n_in());
-  const py::ssize_t n = x.shape(1);
-  py::array_t<float> Y = out.is_none()
-                             ? py::array_t<float>({static_cast<py::ssize_t>(h.linear.n_out()), n})
-                             : expect_columns("out", out.cast<py::array>(), h.linear.n_out(), n);
+  const py::ssize_t n = x.shape(1), rows = h.linear.n_out();
+  expect_threads(threads);
+  py::array_t<float> Y = out.is_none() ? py::array_t<float>({rows, n})
+                                       : expect_columns("out", out.cast<py::array>(), rows, n);
+  float* result = Y.mutable_data();                    // raises if `out` is read-only
+  const bool aside = !out.is_none() && overlap(x, Y);  // as numpy does: compute, then copy
   const float* from = x.data();
-  float* to = Y.mutable_data();  // raises if `out` is read-only
-  without_gil([&] {
-    const WriteGuard guard(h.lock);
-    h.linear.forward(kernels(), from, n, threads, to);
+  h.run([&](Linear::Workspace& work) {
+    Buffer copy(static_cast<std::size_t>(aside ? rows * n : 0));
+    h.linear.forward(kernels(), from, n, threads, work, aside ? copy.data() : result);
+    if (aside) std::copy(copy.begin(), copy.end(), result);
   });
   return Y;
 }
@@ -44,13 +62,13 @@ py::tuple backward(LinearHandle& h, const py::array& X, const py::array& D, int 
   const auto x = expect_columns("X", X, h.linear.n_in());
   const py::ssize_t n = x.shape(1);
   const auto d = expect_columns("D", D, h.linear.n_out(), n);
+  expect_threads(threads);
   py::array_t<float> dvalues(h.linear.nnz()), dbias(h.linear.n_out());
   py::array_t<float> dX({static_cast<py::ssize_t>(h.linear.n_in()), n});
   const float *from = x.data(), *delta = d.data();
   float *dv = dvalues.mutable_data(), *db = dbias.mutable_data(), *dx = dX.mutable_data();
-  without_gil([&] {
-    const WriteGuard guard(h.lock);
-    h.linear.backward(kernels(), from, delta, n, threads, dv, db, dx);
+  h.run([&](Linear::Workspace& work) {
+    h.linear.backward(kernels(), from, delta, n, threads, work, dv, db, dx);
   });
   return py::make_tuple(dvalues, dbias, dX);
 }

@@ -1,3 +1,4 @@
+#include <cmath>
 #include <memory>
 #include <optional>
 #include <tuple>
@@ -21,65 +22,72 @@ Layer to_layer(const py::tuple& t) {
   }
   layer.indptr = to_vector<offset_t>("indptr", t[1].cast<py::array>());
   layer.indices = to_vector<index_t>("indices", t[2].cast<py::array>());
-  layer.values = to_vector<float>("values", t[3].cast<py::array>());
+  layer.synapses.values = to_buffer("values", t[3].cast<py::array>());
   layer.initial = to_vector<float>("initial", t[4].cast<py::array>());
-  layer.bias = to_vector<float>("bias", t[5].cast<py::array>());
-  layer.n_out = static_cast<index_t>(layer.bias.size());
+  layer.biases.values = to_buffer("bias", t[5].cast<py::array>());
+  layer.n_out = static_cast<index_t>(layer.biases.values.size());
   return layer;
 }
 
 py::tuple from_layer(const Layer& layer) {
   return py::make_tuple(layer.n_in, to_array(layer.indptr), to_array(layer.indices),
-                        to_array(layer.values), to_array(layer.initial), to_array(layer.bias));
+                        to_array(layer.synapses.values), to_array(layer.initial),
+                        to_array(layer.biases.values));
 }
 
 double train_epoch(Handle& handle, const py::array& X, const py::array& y, index_t batch_size,
                    const Optimizer& optimizer, int threads, const std::optional<py::array>& weights,
                    float smoothing, const std::optional<ImageShift>& shift) {
-  const Inputs inputs = inputs_for(handle, X);
-  const Targets targets = expect_targets(y, weights, smoothing, inputs.n, n_classes(handle));
+  Write writing(handle);
+  const Inputs inputs = expect_inputs(X, writing.network().n_inputs());
+  const CheckedTargets y_checked =
+      expect_targets(y, weights, smoothing, inputs.n, writing.network().n_classes());
   if (shift) expect_images(*shift, inputs.d);
   if (batch_size < 1)
     throw py::value_error("batch_size must be at least 1, got " + std::to_string(batch_size));
   expect_threads(threads);
-  return handle.write([&](Network& n) {
-    return n.train_epoch({inputs, targets, shift.value_or(ImageShift{})}, batch_size, optimizer,
-                         threads, signal_pending);
+  const TrainingData data{inputs, y_checked.targets, shift.value_or(ImageShift{})};
+  const double loss = writing.run([&](Network& n) {
+    return n.train_epoch(data, batch_size, optimizer, threads, signal_pending);
   });
+  if (std::isfinite(loss)) writing.publish();
+  return loss;
 }
 
 // None stands for samples that are not finite.
 py::object evaluate(const Handle& handle, const py::array& X, const py::array& y, int threads) {
-  const Inputs inputs = inputs_for(handle, X);
-  const auto labels = expect_labels(y, inputs.n, n_classes(handle));
-  const index_t* data = labels.data();
+  const auto net = handle.snapshot();
+  const Inputs inputs = expect_inputs(X, net->n_inputs());
+  const std::vector<index_t> labels = expect_labels(y, inputs.n, net->n_classes());
   expect_threads(threads);
   Evaluation e;
-  const bool finite = handle.read(
-      [&](const Network& n) { return n.evaluate(inputs, data, threads, signal_pending, e); });
+  const bool finite =
+      without_gil([&] { return net->evaluate(inputs, labels.data(), threads, signal_pending, e); });
   if (!finite) return py::none();
   return py::make_tuple(e.loss, e.n_correct);
 }
 
 py::object probabilities(const Handle& handle, const py::array& X, int threads) {
-  const Inputs inputs = inputs_for(handle, X);
-  const index_t n_out = handle.read([](const Network& n) { return n.n_outputs(); });
-  py::array_t<float> out({static_cast<py::ssize_t>(inputs.n), static_cast<py::ssize_t>(n_out)});
+  const auto net = handle.snapshot();
+  const Inputs inputs = expect_inputs(X, net->n_inputs());
+  py::array_t<float> out(
+      {static_cast<py::ssize_t>(inputs.n), static_cast<py::ssize_t>(net->n_outputs())});
   float* data = out.mutable_data();
   expect_threads(threads);
-  const bool finite = handle.read(
-      [&](const Network& n) { return n.probabilities(inputs, threads, signal_pending, data); });
+  const bool finite =
+      without_gil([&] { return net->probabilities(inputs, threads, signal_pending, data); });
   if (!finite) return py::none();
   return std::move(out);
 }
 
 py::object classify(const Handle& handle, const py::array& X, int threads) {
-  const Inputs inputs = inputs_for(handle, X);
+  const auto net = handle.snapshot();
+  const Inputs inputs = expect_inputs(X, net->n_inputs());
   py::array_t<index_t> out(inputs.n);
   index_t* data = out.mutable_data();
   expect_threads(threads);
-  const bool finite = handle.read(
-      [&](const Network& n) { return n.classify(inputs, threads, signal_pending, data); });
+  const bool finite =
+      without_gil([&] { return net->classify(inputs, threads, signal_pending, data); });
   if (!finite) return py::none();
   return std::move(out);
 }
@@ -88,15 +96,15 @@ py::object classify(const Handle& handle, const py::array& X, int threads) {
 // layout, or numbers that are not finite. The way for calls that take a microsecond.
 py::object labels(const Handle& handle, const py::object& X, const py::object& classes,
                   int threads) {
-  const offset_t n_inputs = handle.read([](const Network& n) { return n.n_inputs(); });
-  if (!is_inputs(X, n_inputs)) return py::none();
+  const auto net = handle.snapshot();
+  if (!is_inputs(X, net->n_inputs())) return py::none();
   const Inputs inputs = borrow_inputs(py::reinterpret_borrow<py::array>(X));
   py::array_t<index_t> codes(inputs.n);
   index_t* data = codes.mutable_data();
   expect_threads(threads);
   bool overflow = false;
-  const bool finite = handle.read([&](const Network& n) {
-    const bool read = n.classify(inputs, threads, signal_pending, data);
+  const bool finite = without_gil([&] {
+    const bool read = net->classify(inputs, threads, signal_pending, data);
     for (offset_t i = 0; read && i < inputs.n; ++i) overflow |= data[i] < 0;
     return read;
   });
@@ -108,12 +116,12 @@ py::object labels(const Handle& handle, const py::object& X, const py::object& c
 
 py::tuple gradients(const Handle& handle, const py::array& X, const py::array& y, int threads,
                     const std::optional<py::array>& weights, float smoothing) {
-  const Inputs inputs = inputs_for(handle, X);
-  if (inputs.n > (1 << 24)) throw py::value_error("X is one batch here: at most 2^24 rows");
-  const Targets targets = expect_targets(y, weights, smoothing, inputs.n, n_classes(handle));
+  const auto net = handle.snapshot();
+  const Inputs inputs = expect_inputs(X, net->n_inputs());
+  const CheckedTargets checked = expect_targets(y, weights, smoothing, inputs.n, net->n_classes());
   expect_threads(threads);
-  const Gradients g =
-      handle.read([&](const Network& n) { return n.gradients({inputs, targets}, threads); });
+  const Gradients g = without_gil(
+      [&] { return net->gradients({inputs, checked.targets}, threads, signal_pending); });
   py::list values, bias;
   for (const auto& v : g.values) values.append(to_array(v));
   for (const auto& b : g.bias) bias.append(to_array(b));
@@ -122,12 +130,12 @@ py::tuple gradients(const Handle& handle, const py::array& X, const py::array& y
 
 py::tuple gradient_moments(const Handle& handle, const py::array& X, const py::array& y,
                            int threads, const std::optional<py::array>& weights, float smoothing) {
-  const Inputs inputs = inputs_for(handle, X);
-  const Targets targets = expect_targets(y, weights, smoothing, inputs.n, n_classes(handle));
+  const auto net = handle.snapshot();
+  const Inputs inputs = expect_inputs(X, net->n_inputs());
+  const CheckedTargets checked = expect_targets(y, weights, smoothing, inputs.n, net->n_classes());
   expect_threads(threads);
-  const GradientMoments m = handle.read([&](const Network& n) {
-    return n.gradient_moments({inputs, targets}, threads, signal_pending);
-  });
+  const GradientMoments m = without_gil(
+      [&] { return net->gradient_moments({inputs, checked.targets}, threads, signal_pending); });
   return py::make_tuple(to_array(m.mean), to_array(m.mean_square));
 }
 
@@ -139,36 +147,36 @@ py::array_t<float> scores(Handle& handle, const std::string& criterion,
     m.mean = to_vector<float>("mean", moments->first);
     m.mean_square = to_vector<float>("mean_square", moments->second);
   }
-  return to_array(handle.write([&](Network& n) { return n.score(c, m); }));
+  return to_array(write(handle, [&](Network& n) { return n.score(c, m); }));
 }
 
 // None stands for no state: plain SGD, or no training yet.
 py::object optimizer_state(const Handle& handle) {
-  const OptimizerState state = handle.read([](const Network& n) { return n.optimizer_state(); });
+  const OptimizerState state = handle.snapshot()->optimizer_state();
   if (state.rows == 0) return py::none();
   const auto columns = static_cast<py::ssize_t>(state.moments.size()) / state.rows;
   const py::array_t<float> moments({static_cast<py::ssize_t>(state.rows), columns},
                                    state.moments.data());
-  return py::make_tuple(state.kind == OptimizerKind::sgd ? "sgd" : "adam", state.step, moments);
+  return py::make_tuple(state.name, state.step, moments);
 }
 
 void set_optimizer_state(
     Handle& handle, const std::optional<std::tuple<std::string, std::int64_t, py::array>>& given) {
   OptimizerState state;
   if (given) {
-    const auto& [kind, step, array] = *given;
+    const auto& [name, step, array] = *given;
     const auto moments = expect<float>("moments", array, 2);
-    state.kind = parse_optimizer_kind(kind);
+    state.name = name;
     state.step = step;
     state.rows = moments.shape(0);
     state.moments.assign(moments.data(), moments.data() + moments.size());
   }
-  handle.write([&](Network& n) { n.set_optimizer_state(state); });
+  write(handle, [&](Network& n) { n.set_optimizer_state(state); });
 }
 
 // None stands for nothing frozen.
 py::object frozen(const Handle& handle) {
-  const auto all = handle.read([](const Network& n) { return n.frozen(); });
+  const auto all = handle.snapshot()->frozen();
   if (all.empty()) return py::none();
   return to_array(all);
 }
@@ -176,7 +184,46 @@ py::object frozen(const Handle& handle) {
 void set_frozen(Handle& handle, const std::optional<py::array>& given) {
   std::vector<std::uint8_t> all;
   if (given) all = to_vector<std::uint8_t>("frozen", *given);
-  handle.write([&](Network& n) { n.set_frozen(all); });
+  write(handle, [&](Network& n) { n.set_frozen(all); });
+}
+
+void assign(Handle& handle, const Handle& other) {
+  const auto net = other.snapshot();
+  write(handle, [&](Network& n) { n = *net; });
+}
+
+py::tuple input_transform(const Handle& handle) {
+  const auto net = handle.snapshot();
+  return py::make_tuple(to_array(net->input_shift()), to_array(net->input_scale()));
+}
+
+void set_input_transform(Handle& handle, const std::pair<py::array, py::array>& transform) {
+  auto shift = to_vector<float>("shift", transform.first);
+  auto scale = to_vector<float>("scale", transform.second);
+  write(handle, [&](Network& n) { n.set_input_transform(std::move(shift), std::move(scale)); });
+}
+
+py::list layers(const Handle& handle) {
+  py::list tuples;
+  for (const Layer& layer : handle.snapshot()->layers()) tuples.append(from_layer(layer));
+  return tuples;
+}
+
+py::tuple structure_of(const Handle& handle) {
+  return py::tuple(py::cast(structure(handle.snapshot()->patterns())));
+}
+
+offset_t cut(Handle& handle, const py::array& given, offset_t n, offset_t skip, bool per_layer,
+             float structured_bias) {
+  auto scores = to_vector<float>("scores", given);
+  return write(handle, [&](Network& network) {
+    return network.cut(std::move(scores), n, skip, per_layer, structured_bias);
+  });
+}
+
+offset_t remove(Handle& handle, const py::array& keep) {
+  const auto mask = to_vector<std::uint8_t>("keep", keep);
+  return write(handle, [&](Network& n) { return n.remove(mask); });
 }
 
 }  // namespace
@@ -200,51 +247,16 @@ void bind_network(py::module_& m) {
                                                     parse_loss(loss), rng_state));
           },
           py::arg("layers"), py::arg("activation"), py::arg("loss"), py::arg("rng_state"))
-      .def("copy",
-           [](const Handle& h) {
-             return h.read([](const Network& n) { return std::make_unique<Handle>(n); });
-           })
-      .def(
-          "assign",
-          [](Handle& h, const Handle& other) {
-            Network copy = other.read([](const Network& n) { return n; });
-            h.write([&](Network& n) { n = std::move(copy); });
-          },
-          py::arg("other"))
-      .def("layers",
-           [](const Handle& h) {
-             py::list tuples;
-             for (const Layer& layer : h.read([](const Network& n) { return n.layers(); }))
-               tuples.append(from_layer(layer));
-             return tuples;
-           })
-      .def_property(
-          "input_transform",
-          [](const Handle& h) {
-            const auto [shift, scale] = h.read(
-                [](const Network& n) { return std::pair(n.input_shift(), n.input_scale()); });
-            return py::make_tuple(to_array(shift), to_array(scale));
-          },
-          [](Handle& h, const std::pair<py::array, py::array>& transform) {
-            auto shift = to_vector<float>("shift", transform.first);
-            auto scale = to_vector<float>("scale", transform.second);
-            h.write([&](Network& n) { n.set_input_transform(std::move(shift), std::move(scale)); });
-          })
-      .def_property_readonly(
-          "rng_state",
-          [](const Handle& h) { return h.read([](const Network& n) { return n.rng().state; }); })
+      .def("copy", [](const Handle& h) { return std::make_unique<Handle>(h.snapshot()); })
+      .def("assign", &assign, py::arg("other"))
+      .def("layers", &layers)
+      .def_property("input_transform", &input_transform, &set_input_transform)
+      .def_property_readonly("rng_state", [](const Handle& h) { return h.snapshot()->rng().state; })
       .def_property("optimizer_state", &optimizer_state, &set_optimizer_state)
       .def_property("frozen", &frozen, &set_frozen)
-      .def_property_readonly("structure",
-                             [](const Handle& h) {
-                               return py::tuple(py::cast(
-                                   h.read([](const Network& n) { return structure(n.layers()); })));
-                             })
-      .def_property_readonly(
-          "n_synapses",
-          [](const Handle& h) {
-            return h.read([](const Network& n) { return count_synapses(n.layers()); });
-          })
+      .def_property_readonly("structure", &structure_of)
+      .def_property_readonly("n_synapses",
+                             [](const Handle& h) { return h.snapshot()->n_synapses(); })
       .def("train_epoch", &train_epoch, py::arg("X"), py::arg("y"), py::arg("batch_size"),
            py::arg("optimizer"), py::arg("threads"), py::arg("weights") = py::none(),
            py::arg("smoothing") = 0.0f, py::arg("shift") = py::none())
@@ -257,24 +269,9 @@ void bind_network(py::module_& m) {
       .def("gradient_moments", &gradient_moments, py::arg("X"), py::arg("y"), py::arg("threads"),
            py::arg("weights") = py::none(), py::arg("smoothing") = 0.0f)
       .def("score", &scores, py::arg("criterion"), py::arg("moments") = py::none())
-      .def(
-          "remove",
-          [](Handle& h, const py::array& keep) {
-            const auto mask = to_vector<std::uint8_t>("keep", keep);
-            return h.write([&](Network& n) { return n.remove(mask); });
-          },
-          py::arg("keep"))
-      .def(
-          "cut",
-          [](Handle& h, const py::array& given, offset_t n, offset_t skip, bool per_layer,
-             float concentration) {
-            auto ranks = to_vector<float>("scores", given);
-            return h.write([&](Network& network) {
-              return network.cut(std::move(ranks), n, skip, per_layer, concentration);
-            });
-          },
-          py::arg("scores"), py::arg("n"), py::arg("skip") = 0, py::arg("per_layer") = false,
-          py::arg("concentration") = 0.0f);
+      .def("remove", &remove, py::arg("keep"))
+      .def("cut", &cut, py::arg("scores"), py::arg("n"), py::arg("skip") = 0,
+           py::arg("per_layer") = false, py::arg("structured_bias") = 0.0f);
 }
 
 }  // namespace synaprune::bindings

@@ -1,4 +1,4 @@
-// The one door between numpy and the core: checks of dtype, shape and layout, and the GIL.
+// The one door between numpy and the core: checks of dtype, shape and layout.
 #pragma once
 
 #include <pybind11/numpy.h>
@@ -23,7 +23,8 @@ inline std::string describe(const py::array& a) {
 }
 
 inline bool is_c_ordered(const py::array& a, int ndim) {
-  constexpr int wanted = int{py::array::c_style} | int{py::detail::npy_api::NPY_ARRAY_ALIGNED_};
+  constexpr int aligned = 0x0100;  // NPY_ARRAY_ALIGNED
+  constexpr int wanted = int{py::array::c_style} | aligned;
   return a.ndim() == ndim && (a.flags() & wanted) == wanted;
 }
 
@@ -51,9 +52,20 @@ std::vector<T> to_vector(const char* name, const py::array& a) {
   return std::vector<T>(typed.data(), typed.data() + typed.size());
 }
 
-template <class T>
-py::array_t<T> to_array(const std::vector<T>& v) {
+template <class T, class A>
+py::array_t<T> to_array(const std::vector<T, A>& v) {
   return py::array_t<T>(static_cast<py::ssize_t>(v.size()), v.data());
+}
+
+inline Buffer to_buffer(const char* name, const py::array& a) {
+  const auto typed = expect<float>(name, a, 1);
+  return Buffer(typed.data(), typed.data() + typed.size());
+}
+
+inline int expect_threads(int threads) {
+  if (threads < 1)
+    throw py::value_error("threads must be at least 1, got " + std::to_string(threads));
+  return threads;
 }
 
 inline Inputs borrow_inputs(const py::array& X) {
@@ -86,30 +98,37 @@ inline Inputs expect_inputs(const py::array& X, offset_t n_features) {
   return borrow_inputs(X);
 }
 
-// Class numbers, one a sample, in [0, n_classes).
-inline py::array_t<index_t> expect_labels(const py::array& y, offset_t n, index_t n_classes) {
-  auto labels = expect<index_t>("y", y, 1);
-  expect_size("y", labels, n);
-  const index_t* data = labels.data();
-  for (offset_t i = 0; i < n; ++i)
-    if (data[i] < 0 || data[i] >= n_classes)
+// Class numbers, one a sample, in [0, n_classes): a copy, so that nobody changes them once they are
+// checked.
+inline std::vector<index_t> expect_labels(const py::array& y, offset_t n, index_t n_classes) {
+  std::vector<index_t> labels = to_vector<index_t>("y", y);
+  expect_size("y", y, n);
+  for (const index_t label : labels)
+    if (label < 0 || label >= n_classes)
       throw py::value_error("y must hold class numbers from 0 to " + std::to_string(n_classes - 1) +
-                            ", got " + std::to_string(data[i]));
+                            ", got " + std::to_string(label));
   return labels;
 }
 
 // What samples should be taken for: class numbers (int32) or probabilities (float32, one row each),
-// weights (None: 1 each) and smoothing. Borrows.
-inline Targets expect_targets(const py::array& y, const std::optional<py::array>& weights,
-                              float smoothing, offset_t n, index_t n_classes) {
+// weights (None: 1 each) and smoothing. Probabilities and weights are borrowed.
+struct CheckedTargets {
+  std::vector<index_t> labels;
   Targets targets;
+};
+
+inline CheckedTargets expect_targets(const py::array& y, const std::optional<py::array>& weights,
+                                     float smoothing, offset_t n, index_t n_classes) {
+  CheckedTargets checked;
+  Targets& targets = checked.targets;
   if (py::isinstance<py::array_t<float>>(y) && y.ndim() == 2) {
     targets.soft = expect<float>("y", y, 2).data();
     if (y.shape(0) != n || y.shape(1) != n_classes)
       throw py::value_error("y must have shape (" + std::to_string(n) + ", " +
                             std::to_string(n_classes) + "), got " + describe(y));
   } else {
-    targets.labels = expect_labels(y, n, n_classes).data();
+    checked.labels = expect_labels(y, n, n_classes);
+    targets.labels = checked.labels.data();  // a vector keeps its memory when it is moved
   }
   if (weights) {
     targets.weights = expect<float>("weights", *weights, 1).data();
@@ -118,7 +137,7 @@ inline Targets expect_targets(const py::array& y, const std::optional<py::array>
   if (!(smoothing >= 0.0f && smoothing < 1.0f))
     throw py::value_error("smoothing must be in [0, 1), got " + std::to_string(smoothing));
   targets.smoothing = smoothing;
-  return targets;
+  return checked;
 }
 
 inline void expect_images(const ImageShift& shift, offset_t n_features) {
@@ -126,23 +145,6 @@ inline void expect_images(const ImageShift& shift, offset_t n_features) {
     throw py::value_error("height * width must be the number of columns, " +
                           std::to_string(n_features) + ", got " + std::to_string(shift.height) +
                           " * " + std::to_string(shift.width));
-}
-
-// Runs f without the GIL. If Python asked to stop meanwhile, its exception goes on from here.
-template <class F>
-auto without_gil(F&& f) {
-  try {
-    const py::gil_scoped_release released;
-    return f();
-  } catch (const Interrupted&) {
-    throw py::error_already_set();
-  }
-}
-
-// A pending signal, such as Ctrl-C. Python acts on signals in the main thread only.
-inline bool signal_pending() {
-  const py::gil_scoped_acquire acquired;
-  return PyErr_CheckSignals() != 0;
 }
 
 }  // namespace synaprune::bindings

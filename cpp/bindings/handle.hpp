@@ -1,52 +1,71 @@
-// `Network` as Python holds it, and what its methods check alike.
+// `Network` as Python holds it: snapshots that are read, and writers that take turns.
 #pragma once
 
+#include <memory>
+#include <optional>
+
 #include "convert.hpp"
-#include "synaprune/network.hpp"
-#include "synaprune/parallel.hpp"
+#include "gil.hpp"
 
 namespace synaprune::bindings {
 
-// A network with its lock. Python code may call from several threads: readers share, a writer is
-// alone. The lock is only ever taken without the GIL, so the two cannot wait for each other.
+// Python code may call from several threads. A reader checks its arguments against a snapshot and
+// then works on that one, whatever others do meanwhile.
 class Handle {
  public:
-  explicit Handle(Network network) : network_(std::move(network)) {}
+  using Snapshot = std::shared_ptr<const Network>;
 
-  template <class F>
-  auto read(F&& f) const {
-    return without_gil([&] {
-      const ReadGuard guard(lock_);
-      return f(network_);
-    });
-  }
+  explicit Handle(Network network) : Handle(std::make_shared<const Network>(std::move(network))) {}
+  explicit Handle(Snapshot network) : all_(std::move(network)) {}
 
-  template <class F>
-  auto write(F&& f) {
-    return without_gil([&] {
-      const WriteGuard guard(lock_);
-      return f(network_);
-    });
-  }
+  Snapshot snapshot() const { return all_.get(); }
 
  private:
-  Network network_;
-  mutable ReadWriteLock lock_;
+  friend class Write;
+  Snapshots<Network> all_;
 };
 
-inline int expect_threads(int threads) {
-  if (threads < 1)
-    throw py::value_error("threads must be at least 1, got " + std::to_string(threads));
-  return threads;
-}
+// A writer's turn with a copy of the network, which others see once it is published. What fails
+// before that changes nothing.
+class Write {
+ public:
+  explicit Write(Handle& handle) {
+    without_gil([&] {
+      turn_.emplace(handle.all_, [] {
+        if (signal_pending()) throw Interrupted();
+      });
+      next_ = std::make_shared<Network>(turn_->before());
+    });
+  }
 
-inline index_t n_classes(const Handle& handle) {
-  const index_t n_out = handle.read([](const Network& n) { return n.n_outputs(); });
-  return n_out == 1 ? 2 : n_out;
-}
+  Network& network() { return *next_; }
 
-inline Inputs inputs_for(const Handle& handle, const py::array& X) {
-  return expect_inputs(X, handle.read([](const Network& n) { return n.n_inputs(); }));
+  // Runs f(network) without the GIL.
+  template <class F>
+  auto run(F&& f) {
+    return without_gil([&] { return f(*next_); });
+  }
+
+  // If a signal handler on this very thread has written meanwhile, what it wrote stays.
+  void publish() { turn_->publish(std::move(next_)); }
+
+ private:
+  std::optional<Snapshots<Network>::Turn> turn_;
+  std::shared_ptr<Network> next_;
+};
+
+// Changes a handle's network by f(network), run without the GIL; returns what f returns.
+template <class F>
+auto write(Handle& handle, F&& f) {
+  Write writing(handle);
+  if constexpr (std::is_void_v<std::invoke_result_t<F, Network&>>) {
+    writing.run(f);
+    writing.publish();
+  } else {
+    auto result = writing.run(f);
+    writing.publish();
+    return result;
+  }
 }
 
 }  // namespace synaprune::bindings

@@ -4,8 +4,8 @@ namespace synaprune {
 
 namespace {
 
-template <class T>
-void compact_array(std::vector<T>& array, const std::uint8_t* keep) {
+template <class Array>
+void compact_array(Array& array, const std::uint8_t* keep) {
   if (array.empty()) return;
   std::size_t to = 0;
   for (std::size_t from = 0; from < array.size(); ++from)
@@ -14,6 +14,12 @@ void compact_array(std::vector<T>& array, const std::uint8_t* keep) {
 }
 
 }  // namespace
+
+void Parameters::check(const std::string& what, std::size_t n) const {
+  bool fit = values.size() == n && (frozen.empty() || frozen.size() == n);
+  for (const Buffer& array : state) fit &= array.size() == n;
+  if (!fit) throw std::invalid_argument(what + " must have " + std::to_string(n) + " entries");
+}
 
 void check_canonical(const std::string& what, index_t n_out, index_t n_in, const offset_t* indptr,
                      offset_t n_indptr, const index_t* indices, offset_t nnz) {
@@ -51,21 +57,20 @@ offset_t compact(Layer& layer, const std::uint8_t* keep) {
     layer.indptr[r + 1] = kept;
   }
   compact_array(layer.indices, keep);
-  compact_array(layer.values, keep);
   compact_array(layer.initial, keep);
-  compact_array(layer.moment1, keep);
-  compact_array(layer.moment2, keep);
-  compact_array(layer.frozen, keep);
+  compact_array(layer.synapses.values, keep);
+  for (Buffer& state : layer.synapses.state) compact_array(state, keep);
+  compact_array(layer.synapses.frozen, keep);
   return before - kept;
 }
 
-std::vector<offset_t> column_counts(const Layer& layer) {
+std::vector<offset_t> column_counts(const Pattern& layer) {
   std::vector<offset_t> counts(layer.n_in, 0);
   for (const index_t c : layer.indices) ++counts[c];
   return counts;
 }
 
-std::vector<index_t> structure(const std::vector<Layer>& layers) {
+std::vector<index_t> structure(const std::vector<Pattern>& layers) {
   std::vector<index_t> living;
   for (std::size_t l = 0; l < layers.size(); ++l) {
     const auto out = column_counts(layers[l]);
@@ -78,12 +83,6 @@ std::vector<index_t> structure(const std::vector<Layer>& layers) {
   }
   living.push_back(layers.back().n_out);
   return living;
-}
-
-offset_t count_synapses(const std::vector<Layer>& layers) {
-  offset_t n = 0;
-  for (const Layer& layer : layers) n += layer.nnz();
-  return n;
 }
 
 }  // namespace synaprune

@@ -29,7 +29,8 @@ PathEnergy path_energy(const std::vector<Layer>& layers,
   for (index_t o = 0; o < n_out; ++o) outputs[offset_t{o} * n_out + o] = 1.0;
 
   const auto strength = [&](std::size_t l, offset_t k) {
-    return static_cast<double>(std::fabs(layers[l].values[k])) * factors[l][layers[l].indices[k]];
+    return static_cast<double>(std::fabs(layers[l].synapses.values[k])) *
+           factors[l][layers[l].indices[k]];
   };
   for (std::size_t l = 0; l < layers.size(); ++l)
     for (index_t r = 0; r < layers[l].n_out; ++r)

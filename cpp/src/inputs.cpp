@@ -37,8 +37,8 @@ void move_image(const T* from, const ImageShift& image, index_t down, index_t ri
   }
 }
 
-// The sample, or a moved copy in row s of scratch whose columns from the view's first to its last
-// are set.
+}  // namespace
+
 const char* moved(const Samples& samples, offset_t i, const InputView& view, index_t s,
                   char* scratch) {
   const char* row = samples[i];
@@ -55,39 +55,6 @@ const char* moved(const Samples& samples, offset_t i, const InputView& view, ind
   return scratch;
 }
 
-}  // namespace
-
-void look_ahead(const Samples& samples, offset_t first, offset_t n, const InputView& view,
-                offset_t times, const char** rows, Ahead& ahead) {
-  constexpr offset_t line = 64;
-  ahead = {};
-  if (n <= 0 || view.n_columns == 0) return;
-  for (offset_t s = 0; s < n; ++s) rows[s] = samples[first + s];
-  const Inputs& X = samples.X;
-  ahead.rows = rows;
-  ahead.n_rows = n;
-  ahead.beside = ahead.row = X.is_uint8 ? 0 : n - n / 8;
-  ahead.first = ahead.at = X.offset(view.columns[0]);
-  ahead.last = X.offset(view.columns[view.n_columns - 1] + 1);
-  const offset_t lines = (n - ahead.beside) * ((ahead.last - ahead.first) / line + 1);
-  ahead.at_once = lines / std::max<offset_t>(times, 1) + 1;
-}
-
-bool gather(const Kernels& kernels, const Samples& samples, offset_t first, index_t size,
-            const InputView& view, bool check, char* scratch, float* tile, const Ahead& ahead,
-            offset_t place) {
-  const Inputs& X = samples.X;
-  const char* rows[max_tile];
-  const auto ld = static_cast<index_t>(padded(size));
-  for (index_t s = 0; s < size; ++s)
-    rows[s] = scratch ? moved(samples, first + s, view, s, scratch) : samples[first + s];
-  std::fill(rows + size, rows + ld, rows[0]);
-  const offset_t n_soon = std::clamp<offset_t>(ahead.beside - place, 0, size);
-  return kernels.gather(X.is_uint8, rows, X.row_bytes(), view.columns, view.n_columns, view.shift,
-                        view.scale, ld, check, ahead.rows + (n_soon > 0 ? place : 0),
-                        static_cast<index_t>(n_soon), tile);
-}
-
 void gather_one(const Inputs& X, offset_t row, const InputView& view, float* x) {
   const auto read = [&](auto* sample) {
     for (index_t i = 0; i < view.n_columns; ++i) x[i] = static_cast<float>(sample[view.columns[i]]);
@@ -101,13 +68,15 @@ void gather_one(const Inputs& X, offset_t row, const InputView& view, float* x) 
 }
 
 bool all_finite(const float* data, offset_t n, int threads) {
-  constexpr offset_t worth_a_piece = 1 << 20;
-  if (threads == 1 || n < worth_a_piece) return kernels().all_finite(data, n);
-  const auto pieces = static_cast<int>(std::min<offset_t>(threads, n / worth_a_piece + 1));
+  const auto pieces = std::min<offset_t>(threads, n / tuning::worth_a_piece + 1);
+  if (pieces <= 1) return kernels().all_finite(data, n);
+  Team team(static_cast<int>(pieces));
   Atomic<bool> finite{true};
-  parallel_for(threads, pieces, [&](int i) {
-    const offset_t first = n * i / pieces, last = n * (i + 1) / pieces;
-    if (!kernels().all_finite(data + first, last - first)) finite = false;
+  team.run([&](int) {
+    for (offset_t i; (i = team.next_ticket()) < pieces && finite;) {
+      const offset_t first = n * i / pieces, last = n * (i + 1) / pieces;
+      if (!kernels().all_finite(data + first, last - first)) finite = false;
+    }
   });
   return finite;
 }

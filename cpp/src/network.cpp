@@ -28,8 +28,8 @@ Layer fully_connected(index_t n_in, index_t n_out, float init_scale, Rng& rng) {
     std::iota(layer.indices.begin() + r * n_in, layer.indices.begin() + (r + 1) * n_in, 0);
   }
   for (float& w : layer.initial) w = (2.0f * rng.uniform() - 1.0f) * range;
-  layer.values = layer.initial;
-  layer.bias.assign(n_out, 0.0f);
+  layer.synapses.values.assign(layer.initial.begin(), layer.initial.end());
+  layer.biases.values.assign(n_out, 0.0f);
   return layer;
 }
 
@@ -44,29 +44,13 @@ void check_layer(const Layer& layer, std::size_t l, const std::vector<Layer>& la
   check_canonical(what, layer.n_out, layer.n_in, layer.indptr.data(),
                   static_cast<offset_t>(layer.indptr.size()), layer.indices.data(), layer.nnz());
   const auto nnz = layer.indices.size();
-  check(layer.values.size() == nnz && layer.initial.size() == nnz,
-        "values and initial must have one entry a synapse");
-  check(layer.bias.size() == static_cast<std::size_t>(layer.n_out),
-        "bias must have one entry a neuron");
-  for (const auto* array : {&layer.values, &layer.initial, &layer.bias})
-    check(all_finite(array->data(), static_cast<offset_t>(array->size())),
-          "weights and biases must be finite");
-}
-
-void check_loss(Loss loss, index_t n_out) {
-  if (loss == Loss::softmax && n_out < 2)
-    throw std::invalid_argument("loss 'softmax' needs at least two outputs, got 1");
-  if (loss == Loss::sigmoid && n_out != 1)
-    throw std::invalid_argument("loss 'sigmoid' needs one output, got " + std::to_string(n_out));
-}
-
-// The arrays of one moment, in the order in which `OptimizerState` lines them up.
-template <class Layers, class F>
-void for_moment(Layers& layers, offset_t row, F&& f) {
-  for (auto& layer : layers) {
-    f(row == 0 ? layer.moment1 : layer.moment2, layer.values.size());
-    f(row == 0 ? layer.bias_moment1 : layer.bias_moment2, layer.bias.size());
-  }
+  check(layer.initial.size() == nnz, "initial must have one entry a synapse");
+  layer.synapses.check(what + ": values", nnz);
+  layer.biases.check(what + ": bias", static_cast<std::size_t>(layer.n_out));
+  check(all_finite(layer.synapses.values.data(), layer.nnz()) &&
+            all_finite(layer.initial.data(), layer.nnz()) &&
+            all_finite(layer.biases.values.data(), layer.n_out),
+        "weights and biases must be finite");
 }
 
 }  // namespace
@@ -81,20 +65,54 @@ Network::Network(const std::vector<index_t>& sizes, Activation activation, Loss 
   if (!(init_scale > 0.0f) || !std::isfinite(init_scale))
     throw std::invalid_argument("init_scale must be positive and finite, got " +
                                 std::to_string(init_scale));
+  std::vector<Layer> layers;
   for (std::size_t l = 0; l + 1 < sizes.size(); ++l)
-    layers_.push_back(fully_connected(sizes[l], sizes[l + 1], init_scale, rng_));
+    layers.push_back(fully_connected(sizes[l], sizes[l + 1], init_scale, rng_));
+  set_layers(std::move(layers));
   set_input_transform(std::vector<float>(n_inputs(), 0.0f), std::vector<float>(n_inputs(), 1.0f));
-  derive();
 }
 
 Network::Network(std::vector<Layer> layers, Activation activation, Loss loss,
                  std::uint64_t rng_state)
-    : layers_(std::move(layers)), activation_(activation), loss_(loss), rng_{rng_state} {
-  if (layers_.empty()) throw std::invalid_argument("a network needs at least one layer");
-  for (std::size_t l = 0; l < layers_.size(); ++l) check_layer(layers_[l], l, layers_);
-  check_loss(loss, n_outputs());
+    : activation_(activation), loss_(loss), rng_{rng_state} {
+  if (layers.empty()) throw std::invalid_argument("a network needs at least one layer");
+  for (std::size_t l = 0; l < layers.size(); ++l) check_layer(layers[l], l, layers);
+  check_loss(loss, layers.back().n_out);
+  set_layers(std::move(layers));
   set_input_transform(std::vector<float>(n_inputs(), 0.0f), std::vector<float>(n_inputs(), 1.0f));
-  derive();
+}
+
+void Network::set_layers(std::vector<Layer> layers) {
+  auto structure = std::make_shared<Structure>();
+  for (Layer& layer : layers) structure->layers.push_back(std::move(static_cast<Pattern&>(layer)));
+  structure->plan = make_plan(structure->layers);
+  parameters_.clear();
+  for (std::size_t l = 0; l < layers.size(); ++l)
+    parameters_.push_back(structure->plan.layers[l].to_plan(layers[l]));
+  structure_ = std::move(structure);
+}
+
+std::vector<Layer> Network::layers() const {
+  std::vector<Layer> layers;
+  for (std::size_t l = 0; l < n_layers(); ++l)
+    layers.push_back({patterns()[l], structure_->plan.layers[l].to_csr(parameters_[l])});
+  return layers;
+}
+
+std::size_t Network::n_parameters() const {
+  std::size_t n = 0;
+  for (const LayerParameters& p : parameters_)
+    n += p.synapses.values.size() + p.biases.values.size();
+  return n;
+}
+
+template <class F>
+void Network::for_parameters(F&& f) const {
+  for (std::size_t l = 0; l < n_layers(); ++l) {
+    const LayerParameters csr = structure_->plan.layers[l].to_csr(parameters_[l]);
+    f(csr.synapses);
+    f(csr.biases);
+  }
 }
 
 void Network::set_input_transform(std::vector<float> shift, std::vector<float> scale) {
@@ -111,87 +129,104 @@ void Network::set_input_transform(std::vector<float> shift, std::vector<float> s
 }
 
 OptimizerState Network::optimizer_state() const {
-  OptimizerState state{state_kind_, step_, 0, {}};
-  const Layer& first = layers_.front();  // has biases, whether or not synapses are left
-  if (!first.bias_moment1.empty()) state.rows = first.bias_moment2.empty() ? 1 : 2;
+  OptimizerState state{state_of_, step_, 0, {}};
+  state.rows = static_cast<offset_t>(parameters_.front().biases.state.size());
   for (offset_t row = 0; row < state.rows; ++row)
-    for_moment(layers_, row, [&](const std::vector<float>& moment, std::size_t) {
-      state.moments.insert(state.moments.end(), moment.begin(), moment.end());
+    for_parameters([&](const Parameters& p) {
+      state.moments.insert(state.moments.end(), p.state[row].begin(), p.state[row].end());
     });
   return state;
 }
 
 void Network::set_optimizer_state(const OptimizerState& state) {
-  std::size_t n = 0;
-  for (const Layer& layer : layers_) n += layer.values.size() + layer.bias.size();
+  const std::size_t n = n_parameters();
+  const index_t most = most_state(state.name);
   if (state.step < 0)
     throw std::invalid_argument("updates must not be negative, got " + std::to_string(state.step));
-  if (state.rows != 0 && state.rows != (state.kind == OptimizerKind::adam ? 2 : 1))
-    throw std::invalid_argument("moments must have 1 row for 'sgd' and 2 for 'adam', got " +
-                                std::to_string(state.rows));
+  if (state.rows != 0 && state.rows != most)
+    throw std::invalid_argument("moments of '" + state.name + "' must have " +
+                                std::to_string(most) + " rows, got " + std::to_string(state.rows));
   if (state.moments.size() != n * static_cast<std::size_t>(state.rows))
     throw std::invalid_argument("moments must have " + std::to_string(n) +
                                 " entries a row, one a synapse and one a bias");
   if (!all_finite(state.moments.data(), static_cast<offset_t>(state.moments.size())))
     throw std::invalid_argument("moments must be finite");
-  auto from = state.moments.begin();
-  for (offset_t row = 0; row < 2; ++row)
-    for_moment(layers_, row, [&](std::vector<float>& moment, std::size_t size) {
-      const auto to = from + static_cast<std::ptrdiff_t>(row < state.rows ? size : 0);
-      moment.assign(from, to);
-      from = to;
-    });
-  state_kind_ = state.kind;
+  std::size_t first = 0;
+  for (std::size_t l = 0; l < n_layers(); ++l) {
+    LayerParameters csr;
+    const auto take = [&](Parameters& to, std::size_t size) {
+      for (offset_t row = 0; row < state.rows; ++row) {
+        const auto from = state.moments.begin() + static_cast<std::ptrdiff_t>(row * n + first);
+        to.state.emplace_back(from, from + static_cast<std::ptrdiff_t>(size));
+      }
+      first += size;
+    };
+    take(csr.synapses, parameters_[l].synapses.values.size());
+    take(csr.biases, parameters_[l].biases.values.size());
+    LayerParameters planned = structure_->plan.layers[l].to_plan(csr);
+    parameters_[l].synapses.state = std::move(planned.synapses.state);
+    parameters_[l].biases.state = std::move(planned.biases.state);
+  }
+  state_of_ = state.name;
   step_ = state.step;
 }
 
 std::vector<std::uint8_t> Network::frozen() const {
   std::vector<std::uint8_t> all;
-  if (layers_.front().bias_frozen.empty()) return all;
-  for (const Layer& layer : layers_)
-    for (const auto* part : {&layer.frozen, &layer.bias_frozen})
-      for (const float f : *part) all.push_back(f != 0.0f);
+  if (parameters_.front().biases.frozen.empty()) return all;
+  for_parameters([&](const Parameters& p) {
+    for (const float f : p.frozen) all.push_back(f != 0.0f);
+  });
   return all;
 }
 
 void Network::set_frozen(const std::vector<std::uint8_t>& frozen) {
-  std::size_t n = 0;
-  for (const Layer& layer : layers_) n += layer.values.size() + layer.bias.size();
+  const std::size_t n = n_parameters();
   if (!frozen.empty() && frozen.size() != n)
     throw std::invalid_argument("frozen must have one entry a synapse and bias, " +
                                 std::to_string(n) + ", got " + std::to_string(frozen.size()));
   const bool any = std::any_of(frozen.begin(), frozen.end(), [](std::uint8_t f) { return f != 0; });
   auto from = frozen.begin();
-  for (Layer& layer : layers_) {
-    const auto take = [&](std::vector<float>& part, std::size_t size) {
-      part.clear();
-      for (std::size_t k = 0; any && k < size; ++k) part.push_back(*from++ ? 1.0f : 0.0f);
+  for (std::size_t l = 0; l < n_layers(); ++l) {
+    LayerParameters csr;
+    const auto take = [&](Parameters& to, std::size_t size) {
+      for (std::size_t k = 0; any && k < size; ++k) to.frozen.push_back(*from++ ? 1.0f : 0.0f);
     };
-    take(layer.frozen, layer.values.size());
-    take(layer.bias_frozen, layer.bias.size());
+    take(csr.synapses, parameters_[l].synapses.values.size());
+    take(csr.biases, parameters_[l].biases.values.size());
+    LayerParameters planned = structure_->plan.layers[l].to_plan(csr);
+    parameters_[l].synapses.frozen = std::move(planned.synapses.frozen);
+    parameters_[l].biases.frozen = std::move(planned.biases.frozen);
   }
 }
 
-void Network::derive() {
-  plan_ = make_plan(layers_);
-  block_values_.resize(layers_.size());
-  for (std::size_t l = 0; l < layers_.size(); ++l) {
-    block_values_[l].resize(layers_[l].nnz());
-    plan_.layers[l].weights.to_blocks(layers_[l].values.data(), block_values_[l].data());
-  }
+// Makes the state arrays fit the optimizer: those that it lacks start at zero, those that it does
+// not need go, and so does what another optimizer left.
+void Network::prepare_state(const Optimizer& optimizer) {
+  const auto n_state = static_cast<std::size_t>(optimizer.n_state());
+  bool anew = false;
+  for (LayerParameters& layer : parameters_)
+    for (Parameters* p : {&layer.synapses, &layer.biases}) {
+      if (optimizer.name() != state_of_) p->state.clear();
+      anew |= p->state.size() < n_state;
+      p->state.resize(n_state, Buffer(p->values.size()));
+    }
+  if (anew) step_ = 0;
+  state_of_ = optimizer.name();
 }
 
 std::vector<float> Network::score(Criterion criterion, const GradientMoments& moments) {
-  return synaprune::score(layers_, criterion, moments, rng_);
+  return synaprune::score(layers(), criterion, moments, rng_);
 }
 
 offset_t Network::cut(std::vector<float> scores, offset_t n, offset_t skip, bool per_layer,
-                      float concentration) {
-  check_scores(layers_, scores);
-  if (per_layer) rank_within_layers(layers_, scores);
-  if (concentration != 0.0f) concentrate(layers_, concentration, scores);
-  if (const offset_t frozen = spare_frozen(layers_, scores); frozen > 0) {
-    const offset_t free = count_synapses(layers_) - frozen;
+                      float structured_bias) {
+  const std::vector<Layer> before = layers();
+  check_scores(before, scores);
+  if (per_layer) rank_within_layers(before, scores);
+  if (structured_bias != 0.0f) add_structured_bias(before, structured_bias, scores);
+  if (const offset_t frozen = spare_frozen(before, scores); frozen > 0) {
+    const offset_t free = count_synapses(before) - frozen;
     skip = std::min(skip, free);
     n = std::min(n, free - skip);
   }
@@ -199,8 +234,9 @@ offset_t Network::cut(std::vector<float> scores, offset_t n, offset_t skip, bool
 }
 
 offset_t Network::remove(const std::vector<std::uint8_t>& keep) {
-  const offset_t removed = remove_synapses(layers_, activation_, keep);
-  derive();
+  std::vector<Layer> rest = layers();
+  const offset_t removed = remove_synapses(rest, activation_, keep);
+  set_layers(std::move(rest));
   return removed;
 }
 

@@ -3,108 +3,10 @@
 #include <cstring>
 
 #include "synaprune/network.hpp"
-#include "synaprune/parallel.hpp"
-#include "synaprune/passes.hpp"
 
 namespace synaprune {
 
 namespace {
-
-// One tile through the network, with all that lies between kept: what a layer adds up, and what its
-// neurons say.
-class OpenPass {
- public:
-  OpenPass(const Kernels& kernels, const std::vector<Layer>& layers,
-           const std::vector<Buffer>& values, const Plan& plan, Activation activation,
-           const InputView& view)
-      : kernels_(kernels), values_(values), plan_(plan), activation_(activation), view_(view) {
-    inputs_.resize(offset_t{view.n_columns} * max_tile);
-    for (std::size_t l = 0; l < layers.size(); ++l) {
-      const offset_t n = offset_t{plan.layers[l].weights.n_rows} * max_tile;
-      for (auto* buffers : {&sums_, &outputs_, &other_sums_, &other_outputs_})
-        buffers->emplace_back(n);
-      bias_.emplace_back();
-      for (const index_t r : plan.layers[l].rows) bias_[l].push_back(layers[l].bias[r]);
-    }
-  }
-
-  // Returns whether all numbers of the samples are finite.
-  bool read(const Inputs& X, offset_t first, index_t size) {
-    tile_ = Tiles{size};
-    if (!gather(kernels_, {X, nullptr}, first, size, view_, true, nullptr, inputs_.data()))
-      return false;
-    const float* x = inputs_.data();
-    for (std::size_t l = 0; l < values_.size(); ++l) {
-      forward(l, x, sums_[l]);
-      x = speak(l, sums_[l], outputs_[l]);
-    }
-    return true;
-  }
-
-  // [rows, ld]; of the last layer what it adds up.
-  const float* outputs(std::size_t l) const { return outputs_[l].data(); }
-  const float* last() const { return sums_.back().data(); }
-  index_t ld() const { return tile_.width(0); }
-
-  // What the last layer adds up without some synapses that lead from one column to rows of layer l,
-  // or null if that changes nothing.
-  template <class Ends>
-  const float* without(std::size_t l, index_t column, const Ends& ends) {
-    const offset_t n = ld();
-    const float* x = below(l) + column * n;
-    bool same = true;
-    Buffer& sums = other_sums_[l];
-    sums = sums_[l];
-    for (const auto& [row, w] : ends) {
-      float* y = sums.data() + row * n;
-      for (offset_t s = 0; s < n; ++s) y[s] -= w * x[s];
-    }
-    if (l + 1 == values_.size()) return sums.data();
-    Buffer& outputs = other_outputs_[l];
-    outputs = outputs_[l];
-    for (const auto& [row, w] : ends) {
-      float* y = outputs.data() + row * n;
-      std::copy_n(sums.data() + row * n, n, y);
-      kernels_.activate(activation_, n, y);
-      same &= std::memcmp(y, outputs_[l].data() + row * n, n * sizeof(float)) == 0;
-    }
-    if (same) return nullptr;
-    const float* x_above = outputs.data();
-    for (std::size_t above = l + 1; above < values_.size(); ++above) {
-      forward(above, x_above, other_sums_[above]);
-      x_above = speak(above, other_sums_[above], other_outputs_[above]);
-    }
-    return other_sums_.back().data();
-  }
-
- private:
-  const float* below(std::size_t l) const {
-    return l == 0 ? inputs_.data() : outputs_[l - 1].data();
-  }
-
-  void forward(std::size_t l, const float* x, Buffer& sums) {
-    const BlockedCsr& W = plan_.layers[l].weights;
-    forward_rows(kernels_, W, {0, W.n_rows}, values_[l].data(), bias_[l].data(), tile_, {0, 1}, x,
-                 sums.data());
-  }
-
-  const float* speak(std::size_t l, const Buffer& sums, Buffer& outputs) {
-    if (l + 1 == values_.size()) return sums.data();
-    const offset_t n = offset_t{plan_.layers[l].weights.n_rows} * ld();
-    std::copy_n(sums.data(), n, outputs.data());
-    kernels_.activate(activation_, n, outputs.data());
-    return outputs.data();
-  }
-
-  const Kernels& kernels_;
-  const std::vector<Buffer>& values_;
-  const Plan& plan_;
-  Activation activation_;
-  InputView view_;
-  Tiles tile_;
-  Buffer inputs_;
-  std::vector<Buffer> sums_, outputs_, other_sums_, other_outputs_, bias_;
-};
 
 // Synapses that go together: all leave `column`; both are positions in the plan.
 struct Cut {
@@ -129,7 +31,7 @@ std::vector<Cut> cuts(const Layer& layer, const Plan& plan, std::size_t l, Part 
     for (index_t c = 0; c < layer.n_in; ++c) cuts.push_back({c, columns[c], {}});
   for (index_t r = 0; r < layer.n_out; ++r)
     for (offset_t k = layer.indptr[r]; k < layer.indptr[r + 1]; ++k) {
-      const std::pair<index_t, float> end{rows[r], layer.values[k]};
+      const std::pair<index_t, float> end{rows[r], layer.synapses.values[k]};
       if (part == Part::columns)
         cuts[layer.indices[k]].ends.push_back(end);
       else
@@ -138,84 +40,155 @@ std::vector<Cut> cuts(const Layer& layer, const Plan& plan, std::size_t l, Part 
   return cuts;
 }
 
+// What a network gives for a tile without some synapses of one layer.
+class Without {
+ public:
+  Without(const Model& model, const Kernels& kernels, std::size_t layer)
+      : model_(model), kernels_(kernels), l_(layer), changed_(model, kernels, max_tile, true) {
+    exact_.resize(static_cast<std::size_t>(model.weights(layer).n_rows) * max_tile);
+  }
+
+  // Takes a tile that has passed through the whole network. The layer's sums are needed in double
+  // precision: what a synapse adds to a sum may be far larger than all the rest.
+  void begin(Forward& whole) {
+    whole_ = &whole;
+    changed_.set_batch(whole.tiles().n);
+    const BlockedCsr& W = model_.weights(l_);
+    const LayerParameters& p = model_.parameters[l_];
+    const offset_t n = ld();
+    for (index_t r = 0; r < W.n_rows; ++r) {
+      double* sums = exact_.data() + r * n;
+      std::fill_n(sums, n, static_cast<double>(p.biases.values[r]));
+      for (index_t b = 0; b < W.n_blocks; ++b)
+        for (offset_t k = W.begin(b)[r]; k < W.end(b)[r]; ++k) {
+          const double w = p.synapses.values[k];
+          const float* x = whole.below(l_) + (W.first_column(b) + W.local[k]) * n;
+          for (offset_t s = 0; s < n; ++s) sums[s] += w * static_cast<double>(x[s]);
+        }
+    }
+  }
+
+  // The logits without a cut, or null if it changes nothing.
+  const float* logits(const Cut& cut) {
+    const offset_t n = ld(), floats = offset_t{model_.weights(l_).n_rows} * n;
+    const bool last = l_ + 1 == model_.n_layers();
+    const float* x = whole_->below(l_) + cut.column * n;
+    float* sums = changed_.sums(l_);
+    std::copy_n(whole_->sums(l_), floats, sums);
+    if (!last) std::copy_n(whole_->outputs(l_), floats, changed_.outputs(l_));
+    bool same = true;
+    for (const auto& [row, w] : cut.ends) {
+      float* y = sums + row * n;
+      for (offset_t s = 0; s < n; ++s)  // a sample to which the synapse adds 0 keeps its bits
+        if (const double part = static_cast<double>(w) * static_cast<double>(x[s]); part != 0.0)
+          y[s] = static_cast<float>(exact_[row * n + s] - part);
+      if (!last) changed_.activate(l_, {row, row + 1});
+      same &= std::memcmp(changed_.outputs(l_) + row * n, whole_->outputs(l_) + row * n,
+                          n * sizeof(float)) == 0;
+    }
+    if (same) return nullptr;
+    for (std::size_t above = l_ + 1; above < model_.n_layers(); ++above)
+      changed_.layer(above, model_.all_rows(above), changed_.outputs(above - 1));
+    return changed_.logits();
+  }
+
+ private:
+  index_t ld() const { return whole_->tiles().width(0); }
+
+  const Model model_;
+  const Kernels& kernels_;
+  std::size_t l_;
+  Forward changed_;
+  Forward* whole_ = nullptr;
+  std::vector<double> exact_;  // [rows, ld]
+};
+
 }  // namespace
 
 template <class F>
-bool Network::for_open_tiles(const Inputs& X, int threads, F&& f) const {
-  const Kernels& k = kernels();
-  const InputView view{plan_.inputs.data(), static_cast<index_t>(plan_.inputs.size()), shift(),
-                       scale_.data()};
+bool Network::for_traced_tiles(const Kernels& k, const Inputs& X, int threads, F&& f) const {
+  const Model m = model();
   const offset_t n_tiles = (X.n + max_tile - 1) / max_tile;
   Team team(static_cast<int>(std::min<offset_t>(threads, n_tiles)));
   Atomic<bool> finite{true};
   team.run([&](int worker) {
-    OpenPass pass(k, layers_, block_values_, plan_, activation_, view);
+    Forward forward(m, k, max_tile, true);
     for (offset_t t; (t = team.next_ticket()) < n_tiles && !team.stopped();) {
       const offset_t first = t * max_tile;
       const auto size = static_cast<index_t>(std::min<offset_t>(max_tile, X.n - first));
-      if (!pass.read(X, first, size)) {
+      if (!forward.run({X, nullptr}, first, size, true)) {
         finite = false;
         team.stop();
         return;
       }
-      f(worker, pass, first, size, team);
+      f(worker, forward, first, size, team);
     }
   });
   return finite;
 }
 
-bool Network::activations(const Inputs& X, std::size_t layer, int threads,
+bool Network::activations(const Inputs& X, std::size_t layer, bool sums, int threads,
                           const ShouldStop& should_stop, float* out) const {
-  const std::vector<index_t>& rows = plan_.layers[layer].rows;
-  const offset_t n_out = layers_[layer].n_out;
+  const std::vector<index_t>& rows = structure_->plan.layers[layer].rows;
+  const offset_t n_out = patterns()[layer].n_out;
   StopCheck check(should_stop);
-  return for_open_tiles(
-      X, threads, [&](int worker, const OpenPass& pass, offset_t first, index_t size, const Team&) {
-        const float* y = layer + 1 < layers_.size() ? pass.outputs(layer) : pass.last();
+  return for_traced_tiles(
+      kernels(), X, threads,
+      [&](int worker, Forward& forward, offset_t first, index_t size, const Team&) {
+        const float* y = sums ? forward.sums(layer) : forward.outputs(layer);
+        const offset_t ld = forward.tiles().width(0);
         std::fill_n(out + first * n_out, size * n_out, 0.0f);
         for (std::size_t i = 0; i < rows.size(); ++i)
           for (index_t s = 0; s < size; ++s)
-            out[(first + s) * n_out + rows[i]] = y[static_cast<offset_t>(i) * pass.ld() + s];
+            out[(first + s) * n_out + rows[i]] = y[static_cast<offset_t>(i) * ld + s];
         if (worker == 0) check();
       });
 }
 
 bool Network::ablate(const Inputs& X, const index_t* labels, std::size_t layer, Part part,
                      int threads, const ShouldStop& should_stop, Ablation& out) const {
-  const std::vector<Cut> parts = cuts(layers_[layer], plan_, layer, part);
-  const index_t n_classes = std::max(n_outputs(), index_t{2});
-  const auto n = static_cast<offset_t>(parts.size()) * n_classes;
+  const std::vector<Cut> parts = cuts(layers()[layer], structure_->plan, layer, part);
+  const auto n = static_cast<offset_t>(parts.size()) * n_classes();
   const Kernels& k = kernels();
   StopCheck check(should_stop);
-  std::vector<Ablation> sums(std::max(1, threads));
-  const bool finite = for_open_tiles(
-      X, threads, [&](int worker, OpenPass& pass, offset_t first, index_t size, const Team& team) {
-        Ablation& sum = sums[worker];
-        sum.lost.resize(n);
-        sum.won.resize(n);
+  struct Worker {
+    std::unique_ptr<Without> without;
+    Ablation sum;
+  };
+  std::vector<Worker> workers(std::max(1, threads));
+  const bool finite = for_traced_tiles(
+      k, X, threads,
+      [&](int worker, Forward& forward, offset_t first, index_t size, const Team& team) {
+        Worker& mine = workers[worker];
+        if (!mine.without) {
+          mine.without = std::make_unique<Without>(model(), k, layer);
+          mine.sum = {std::vector<offset_t>(n), std::vector<offset_t>(n)};
+        }
+        mine.without->begin(forward);
+        const index_t ld = forward.tiles().width(0);
         index_t before[max_tile], after[max_tile];
-        k.classify(n_outputs(), pass.ld(), pass.last(), before);
+        k.classify(n_outputs(), ld, forward.logits(), before);
         for (const Cut& cut : parts) {
           if (cut.ends.empty()) continue;
           if (worker == 0) check();
           if (team.stopped()) return;
-          const float* Z = pass.without(layer, cut.column, cut.ends);
+          const float* Z = mine.without->logits(cut);
           if (!Z) continue;
-          k.classify(n_outputs(), pass.ld(), Z, after);
+          k.classify(n_outputs(), ld, Z, after);
           for (index_t s = 0; s < size; ++s) {
             const index_t c = labels[first + s];
-            const offset_t at = cut.part * n_classes + c;
-            sum.lost[at] += before[s] == c && after[s] != c;
-            sum.won[at] += before[s] != c && after[s] == c;
+            const offset_t at = cut.part * n_classes() + c;
+            mine.sum.lost[at] += before[s] == c && after[s] != c;
+            mine.sum.won[at] += before[s] != c && after[s] == c;
           }
         }
       });
   out.lost.assign(n, 0);
   out.won.assign(n, 0);
-  for (const Ablation& sum : sums)
-    for (offset_t i = 0; i < static_cast<offset_t>(sum.lost.size()); ++i) {
-      out.lost[i] += sum.lost[i];
-      out.won[i] += sum.won[i];
+  for (const Worker& worker : workers)
+    for (offset_t i = 0; i < static_cast<offset_t>(worker.sum.lost.size()); ++i) {
+      out.lost[i] += worker.sum.lost[i];
+      out.won[i] += worker.sum.won[i];
     }
   return finite;
 }

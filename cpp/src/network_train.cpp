@@ -18,51 +18,59 @@ std::vector<offset_t> shuffled(offset_t n, Rng& rng) {
   return order;
 }
 
-bool finite(const Layer& layer) {
-  return all_finite(layer.values.data(), layer.nnz()) && all_finite(layer.bias.data(), layer.n_out);
+bool finite(const Parameters& p) {
+  return all_finite(p.values.data(), static_cast<offset_t>(p.values.size()));
 }
 
 }  // namespace
 
-TrainingTask Network::task(const TrainingData& data, const offset_t* order, offset_t batch_size) {
-  return {layers_,       block_values_,
-          plan_,         activation_,
-          loss_,         shift(),
-          scale_.data(), {data.X, order, data.shift},
-          data.targets,  std::min(batch_size, data.X.n)};
+TrainingTask Network::task(const TrainingData& data, const offset_t* order,
+                           offset_t batch_size) const {
+  return {
+      model(), loss_, {data.X, order, data.shift}, data.targets, std::min(batch_size, data.X.n)};
 }
 
 double Network::train_epoch(TrainingData data, index_t batch_size, const Optimizer& optimizer,
                             int threads, const ShouldStop& should_stop) {
-  if (prepare_state(optimizer, state_kind_, layers_)) step_ = 0;
-  state_kind_ = optimizer.kind;
+  prepare_state(optimizer);
   const std::vector<offset_t> order = shuffled(data.X.n, rng_);
   if (data.shift.pixels > 0) data.shift.seed = rng_.next();
-  Trainer trainer(task(data, order.data(), batch_size), &optimizer, step_, threads);
+  const UpdateRule rule{optimizer, step_, parameters_};
+  Trainer trainer(task(data, order.data(), batch_size), &rule, threads);
   StopCheck check(should_stop);
   double total = 0.0;
-  trainer.run(check, [&](double loss) {
-    total += loss;
-    ++step_;
-    return std::isfinite(total);
-  });
+  trainer.run([&] { check(); },
+              [&](double loss) {
+                total += loss;
+                ++step_;
+                return std::isfinite(total);
+              });
   if (!std::isfinite(total)) return total;
-  if (!std::all_of(layers_.begin(), layers_.end(), finite))
-    return std::numeric_limits<double>::quiet_NaN();
+  for (const LayerParameters& layer : parameters_)
+    if (!finite(layer.synapses) || !finite(layer.biases))
+      return std::numeric_limits<double>::quiet_NaN();
   return total / static_cast<double>(data.X.n);
 }
 
-Gradients Network::gradients(const TrainingData& data, int threads) const {
-  Network copy = *this;  // a trainer may write to what it is given, though this one does not
-  Trainer trainer(copy.task(data, nullptr, data.X.n), nullptr, 0, threads);
-  double loss = 0.0;
-  trainer.run([] {},
+Gradients Network::gradients(const TrainingData& data, int threads,
+                             const ShouldStop& should_stop) const {
+  Trainer trainer(task(data, nullptr, tuning::gradient_batch), nullptr, threads);
+  StopCheck check(should_stop);
+  Gradients gradients;
+  trainer.run([&] { check(); },
               [&](double sum) {
-                loss = sum / static_cast<double>(data.X.n);
+                gradients.loss += sum;
                 return true;
               });
-  Gradients gradients = trainer.gradients();
-  gradients.loss = loss;
+  gradients.loss /= static_cast<double>(data.X.n);
+  for (std::size_t l = 0; l < n_layers(); ++l) {
+    const LayerPlan& plan = structure_->plan.layers[l];
+    auto& values = gradients.values.emplace_back(patterns()[l].nnz());
+    plan.weights.to_csr(trainer.synapse_gradients(l).data(), values.data());
+    auto& bias = gradients.bias.emplace_back(patterns()[l].n_out);
+    for (std::size_t r = 0; r < plan.rows.size(); ++r)
+      bias[plan.rows[r]] = trainer.bias_gradients(l)[r];
+  }
   return gradients;
 }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "synaprune/tuning.hpp"
+
 namespace synaprune {
 
 namespace {
@@ -11,12 +13,12 @@ namespace {
 // more where so few synapses of a row would share a block that starting the row costs more than
 // what does not fit.
 index_t block_width(index_t n_rows, index_t n_columns, offset_t nnz) {
-  constexpr double near_cache = 160.0, a_little_more = 272.0, most = 65536.0;
-  constexpr double few = 20.0, enough = 38.0;  // synapses
+  using namespace tuning;
   if (nnz == 0) return std::max(n_columns, 1);
   const double density = static_cast<double>(nnz) / (static_cast<double>(n_rows) * n_columns);
-  const double wanted = std::max(few / density, std::min(enough / density, a_little_more));
-  return static_cast<index_t>(std::clamp(wanted, near_cache, most));
+  const double wanted =
+      std::max(min_row_synapses / density, std::min(good_row_synapses / density, wide_block));
+  return static_cast<index_t>(std::clamp(wanted, narrow_block, widest_block));
 }
 
 // Appends the borders of as few blocks as may be, of about equal width, up to column `last`.
@@ -27,21 +29,26 @@ void add_borders(index_t width, index_t last, std::vector<index_t>& borders) {
     borders.push_back(static_cast<index_t>(first + n * b / n_blocks));
 }
 
-// The column of the first layer such that those before it, with all that is above, cost as much in
-// training as the others. Costs are counted in synapses of the first layer, as measured.
-index_t half_of_all(const std::vector<Layer>& layers, index_t n_columns,
-                    const std::vector<index_t>& columns) {
-  constexpr double column = 2.0, neuron_above = 10.0, synapse_above = 1.5;
-  std::vector<double> cost(n_columns, column);
+// Columns of the first layer at which groups of them begin, one for each of `parts` shares of all
+// that training costs: the first share has all that is above, too, and so the fewest columns.
+std::vector<index_t> group_borders(const std::vector<Pattern>& layers, index_t n_columns,
+                                   const std::vector<index_t>& columns, index_t parts) {
+  std::vector<double> cost(n_columns, tuning::column_cost);
   for (const index_t c : columns) cost[c] += 1.0;
   double above = 0.0;
   for (std::size_t l = 0; l < layers.size(); ++l)
-    above += neuron_above * layers[l].n_out +
-             (l > 0 ? synapse_above * static_cast<double>(layers[l].nnz()) : 0.0);
-  double left = (std::accumulate(cost.begin(), cost.end(), above)) / 2.0 - above;
+    above += tuning::neuron_above_cost * layers[l].n_out +
+             (l > 0 ? tuning::synapse_above_cost * static_cast<double>(layers[l].nnz()) : 0.0);
+  const double all = std::accumulate(cost.begin(), cost.end(), above);
+  std::vector<index_t> borders;
   index_t c = 0;
-  while (c < n_columns && left > 0.0) left -= cost[c++];
-  return c;
+  double before = above;
+  for (index_t part = 1; part < parts; ++part) {
+    for (const double goal = all * part / parts; c < n_columns && before < goal;)
+      before += cost[c++];
+    borders.push_back(c);
+  }
+  return borders;
 }
 
 // order[k]: where synapse k of CSR order is in block order.
@@ -80,7 +87,55 @@ void add_transpose(const offset_t* indptr, const index_t* indices, LayerPlan& pl
   for (offset_t k = 0; k < nnz; ++k) plan.source[t_order[k]] = source[k];
 }
 
+// As many groups as threads may share, where each has enough to do.
+index_t n_groups(offset_t nnz) {
+  index_t n = 2;
+  while (n < tuning::most_groups && nnz >= 2 * n * tuning::group_synapses) n *= 2;
+  return n;
+}
+
+// The blocks that begin at some borders, with the first and the end.
+std::vector<index_t> blocks_at(const BlockedCsr& m, const std::vector<index_t>& borders) {
+  std::vector<index_t> blocks{0};
+  for (const index_t border : borders) {
+    index_t b = blocks.back();
+    while (b < m.n_blocks && m.columns[b] < border) ++b;
+    blocks.push_back(b);
+  }
+  blocks.push_back(m.n_blocks);
+  return blocks;
+}
+
+// Each array of parameters, turned by f(from, to).
+template <class F>
+Parameters turned(const Parameters& given, F&& f) {
+  Parameters result;
+  const auto turn = [&](const Buffer& from) {
+    Buffer to(from.size());
+    if (!from.empty()) f(from.data(), to.data());
+    return to;
+  };
+  result.values = turn(given.values);
+  for (const Buffer& state : given.state) result.state.push_back(turn(state));
+  result.frozen = turn(given.frozen);
+  return result;
+}
+
 }  // namespace
+
+LayerParameters LayerPlan::to_plan(const LayerParameters& csr) const {
+  return {turned(csr.synapses, [&](const float* from, float* to) { weights.to_blocks(from, to); }),
+          turned(csr.biases, [&](const float* from, float* to) {
+            for (const index_t r : neurons) *to++ = from[r];
+          })};
+}
+
+LayerParameters LayerPlan::to_csr(const LayerParameters& planned) const {
+  return {turned(planned.synapses, [&](const float* from, float* to) { weights.to_csr(from, to); }),
+          turned(planned.biases, [&](const float* from, float* to) {
+            for (const index_t r : neurons) to[r] = *from++;
+          })};
+}
 
 // Calls f(position in CSR order, position in block order, count) for each row of each block.
 template <class F>
@@ -108,14 +163,14 @@ void BlockedCsr::to_csr(const float* blocks, float* csr, index_t row0, index_t r
 }
 
 BlockedCsr block_columns(index_t n_rows, index_t n_columns, const offset_t* indptr,
-                         const index_t* indices, index_t border) {
+                         const index_t* indices, const std::vector<index_t>& borders) {
   BlockedCsr m;
   m.n_rows = n_rows;
   m.n_columns = n_columns;
   const offset_t nnz = indptr[n_rows];
   const index_t width = block_width(n_rows, n_columns, nnz);
   m.columns = {0};
-  add_borders(width, border, m.columns);
+  for (const index_t border : borders) add_borders(width, border, m.columns);
   add_borders(width, n_columns, m.columns);
   if (m.columns.size() == 1) m.columns.push_back(0);
   m.n_blocks = static_cast<index_t>(m.columns.size()) - 1;
@@ -137,7 +192,7 @@ BlockedCsr block_columns(index_t n_rows, index_t n_columns, const offset_t* indp
   return m;
 }
 
-std::vector<offset_t> row_work(const BlockedCsr& m) {
+std::vector<offset_t> prefix_work(const BlockedCsr& m) {
   std::vector<offset_t> work(static_cast<std::size_t>(m.n_rows) + 1, 0);
   for (index_t r = 0; r < m.n_rows; ++r) {
     work[r + 1] = work[r] + 1;
@@ -151,17 +206,18 @@ LayerPlan plan_matrix(index_t n_rows, index_t n_columns, const offset_t* indptr,
   LayerPlan plan;
   plan.rows.resize(n_rows);
   std::iota(plan.rows.begin(), plan.rows.end(), index_t{0});
+  plan.neurons = plan.rows;
   plan.weights = block_columns(n_rows, n_columns, indptr, indices);
   add_transpose(indptr, indices, plan);
   return plan;
 }
 
-Plan make_plan(const std::vector<Layer>& layers) {
+Plan make_plan(const std::vector<Pattern>& layers) {
   Plan plan;
   std::vector<index_t> position;  // of each neuron below in its plan
   index_t n_below = 0;
   for (std::size_t l = 0; l < layers.size(); ++l) {
-    const Layer& layer = layers[l];
+    const Pattern& layer = layers[l];
     if (l == 0) {
       const auto out = column_counts(layer);
       position.assign(layer.n_in, 0);
@@ -178,9 +234,13 @@ Plan make_plan(const std::vector<Layer>& layers) {
                                             : std::vector<offset_t>(layer.n_out, 1);
     LayerPlan p;
     std::vector<offset_t> indptr{0};
+    std::vector<index_t> others;
     std::vector<index_t> position_here(layer.n_out, 0);
     for (index_t r = 0; r < layer.n_out; ++r) {
-      if (read[r] == 0 && layer.indptr[r + 1] == layer.indptr[r]) continue;
+      if (read[r] == 0 && layer.row_is_empty(r)) {
+        others.push_back(r);
+        continue;
+      }
       position_here[r] = static_cast<index_t>(p.rows.size());
       p.rows.push_back(r);
       indptr.push_back(layer.indptr[r + 1]);
@@ -189,9 +249,12 @@ Plan make_plan(const std::vector<Layer>& layers) {
     indices.reserve(layer.indices.size());
     for (const index_t c : layer.indices) indices.push_back(position[c]);
     const auto n_rows = static_cast<index_t>(p.rows.size());
-    const index_t border = l == 0 ? half_of_all(layers, n_below, indices) : 0;
-    p.weights = block_columns(n_rows, n_below, indptr.data(), indices.data(), border);
-    while (l == 0 && p.weights.columns[plan.first_half] < border) ++plan.first_half;
+    p.neurons = p.rows;
+    p.neurons.insert(p.neurons.end(), others.begin(), others.end());
+    const auto borders = l == 0 ? group_borders(layers, n_below, indices, n_groups(layer.nnz()))
+                                : std::vector<index_t>{};
+    p.weights = block_columns(n_rows, n_below, indptr.data(), indices.data(), borders);
+    if (l == 0) plan.groups = blocks_at(p.weights, borders);
     if (l > 0) add_transpose(indptr.data(), indices.data(), p);
     plan.layers.push_back(std::move(p));
     position = std::move(position_here);

@@ -5,39 +5,45 @@
 #include <limits>
 #include <numeric>
 
-#include "synaprune/pointwise.hpp"
+#include "synaprune/math.hpp"
 
 namespace synaprune {
 
 namespace {
 
-bool needs_moments(Criterion c) {
-  return c == Criterion::fisher || c == Criterion::wsf_fisher || c == Criterion::taylor;
-}
+struct Synapse {
+  float w, w0, g, g2;  // weight, initial weight, E[g], E[g^2]
+  float random;        // uniform in [0, 1)
 
-// g: E[g], g2: E[g^2]
-float score_of(Criterion criterion, float w, float w0, float g, float g2) {
-  const float moved = std::fabs(w - w0);
-  switch (criterion) {
-    case Criterion::wsf:
-      return moved;
-    case Criterion::magnitude:
-      return std::fabs(w);
-    case Criterion::magnitude_increase:
-      return std::fabs(w) - std::fabs(w0);
-    case Criterion::movement_magnitude:
-      return moved * std::fabs(w);
-    case Criterion::fisher:
-      return w * w * g2;
-    case Criterion::wsf_fisher:
-      return moved * std::sqrt(g2);
-    case Criterion::taylor:
-      return std::fabs(w * g);
-    case Criterion::random:
-      break;
-  }
-  return 0.0f;
-}
+  float movement() const { return std::fabs(w - w0); }
+};
+
+struct Entry {
+  const char* name;
+  bool needs_gradients, needs_random;
+  float (*score)(const Synapse& s);
+};
+
+// To add a criterion, write its entry.
+//   wsf                 Bulin & Smidl 2017; `movement` in Zhou et al. 2019
+//   magnitude_increase  Zhou et al. 2019
+//   fisher              optimal brain damage, LeCun et al. 1990, with the empirical Fisher for the
+//                       curvature
+//   taylor              Molchanov et al. 2017
+constexpr Entry table[] = {
+    {"wsf", false, false, [](const Synapse& s) { return s.movement(); }},
+    {"magnitude", false, false, [](const Synapse& s) { return std::fabs(s.w); }},
+    {"magnitude_increase", false, false,
+     [](const Synapse& s) { return std::fabs(s.w) - std::fabs(s.w0); }},
+    {"movement_magnitude", false, false,
+     [](const Synapse& s) { return s.movement() * std::fabs(s.w); }},
+    {"fisher", true, false, [](const Synapse& s) { return s.w * s.w * s.g2; }},
+    {"wsf_fisher", true, false, [](const Synapse& s) { return s.movement() * std::sqrt(s.g2); }},
+    {"taylor", true, false, [](const Synapse& s) { return std::fabs(s.w * s.g); }},
+    {"random", false, true, [](const Synapse& s) { return s.random; }},
+};
+
+const Entry& entry(Criterion criterion) { return table[static_cast<int>(criterion)]; }
 
 void check_size(const std::vector<Layer>& layers, const char* what, const std::vector<float>& v) {
   const offset_t n = count_synapses(layers);
@@ -48,10 +54,18 @@ void check_size(const std::vector<Layer>& layers, const char* what, const std::v
 
 }  // namespace
 
+std::vector<std::string> criterion_names() { return entry_names(table); }
+
+Criterion parse_criterion(const std::string& name) {
+  return Criterion{find_entry("criterion", table, name)};
+}
+
+bool needs_gradients(Criterion criterion) { return entry(criterion).needs_gradients; }
+
 std::vector<float> score(const std::vector<Layer>& layers, Criterion criterion,
                          const GradientMoments& moments, Rng& rng) {
-  const bool with_moments = needs_moments(criterion);
-  if (with_moments) {
+  const Entry& e = entry(criterion);
+  if (e.needs_gradients) {
     check_size(layers, "mean", moments.mean);
     check_size(layers, "mean_square", moments.mean_square);
   }
@@ -59,12 +73,13 @@ std::vector<float> score(const std::vector<Layer>& layers, Criterion criterion,
   scores.reserve(count_synapses(layers));
   for (const Layer& layer : layers)
     for (offset_t k = 0; k < layer.nnz(); ++k) {
-      const std::size_t i = scores.size();
-      scores.push_back(criterion == Criterion::random
-                           ? rng.uniform()
-                           : score_of(criterion, layer.values[k], layer.initial[k],
-                                      with_moments ? moments.mean[i] : 0.0f,
-                                      with_moments ? moments.mean_square[i] : 0.0f));
+      Synapse s{layer.synapses.values[k], layer.initial[k], 0.0f, 0.0f, 0.0f};
+      if (e.needs_gradients) {
+        s.g = moments.mean[scores.size()];
+        s.g2 = moments.mean_square[scores.size()];
+      }
+      if (e.needs_random) s.random = rng.uniform();
+      scores.push_back(e.score(s));
     }
   return scores;
 }
@@ -90,7 +105,8 @@ void rank_within_layers(const std::vector<Layer>& layers, std::vector<float>& sc
   }
 }
 
-void concentrate(const std::vector<Layer>& layers, float exponent, std::vector<float>& scores) {
+void add_structured_bias(const std::vector<Layer>& layers, float exponent,
+                         std::vector<float>& scores) {
   // fill[l][j]: synapses of the j-th neuron below layer l, as a share of the most there
   std::vector<std::vector<float>> fill;
   for (std::size_t l = 0; l < layers.size(); ++l) {
@@ -103,12 +119,18 @@ void concentrate(const std::vector<Layer>& layers, float exponent, std::vector<f
       shares.push_back(static_cast<float>(static_cast<double>(n) / static_cast<double>(most)));
   }
   fill.emplace_back(layers.back().n_out, 1.0f);
+  float lowest = 0.0f;
+  for (const float s : scores)
+    if (std::isfinite(s)) lowest = std::min(lowest, s);
   auto score = scores.begin();
   for (std::size_t l = 0; l < layers.size(); ++l)
     for (index_t r = 0; r < layers[l].n_out; ++r)
       for (offset_t k = layers[l].indptr[r]; k < layers[l].indptr[r + 1]; ++k, ++score)
-        *score = std::max(*score, 0.0f) *
-                 std::pow(fill[l][layers[l].indices[k]] * fill[l + 1][r], exponent);
+        if (std::isfinite(*score))
+          *score = static_cast<float>(
+              (static_cast<double>(*score) - lowest) *
+              power(static_cast<double>(fill[l][layers[l].indices[k]] * fill[l + 1][r]),
+                    static_cast<double>(exponent)));
 }
 
 offset_t spare_frozen(const std::vector<Layer>& layers, std::vector<float>& scores) {
@@ -116,7 +138,7 @@ offset_t spare_frozen(const std::vector<Layer>& layers, std::vector<float>& scor
   auto score = scores.begin();
   for (const Layer& layer : layers)
     for (offset_t k = 0; k < layer.nnz(); ++k, ++score) {
-      const bool frozen = is_frozen(layer.frozen, k);
+      const bool frozen = is_frozen(layer.synapses.frozen, k);
       n += frozen;
       *score = frozen ? std::numeric_limits<float>::infinity()
                       : std::min(*score, std::numeric_limits<float>::max());
@@ -164,20 +186,24 @@ namespace {
 
 // Moves the constants of `below`'s neurons that have no synapse in into the biases of `above`.
 // Synapses that leave them are marked in keep. Returns how many were marked.
-offset_t fold_constants(Layer& below, Layer& above, Activation activation,
+offset_t fold_constants(const Layer& below, Layer& above, Activation activation,
                         std::vector<std::uint8_t>& keep) {
+  const auto activate = kernels().activation(activation).forward;
   offset_t marked = 0;
   for (index_t r = 0; r < above.n_out; ++r) {
     double moved = 0.0;
-    if (is_frozen(above.bias_frozen, r)) continue;
+    if (is_frozen(above.biases.frozen, r)) continue;
     for (offset_t k = above.indptr[r]; k < above.indptr[r + 1]; ++k) {
       const index_t c = above.indices[k];
-      if (below.indptr[c + 1] > below.indptr[c] || is_frozen(above.frozen, k)) continue;
-      moved += static_cast<double>(above.values[k]) * activate(activation, below.bias[c]);
+      if (!below.row_is_empty(c) || is_frozen(above.synapses.frozen, k)) continue;
+      float constant = below.biases.values[c];
+      activate(1, &constant);
+      moved += static_cast<double>(above.synapses.values[k]) * constant;
       keep[k] = 0;
       ++marked;
     }
-    above.bias[r] = static_cast<float>(above.bias[r] + moved);
+    float& bias = above.biases.values[r];
+    bias = static_cast<float>(bias + moved);
   }
   return marked;
 }
@@ -188,7 +214,7 @@ offset_t mark_unread(const Layer& below, const Layer& above, std::vector<std::ui
   offset_t marked = 0;
   for (index_t r = 0; r < below.n_out; ++r)
     for (offset_t k = below.indptr[r]; read[r] == 0 && k < below.indptr[r + 1]; ++k) {
-      if (is_frozen(below.frozen, k)) continue;
+      if (is_frozen(below.synapses.frozen, k)) continue;
       keep[k] = 0;
       ++marked;
     }
@@ -200,11 +226,9 @@ offset_t mark_unread(const Layer& below, const Layer& above, std::vector<std::ui
 void forget_dead_biases(Layer& below, const Layer& above) {
   const auto read = column_counts(above);
   for (index_t r = 0; r < below.n_out; ++r) {
-    if (read[r] > 0 || below.indptr[r + 1] > below.indptr[r]) continue;
-    if (is_frozen(below.bias_frozen, r)) continue;
-    below.bias[r] = 0.0f;
-    if (!below.bias_moment1.empty()) below.bias_moment1[r] = 0.0f;
-    if (!below.bias_moment2.empty()) below.bias_moment2[r] = 0.0f;
+    if (read[r] > 0 || !below.row_is_empty(r) || is_frozen(below.biases.frozen, r)) continue;
+    below.biases.values[r] = 0.0f;
+    for (Buffer& state : below.biases.state) state[r] = 0.0f;
   }
 }
 
@@ -215,12 +239,12 @@ offset_t clean_up(std::vector<Layer>& layers, Activation activation) {
   // leave no new constant: it takes all synapses into a neuron that nothing reads.
   offset_t removed = 0;
   for (std::size_t l = 0; l + 1 < layers.size(); ++l) {
-    std::vector<std::uint8_t> keep(layers[l + 1].values.size(), 1);
+    std::vector<std::uint8_t> keep(layers[l + 1].indices.size(), 1);
     if (fold_constants(layers[l], layers[l + 1], activation, keep) > 0)
       removed += compact(layers[l + 1], keep.data());
   }
   for (std::size_t l = layers.size() - 1; l-- > 0;) {
-    std::vector<std::uint8_t> keep(layers[l].values.size(), 1);
+    std::vector<std::uint8_t> keep(layers[l].indices.size(), 1);
     if (mark_unread(layers[l], layers[l + 1], keep) > 0) removed += compact(layers[l], keep.data());
     forget_dead_biases(layers[l], layers[l + 1]);
   }

@@ -1,275 +1,359 @@
 #include "synaprune/trainer.hpp"
 
-#include "synaprune/pointwise.hpp"
-
 namespace synaprune {
 
 namespace {
 
-// In synapse-samples: the most that a small network may have in its first layer, and above it; what
-// pays for starting threads; what pays for the meetings of a batch.
-constexpr offset_t small_lower = 1 << 22, small_upper = 1 << 17;
-constexpr offset_t worth_a_team = 1 << 20, worth_meeting = 1 << 14;
-
-offset_t n_synapses(const Plan& plan) {
+offset_t n_synapses(const Model& model) {
   offset_t n = 0;
-  for (const LayerPlan& p : plan.layers) n += p.weights.nnz();
+  for (std::size_t l = 0; l < model.n_layers(); ++l) n += model.weights(l).nnz();
   return n;
 }
 
 bool is_small(const TrainingTask& t) {
-  const offset_t batch = padded(t.batch_size), n = t.plan.layers.front().weights.nnz();
-  const offset_t above = n_synapses(t.plan) - n;
-  return n * batch <= small_lower && above * batch <= small_upper && above <= n;
+  const offset_t batch = padded(t.batch_size), n = t.model.weights(0).nnz();
+  const offset_t above = n_synapses(t.model) - n;
+  return n * batch <= tuning::small_lower && above * batch <= tuning::small_upper && above <= n;
+}
+
+std::vector<index_t> groups_of(const Model& model, bool small) {
+  if (small) return model.plan.groups;
+  return {0, model.weights(0).n_blocks};
 }
 
 int threads_worth(const TrainingTask& t, bool small, int threads) {
-  const offset_t n = n_synapses(t.plan);
-  if (n * padded(t.batch_size) < worth_meeting || n * t.samples.X.n < worth_a_team) return 1;
-  const BlockedCsr& W = t.plan.layers.front().weights;
-  return std::min(threads, small ? 2 : std::max(W.n_rows, W.n_blocks));
-}
-
-std::vector<index_t> groups_of(const Plan& plan, bool small) {
-  const index_t n_blocks = plan.layers.front().weights.n_blocks;
-  if (small) return {0, plan.first_half, n_blocks};
-  return {0, n_blocks};
+  const offset_t n = n_synapses(t.model);
+  if (n * padded(t.batch_size) < tuning::worth_barriers || n * t.samples.X.n < tuning::worth_a_team)
+    return 1;
+  const BlockedCsr& W = t.model.weights(0);
+  const auto groups = static_cast<int>(t.model.plan.groups.size()) - 1;
+  return std::min(threads, small ? groups : std::max(W.n_rows, W.n_blocks));
 }
 
 }  // namespace
 
-Trainer::Trainer(const TrainingTask& task, const Optimizer* optimizer, std::int64_t step,
-                 int threads)
+Trainer::Trainer(const TrainingTask& task, const UpdateRule* rule, int threads)
     : t_(task),
-      optimizer_(optimizer),
-      step_(step),
+      rule_(rule),
       n_batches_((task.samples.X.n + task.batch_size - 1) / task.batch_size),
-      n_layers_(task.layers.size()),
+      n_layers_(task.model.n_layers()),
       small_(is_small(task)),
-      groups_(groups_of(task.plan, small_)),
-      team_(threads_worth(task, small_, threads)) {
+      groups_(groups_of(task.model, small_)),
+      team_(threads_worth(task, small_, threads)),
+      forward_(task.model, kernels_, task.batch_size),
+      backward_(task.model, kernels_, task.batch_size) {
   const Tiles batch = tiles(0);
   const BlockedCsr& W = weights(0);
   const auto shares = [&](const BlockedCsr& m) {
-    const auto before = row_work(m);
-    return split_evenly(team_.size(), m.n_rows, [&](index_t r) { return before[r]; });
+    const auto prefix = prefix_work(m);
+    return split_evenly(team_.size(), m.n_rows, [&](index_t r) { return prefix[r]; });
   };
   blocks_ = split_evenly(team_.size(), W.n_blocks, [](index_t b) { return offset_t{b}; });
   for (index_t g = 0; g < n_groups(); ++g) {
-    const offset_t n = W.first_column(groups_[g + 1]) - W.first_column(groups_[g]);
+    const offset_t n = W.columns[groups_[g + 1]] - W.columns[groups_[g]];
     inputs_.emplace_back(batch.floats(n));
-    inputs_.emplace_back(g > 0 && team_.size() > 1 ? batch.floats(n) : 0);
+    inputs_.emplace_back(small_ && team_.size() > 1 ? batch.floats(n) : 0);
     if (small_) partial_.emplace_back(batch.floats(W.n_rows));
   }
   if (t_.samples.shift.pixels > 0)
     moved_.resize(team_.size(), Buffer(max_tile * t_.samples.X.row_bytes() / sizeof(float) + 1));
-  next_.resize(team_.size());
-  for (auto& rows : next_) rows.resize(t_.batch_size);
-  ahead_.resize(team_.size());
+  prefetchers_.resize(team_.size());
   losses_.resize(batch.count());
   if (!t_.targets.plain()) {
     targets_.resize(batch.floats(weights(n_layers_ - 1).n_rows));
-    weights_.resize(batch.floats(1));
+    sample_weights_.resize(batch.floats(1));
   }
   offset_t largest_block = 0;
   for (std::size_t l = 0; l < n_layers_; ++l) {
     const BlockedCsr& m = weights(l);
-    outputs_.emplace_back(batch.floats(m.n_rows));
-    deltas_.emplace_back(batch.floats(m.n_rows));
-    dbias_.emplace_back(m.n_rows);
+    bias_gradients_.emplace_back(m.n_rows);
     rows_.push_back(shares(m));
-    columns_.push_back(l > 0 ? shares(plan(l).transposed) : std::vector<index_t>{});
-    if (!optimizer) gradients_.emplace_back(m.nnz());
+    columns_.push_back(l > 0 ? shares(t_.model.plan.layers[l].transposed) : std::vector<index_t>{});
+    if (whole()) gradients_.emplace_back(m.nnz());
     for (index_t b = 0; b < m.n_blocks; ++b)
       largest_block = std::max(largest_block, m.count(b, 0, m.n_rows));
   }
-  if (optimizer) gradients_.resize(team_.size(), Buffer(largest_block));
+  if (!whole()) gradients_.resize(team_.size(), Buffer(largest_block));
+  for (std::size_t l = 0; l < n_layers_ && whole(); ++l)
+    for (Buffer* part : {&gradients_[l], &bias_gradients_[l]})
+      all_gradients_.push_back({part->data(), static_cast<offset_t>(part->size())});
 }
 
 void Trainer::run(const std::function<void()>& before, const std::function<bool(double)>& after) {
   before_ = before;
   after_ = after;
-  parameters_.resize(n_layers_);
-  for (std::size_t l = 0; l < n_layers_; ++l) parameters_[l].read(t_.layers[l], plan(l));
-  const auto exchange = [&] {  // training works on the network's own values
-    for (std::size_t l = 0; l < n_layers_; ++l) t_.values[l].swap(parameters_[l].values);
-  };
-  const auto finish = [&] {
-    for (std::size_t l = 0; l < n_layers_; ++l) parameters_[l].write(plan(l), t_.layers[l]);
-    exchange();
-  };
-  exchange();
-  try {
-    team_.run([&](int w) {
-      if (small_) return small_batches(w);
-      for (offset_t i = 0; i < n_batches_; ++i)
-        if (!large_batch(i, w)) return;
-    });
-  } catch (...) {
-    finish();
-    throw;
-  }
-  finish();
+  team_.run([&](int w) { small_ ? column_group_batches(w) : row_batches(w); });
 }
 
-// ---- a batch of a large network: own rows up, own columns down
+// ---- schedules
 
-bool Trainer::large_batch(offset_t i, int w) {
+void Trainer::column_group_batches(int w) {
+  const Rows own = own_groups(w);
+  const bool bytes = t_.samples.X.is_uint8, alone = team_.size() == 1;
+  const unsigned signals = whole() ? 3 : 1;  // of each thread, a batch
+  const auto gather_own = [&](offset_t i) {
+    if (!bytes) prefetch(i + 1, w);
+    for (index_t g = own.first; g < own.last && i < n_batches_; ++g) gather(i, g, group(g), w);
+  };
+  gather_own(0);
+  for (offset_t i = 0; i < n_batches_; ++i) {
+    const auto here = static_cast<unsigned>(i) * signals + 1;
+    if (w == 0) before_();
+    if (w == 0 && bytes) prefetch(i + 1, w);
+    for (index_t g = own.first; g < own.last; ++g) partial_sums(i, g, w);
+    if (w == 0) {
+      if (!alone)
+        prefetch_to_write(backward_.delta(forward_, 0), forward_.tiles().floats(weights(0).n_rows));
+      for (int other = 1; other < team_.size(); ++other)
+        if (!wait(other, here, w)) return;
+      forward_.set_batch(tiles(i).n);
+      add_partial_sums(i);
+      for (std::size_t l = 1; l < n_layers_; ++l)
+        forward_.layer(l, all_rows(l), forward_.outputs(l - 1), &prefetchers_[w]);
+      for (offset_t t = 0; t < tiles(i).count(); ++t) loss_of_tile(i, t);
+      finish_loss(i);
+      for (std::size_t l = n_layers_; l-- > 1;)
+        backward_.step(forward_, l, {0, weights(l).n_columns}, &prefetchers_[w]);
+      team_.signal(w);
+      for (std::size_t l = n_layers_; l-- > 1;) {
+        bias_gradient(l, all_rows(l), i);
+        synapse_gradient(l, all_blocks(l), all_rows(l), i, outputs_below(l), w);
+      }
+    } else {
+      team_.signal(w);
+      gather_own(i + 1);
+      if (bytes) prefetch(i + 2, w);
+      if (!wait(0, here, w)) return;
+      for (index_t g = own.first; g < own.last; ++g)
+        prefetch_to_write(partial_[g].data(), tiles(i).floats(weights(0).n_rows));
+    }
+    for (index_t g = own.first; g < own.last; ++g)
+      synapse_gradient(0, group(g), all_rows(0), i, columns(i, g), w);
+    if (w == 0) bias_gradient(0, all_rows(0), i);
+    if (whole()) {
+      if (!barrier(w)) return;
+      if (w == 0) run_hook();
+      if (!barrier(w)) return;
+      for (index_t g = own.first; g < own.last; ++g) update(0, group(g), all_rows(0), i);
+      for (std::size_t l = 0; l < n_layers_ && w == 0; ++l) {
+        if (l > 0) update(l, all_blocks(l), all_rows(l), i);
+        update_biases(l, all_rows(l), i);
+      }
+    }
+    if (team_.stopped()) return;
+    if (w == 0) gather_own(i + 1);
+  }
+}
+
+void Trainer::row_batches(int w) {
+  for (offset_t i = 0; i < n_batches_; ++i)
+    if (!row_batch(i, w)) return;
+}
+
+bool Trainer::row_batch(offset_t i, int w) {
   const Tiles batch = tiles(i);
-  look_ahead(i + 1, w);
-  if (w == 0) before_();
-  for_own_parts(w, team_, blocks_, [&](Rows blocks) { gather_columns(i, 0, blocks, w); });
+  prefetch(i + 1, w);
+  if (w == 0) {
+    before_();
+    forward_.set_batch(batch.n);
+  }
+  for_own_parts(w, team_, blocks_, [&](Rows blocks) { gather(i, 0, blocks, w); });
   for (std::size_t l = 0; l < n_layers_; ++l) {
-    if (!wait(w)) return false;
+    if (!barrier(w)) return false;
     for_own_parts(w, team_, rows_[l], [&](Rows rows) {
-      forward(l, rows, batch, w);
-      activate(l, rows, batch);
+      forward_.layer(l, rows, l == 0 ? inputs(i, 0) : forward_.outputs(l - 1), &prefetchers_[w]);
     });
   }
-  if (!wait(w)) return false;
-  for (offset_t t = w; t < batch.count(); t += team_.size()) loss_of(i, t);
-  if (!wait(w)) return false;
-  if (w == 0) goes_on(i);
+  if (!barrier(w)) return false;
+  for (offset_t t = w; t < batch.count(); t += team_.size()) loss_of_tile(i, t);
+  if (!barrier(w)) return false;
+  if (w == 0) finish_loss(i);
   for (std::size_t l = n_layers_; l-- > 0;) {
     if (l > 0) {
-      for_own_parts(w, team_, columns_[l], [&](Rows columns) { pass_down(l, columns, batch, w); });
-      if (!wait(w)) return false;
+      for_own_parts(w, team_, columns_[l],
+                    [&](Rows columns) { backward_.step(forward_, l, columns, &prefetchers_[w]); });
+      if (!barrier(w)) return false;
     }
     for_own_parts(w, team_, rows_[l], [&](Rows rows) {
-      update_biases(l, rows, i);
-      update_synapses(l, all_blocks(l), rows, i, l == 0 ? columns(i, 0) : outputs_below(l), w);
+      bias_gradient(l, rows, i);
+      synapse_gradient(l, all_blocks(l), rows, i, l == 0 ? columns(i, 0) : outputs_below(l), w);
     });
   }
-  return wait(w);
+  if (whole()) {
+    if (!barrier(w)) return false;
+    if (w == 0) run_hook();
+    if (!barrier(w)) return false;
+    for (std::size_t l = 0; l < n_layers_; ++l)
+      for_own_parts(w, team_, rows_[l], [&](Rows rows) {
+        update(l, all_blocks(l), rows, i);
+        update_biases(l, rows, i);
+      });
+  }
+  return barrier(w);
 }
 
-// ---- parts of both
-
-// Asks for a few lines of the next batch; returns whether any were left.
-bool Trainer::ask(int w) {
-  if (ahead_[w].done()) return false;
-  kernels_.ask(&ahead_[w]);
-  return true;
+// A thread's groups: neighbours, the same share of them for each.
+Rows Trainer::own_groups(int w) const {
+  const index_t n = n_groups(), size = team_.size();
+  return {n * w / size, n * (w + 1) / size};
 }
+
+// ---- steps
 
 // What a thread gathers of batch i is asked for while it computes what comes before: on both passes
 // over its synapses, and while it waits.
-void Trainer::look_ahead(offset_t i, int w) {
+void Trainer::prefetch(offset_t i, int w) {
   const BlockedCsr& W = weights(0);
-  Rows blocks{0, 0};
-  if (small_) {
-    const Rows groups = own_groups(w);
-    blocks = {groups_[groups.first], groups_[groups.last]};
-  } else {
-    blocks = {blocks_[w], blocks_[w + 1]};
-  }
+  const Rows groups = own_groups(w);
+  const Rows blocks =
+      small_ ? Rows{groups_[groups.first], groups_[groups.last]} : Rows{blocks_[w], blocks_[w + 1]};
   const offset_t n = i < n_batches_ ? tiles(i).n : 0;
-  offset_t times = 2 * tiles(0).count() * W.n_rows * (blocks.last - blocks.first);
+  offset_t calls = 2 * tiles(0).count() * panels(W.n_rows, blocks.last - blocks.first);
   for (std::size_t l = 1; l < n_layers_ && w == 0; ++l)
-    times += offset_t{2} * weights(l).n_rows + weights(l).n_columns;
-  synaprune::look_ahead(t_.samples, i * t_.batch_size, n, view(blocks), times, next_[w].data(),
-                        ahead_[w]);
+    calls +=
+        tiles(0).count() * (2 * panels(weights(l).n_rows, 1) + panels(weights(l).n_columns, 1));
+  prefetchers_[w].begin(t_.samples, i * t_.batch_size, n, t_.model.view(blocks), calls);
 }
 
-InputView Trainer::view(Rows blocks) const {
-  const index_t first = weights(0).first_column(blocks.first);
-  return {t_.plan.inputs.data() + first, weights(0).first_column(blocks.last) - first, t_.shift,
-          t_.scale};
+// A thread that gathers ahead has two arrays in turn.
+float* Trainer::inputs(offset_t i, index_t g) {
+  const bool second = !inputs_[2 * g + 1].empty() && i % 2 == 1;
+  return inputs_[2 * g + (second ? 1 : 0)].data();
+}
+
+Columns Trainer::columns(offset_t i, index_t g) {
+  const index_t first = weights(0).columns[groups_[g]];
+  return {inputs(i, g), first, weights(0).columns[groups_[g + 1]] - first};
 }
 
 // Some of a group's columns.
-void Trainer::gather_columns(offset_t i, index_t g, Rows blocks, int w) {
+void Trainer::gather(offset_t i, index_t g, Rows blocks, int w) {
   const Tiles batch = tiles(i);
+  const InputView view = t_.model.view(blocks);
+  if (view.n_columns == 0) return;
   const BlockedCsr& W = weights(0);
-  const InputView seen = view(blocks);
-  if (seen.n_columns == 0) return;
-  const index_t begin = W.first_column(groups_[g]), end = W.first_column(groups_[g + 1]);
-  const offset_t column = W.first_column(blocks.first) - begin;
+  const index_t begin = W.columns[groups_[g]], end = W.columns[groups_[g + 1]];
+  const offset_t column = W.columns[blocks.first] - begin;
   char* scratch = moved_.empty() ? nullptr : reinterpret_cast<char*>(moved_[w].data());
   for (offset_t t = 0; t < batch.count(); ++t)
-    gather(kernels_, t_.samples, i * t_.batch_size + t * batch.step, batch.size(t), seen, false,
-           scratch, inputs(i, g) + batch.at(t, end - begin) + column * batch.width(t), ahead_[w],
-           t * batch.step);
+    synaprune::gather(kernels_, t_.samples, i * t_.batch_size + t * batch.step, batch.size(t), view,
+                      false, scratch,
+                      inputs(i, g) + batch.at(t, end - begin) + column * batch.width(t),
+                      [&] { prefetchers_[w].next(); });
 }
 
-void Trainer::forward(std::size_t l, Rows rows, Tiles tiles, int w) {
-  const float* below = l == 0 ? inputs_[0].data() : outputs_[l - 1].data();
-  forward_rows(kernels_, weights(l), rows, parameters_[l].values.data(), parameters_[l].bias.data(),
-               tiles, {0, tiles.count()}, below, outputs(l).data(), &ahead_[w]);
+// What a group's columns add to the first layer's sums.
+void Trainer::partial_sums(offset_t i, index_t g, int w) {
+  const Tiles batch = tiles(i);
+  const BlockedCsr& W = weights(0);
+  const Columns X = columns(i, g);
+  forward_blocks(
+      kernels_, W, all_rows(0), group(g), t_.model.parameters[0].synapses.values.data(), nullptr,
+      batch, {0, batch.count()}, &prefetchers_[w],
+      [&](offset_t t, index_t b) { return X.at(batch, t, W.first_column(b)); },
+      [&](offset_t t) {
+        return Target{partial_[g].data() + batch.at(t, W.n_rows), batch.width(t)};
+      });
 }
 
-void Trainer::activate(std::size_t l, Rows rows, Tiles tiles) {
-  for (offset_t t = 0; t < tiles.count() && l + 1 < n_layers_; ++t)
-    kernels_.activate(
-        t_.activation, offset_t{rows.last - rows.first} * tiles.width(t),
-        outputs(l).data() + tiles.at(t, weights(l).n_rows) + offset_t{rows.first} * tiles.width(t));
+// The first layer's sums, those of all groups that have a block, in order; and what it gives.
+void Trainer::add_partial_sums(offset_t i) {
+  const Tiles batch = tiles(i);
+  const index_t n_rows = weights(0).n_rows;
+  for (offset_t t = 0; t < batch.count(); ++t) {
+    const offset_t at = batch.at(t, n_rows);
+    partials_.clear();
+    for (index_t g = 0; g < n_groups(); ++g)
+      if (groups_[g] < groups_[g + 1]) partials_.push_back(partial_[g].data() + at);
+    kernels_.add_sums(n_rows, batch.width(t), t_.model.parameters[0].biases.values.data(),
+                      partials_.data(), static_cast<index_t>(partials_.size()),
+                      forward_.sums(0) + at);
+  }
+  forward_.activate(0, all_rows(0));
 }
 
-void Trainer::loss_of(offset_t i, offset_t t) {
+void Trainer::loss_of_tile(offset_t i, offset_t t) {
   const Tiles batch = tiles(i);
   const index_t n_out = weights(n_layers_ - 1).n_rows;
   const index_t size = batch.size(t), ld = batch.width(t);
-  float* Z = deltas_.back().data() + batch.at(t, n_out);
+  float* Z = backward_.delta(forward_, n_layers_ - 1) + batch.at(t, n_out);
   const offset_t first = i * t_.batch_size + t * batch.step;
-  if (t_.targets.plain()) {
-    index_t labels[max_tile];
-    for (index_t s = 0; s < size; ++s)
-      labels[s] = t_.targets.labels[t_.samples.position(first + s)];
-    losses_[t] = loss_and_gradient(kernels_, t_.loss, n_out, size, ld, batch.n, labels, Z);
-    return;
-  }
+  const offset_t n = rule_ ? batch.n : t_.samples.X.n;
   offset_t position[max_tile];
   for (index_t s = 0; s < size; ++s) position[s] = t_.samples.position(first + s);
-  float *T = targets_.data() + batch.at(t, n_out), *u = weights_.data() + batch.at(t, 1);
-  t_.targets.tile(n_out, position, size, ld, T, u);
-  losses_[t] = loss_and_gradient(kernels_, t_.loss, n_out, size, ld, batch.n, T, u, Z);
+  TileTargets targets{size};
+  index_t labels[max_tile];
+  if (t_.targets.plain()) {
+    for (index_t s = 0; s < size; ++s) labels[s] = t_.targets.labels[position[s]];
+    targets.labels = labels;
+  } else {
+    float *T = targets_.data() + batch.at(t, n_out), *u = sample_weights_.data() + batch.at(t, 1);
+    t_.targets.tile(n_out, position, size, ld, T, u);
+    targets.T = T;
+    targets.weights = u;
+  }
+  losses_[t] = loss_and_gradient(kernels_, t_.loss, n_out, ld, n, targets, Z);
 }
 
-void Trainer::goes_on(offset_t i) {
+void Trainer::finish_loss(offset_t i) {
   double sum = 0.0;
   for (offset_t t = 0; t < tiles(i).count(); ++t) sum += losses_[t];
   if (!after_(sum)) team_.stop();
 }
 
-// The delta of layer l - 1 from that of layer l.
-void Trainer::pass_down(std::size_t l, Rows columns, Tiles tiles, int w) {
-  const index_t n = weights(l).n_columns;
-  Parameters& p = parameters_[l];
-  transpose_values(plan(l), columns, p.values.data(), p.transposed_values.data());
-  input_gradients(kernels_, plan(l), columns, p.transposed_values.data(), tiles, {0, tiles.count()},
-                  deltas_[l].data(), deltas_[l - 1].data(), &ahead_[w]);
-  for (offset_t t = 0; t < tiles.count(); ++t) {
-    const offset_t first = tiles.at(t, n) + offset_t{columns.first} * tiles.width(t);
-    kernels_.activate_backward(t_.activation,
-                               offset_t{columns.last - columns.first} * tiles.width(t),
-                               outputs_[l - 1].data() + first, deltas_[l - 1].data() + first);
+void Trainer::bias_gradient(std::size_t l, Rows rows, offset_t i) {
+  synaprune::bias_gradients(kernels_, weights(l).n_rows, rows, tiles(i),
+                            backward_.delta(forward_, l), !rule_ && i > 0,
+                            bias_gradients_[l].data());
+  if (!whole()) update_biases(l, rows, i);
+}
+
+void Trainer::synapse_gradient(std::size_t l, Rows blocks, Rows rows, offset_t i, Columns below,
+                               int w) {
+  const BlockedCsr& W = weights(l);
+  for (index_t b = blocks.first; b < blocks.last; ++b) {
+    float* g = whole() ? gradients_[l].data() + W.begin(b)[rows.first] : gradients_[w].data();
+    weight_gradients(kernels_, W, b, rows, tiles(i), backward_.delta(forward_, l), below,
+                     !rule_ && i > 0, g, &prefetchers_[w]);
+    if (!whole()) update_block(l, b, rows, i, g);
   }
+}
+
+void Trainer::run_hook() {
+  if (rule_) rule_->hook(all_gradients_);
+}
+
+void Trainer::update(std::size_t l, Rows blocks, Rows rows, offset_t i) {
+  for (index_t b = blocks.first; b < blocks.last && rule_; ++b)
+    update_block(l, b, rows, i, gradients_[l].data() + weights(l).begin(b)[rows.first]);
+}
+
+namespace {
+
+// A step of n parameters from the `first` one on.
+void step_of(const UpdateRule& rule, const Kernels& kernels, Parameters& p, offset_t first,
+             offset_t n, const float* gradient, bool penalized, offset_t batch) {
+  constexpr std::size_t most = 4;
+  float* state[most] = {};
+  for (std::size_t s = 0; s < p.state.size() && s < most; ++s) state[s] = p.state[s].data() + first;
+  rule.optimizer.step(kernels,
+                      {n, gradient, p.values.data() + first, state, penalized, rule.t + batch + 1},
+                      p.frozen.empty() ? nullptr : p.frozen.data() + first);
+}
+
+}  // namespace
+
+void Trainer::update_block(std::size_t l, index_t block, Rows rows, offset_t i,
+                           const float* gradient) {
+  const BlockedCsr& W = weights(l);
+  step_of(*rule_, kernels_, rule_->parameters[l].synapses, W.begin(block)[rows.first],
+          W.count(block, rows.first, rows.last), gradient, true, i);
 }
 
 void Trainer::update_biases(std::size_t l, Rows rows, offset_t i) {
-  Parameters& p = parameters_[l];
-  float* g = dbias_[l].data();
-  bias_gradients(kernels_, weights(l).n_rows, rows, tiles(i), deltas_[l].data(), g);
-  if (!optimizer_) return;
-  const index_t r = rows.first;
-  Update(kernels_, *optimizer_, step_ + i + 1)
-      .biases(rows.last - r, g + r, p.bias.data() + r, state(p.bias_moment1, r),
-              state(p.bias_moment2, r), state(p.bias_frozen, r));
-}
-
-void Trainer::update_synapses(std::size_t l, Rows blocks, Rows rows, offset_t i, Columns below,
-                              int w) {
-  const BlockedCsr& W = weights(l);
-  Parameters& p = parameters_[l];
-  for (index_t b = blocks.first; b < blocks.last; ++b) {
-    const offset_t first = W.begin(b)[rows.first];
-    float* g = optimizer_ ? gradients_[w].data() : gradients_[l].data() + first;
-    weight_gradients(kernels_, W, b, rows, tiles(i), deltas_[l].data(), below, g, &ahead_[w]);
-    if (!optimizer_) continue;
-    Update(kernels_, *optimizer_, step_ + i + 1)
-        .synapses(W.count(b, rows.first, rows.last), g, p.values.data() + first,
-                  state(p.moment1, first), state(p.moment2, first), state(p.frozen, first));
-  }
+  if (!rule_) return;
+  step_of(*rule_, kernels_, rule_->parameters[l].biases, rows.first, rows.last - rows.first,
+          bias_gradients_[l].data() + rows.first, false, i);
 }
 
 }  // namespace synaprune

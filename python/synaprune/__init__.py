@@ -18,9 +18,11 @@ except ImportError as error:  # pragma: no cover - needs a broken installation
 
 from synaprune import datasets, explain, plots, report
 from synaprune.criteria import CRITERIA, score
+from synaprune.data import CheckedData
 from synaprune.io import ModelFileError
+from synaprune.layers import SparseLayer
 from synaprune.linear import LinearGradients, SparseLinear
-from synaprune.network import SparseMLP, Weights
+from synaprune.network import SparseMLP
 from synaprune.path import PathStep, PruningPath
 from synaprune.pruning import PruningInterrupted, prune
 from synaprune.training import (
@@ -33,9 +35,9 @@ from synaprune.training import (
 )
 
 __all__ = [
-    "Adam", "CRITERIA", "LinearGradients", "ModelFileError", "PathStep", "Progress",
-    "PruningInterrupted", "PruningPath", "SGD", "ShiftImages", "SparseLinear", "SparseMLP",
-    "TrainingDiverged", "Weights", "__version__", "build_info", "constant_then_cosine",
+    "Adam", "CRITERIA", "CheckedData", "LinearGradients", "ModelFileError", "PathStep", "Progress",
+    "PruningInterrupted", "PruningPath", "SGD", "ShiftImages", "SparseLayer", "SparseLinear",
+    "SparseMLP", "TrainingDiverged", "__version__", "build_info", "constant_then_cosine",
     "datasets", "explain", "plots", "prune", "report", "score",
     "set_isa",
 ]  # fmt: skip

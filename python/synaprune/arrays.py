@@ -8,28 +8,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synaprune import _core
+from synaprune.checks import shown
 
 Inputs: TypeAlias = NDArray[np.float32] | NDArray[np.uint8]
 Labels: TypeAlias = NDArray[Any]
 T = TypeVar("T")
 
 
-def as_inputs(X: Any, n_inputs: int | None = None, name: str = "X") -> Inputs:
+def as_inputs(X: Any, n_features: int | None = None, name: str = "X") -> Inputs:
     """Return samples as a C-ordered float32 or uint8 array, uncopied if they are one already.
 
     Parameters
     ----------
-    X : array_like, shape (n, n_inputs)
+    X : array_like, shape (n, n_features)
         Numbers: float32 and uint8 are taken as they are; other floats, ints and bools become
         float32.
-    n_inputs : int, optional
+    n_features : int, optional
         The number of columns to insist on.
     name : str
         What errors call the argument.
 
     Returns
     -------
-    ndarray of float32 or uint8, shape (n, n_inputs)
+    ndarray of float32 or uint8, shape (n, n_features)
 
     Raises
     ------
@@ -45,14 +46,14 @@ def as_inputs(X: Any, n_inputs: int | None = None, name: str = "X") -> Inputs:
     except ValueError as error:
         raise ValueError(f"{name} must be a rectangular array of numbers: {error}") from None
     if raw.dtype.kind not in "fiub":
-        raise TypeError(f"{name} must hold floats, ints or bools, got dtype {raw.dtype}")
+        raise TypeError(f"{name} must hold floats, ints or bools, got dtype {_short(raw.dtype)}")
     if raw.ndim != 2:
         hint = "; a single sample is X.reshape(1, -1)" if raw.ndim == 1 else ""
         raise ValueError(f"{name} must have shape (samples, inputs), got {raw.shape}{hint}")
     if raw.shape[0] == 0 or raw.shape[1] == 0:
         raise ValueError(f"{name} must hold at least one sample and one input, got {raw.shape}")
-    if n_inputs is not None and raw.shape[1] != n_inputs:
-        raise ValueError(f"{name} must have {n_inputs} columns, got {raw.shape[1]}")
+    if n_features is not None and raw.shape[1] != n_features:
+        raise ValueError(f"{name} must have {n_features} columns, got {raw.shape[1]}")
     if raw.dtype == np.uint8:
         return np.require(raw, requirements=["C", "ALIGNED"])
     with np.errstate(over="ignore"):  # an overflow is infinite, and named below
@@ -67,9 +68,9 @@ def as_inputs(X: Any, n_inputs: int | None = None, name: str = "X") -> Inputs:
 
 
 def finite(result: T | None) -> T:
-    """Return what the core made of samples; raise if it met a NaN or an infinity among them."""
+    """Return the core's result; raise if it is None, since X then holds NaN or infinity."""
     if result is None:
-        raise ValueError("X was finite when it was checked, and is not any more")
+        raise ValueError("X contains NaN or infinity; it was modified after it was checked")
     return result
 
 
@@ -103,13 +104,18 @@ def as_labels(y: Any, n: int, name: str = "y") -> Labels:
     if raw.dtype.kind == "O" and all(isinstance(label, str) for label in raw.flat):
         raw = raw.astype(np.str_)
     if raw.dtype.kind not in "iubU":
-        raise TypeError(f"{name} must hold ints, bools or strings, got dtype {raw.dtype}")
+        raise TypeError(f"{name} must hold ints, bools or strings, got dtype {_short(raw.dtype)}")
     if raw.ndim != 1:
         hint = "; flatten it with y.ravel()" if raw.ndim == 2 and 1 in raw.shape else ""
         raise ValueError(f"{name} must have shape (samples,), got {raw.shape}{hint}")
     if len(raw) != n:
         raise ValueError(f"{name} must have one label a sample, {n}, got {len(raw)}")
     return raw
+
+
+def _short(dtype: np.dtype[Any]) -> str:
+    """Return a dtype for an error text: a structured one may have any number of fields."""
+    return f"{dtype!s:.80}"
 
 
 def is_soft(y: Any) -> bool:
@@ -150,7 +156,7 @@ def as_probabilities(y: Any, n: int, name: str = "y") -> NDArray[np.float32]:
     if wrong.any():
         row = int(wrong.argmax())
         raise ValueError(
-            f"{name} must hold probabilities, each row of sum 1, got {soft[row].tolist()} "
+            f"{name} must hold probabilities, each row of sum 1, got {shown(soft[row].tolist())} "
             f"in row {row}"
         )
     return soft
@@ -183,56 +189,3 @@ def as_weights(weights: Any, n: int, name: str = "sample_weight") -> NDArray[np.
     if not (np.isfinite(w).all() and (w >= 0.0).all() and w.any()):
         raise ValueError(f"{name} must hold finite numbers of at least 0, not all of them 0")
     return w
-
-
-def encode(y: Labels, classes: Labels, name: str = "y") -> NDArray[np.int32]:
-    """Return labels as class numbers: positions in the sorted array ``classes``.
-
-    Raises
-    ------
-    TypeError
-        If labels and classes are of different kinds, such as strings and ints.
-    ValueError
-        If a label is not among the classes.
-    """
-    if (y.dtype.kind == "U") != (classes.dtype.kind == "U"):
-        raise TypeError(
-            f"{name} holds {y.dtype} labels, but the network was fitted with {classes.dtype} labels"
-        )
-    codes: NDArray[np.int32]
-    if _fits_a_table(classes) and _fits_int64(y):
-        low, high = int(classes[0]), int(classes[-1])
-        table = np.full(high - low + 1, -1, np.int32)
-        table[classes.astype(np.int64) - low] = np.arange(len(classes))
-        numbers = y.astype(np.int64)
-        unknown = (numbers < low) | (numbers > high)
-        codes = table[np.where(unknown, low, numbers) - low]
-        unknown |= codes < 0
-    else:
-        codes = np.minimum(np.searchsorted(classes, y), len(classes) - 1).astype(np.int32)
-        unknown = classes[codes] != y
-    if unknown.any():
-        raise ValueError(
-            f"{name} holds the label {y[unknown][0].item()!r}, which is not among the classes "
-            f"{classes.tolist()}"
-        )
-    return codes
-
-
-def distinct(y: Labels) -> Labels:
-    """Return the labels that occur, sorted: `numpy.unique`, ten times as fast for small ints."""
-    if not _fits_a_table(y):
-        return np.unique(y)
-    low = int(y.min())
-    counts = np.bincount(y.astype(np.int64) - low)
-    return (np.flatnonzero(counts) + low).astype(y.dtype)
-
-
-def _fits_int64(y: Labels) -> bool:
-    """Whether int64 holds all labels of the dtype."""
-    return y.dtype.kind in "iu" and y.dtype != np.uint64
-
-
-def _fits_a_table(y: Labels) -> bool:
-    """Whether labels are ints of a range that a table of moderate size covers."""
-    return _fits_int64(y) and len(y) > 0 and int(y.max()) - int(y.min()) < 2**16

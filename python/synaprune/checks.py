@@ -5,7 +5,33 @@ from __future__ import annotations
 import math
 import numbers
 import operator
+import reprlib
 from typing import SupportsIndex
+
+
+class _Short(reprlib.Repr):
+    def repr_int(self, x: int, level: int) -> str:
+        """Return the digits, unless there are more than Python is willing to print."""
+        return repr(x) if x.bit_length() < 128 else f"an int of {x.bit_length()} bits"
+
+
+_SHORT = _Short()
+_SHORT.maxtuple = _SHORT.maxlist = 10
+_SHORT.maxdict = _SHORT.maxset = 4
+_SHORT.maxstring = _SHORT.maxother = 80
+
+
+def shown(value: object) -> str:
+    """Return `repr(value)` for an error text, with the middle left out where it is long."""
+    return _SHORT.repr(value)
+
+
+def shown_structure(structure: str) -> str:
+    """Return a structure such as "465-20-10", with the middle left out where it is long."""
+    sizes = structure.split("-")
+    if len(sizes) <= 12:
+        return structure
+    return "-".join([*sizes[:4], "…", *sizes[-4:]]) + f" ({len(sizes)} levels)"
 
 
 def check_int(name: str, value: object, low: int, high: int = 2**31 - 64) -> int:
@@ -17,7 +43,7 @@ def check_int(name: str, value: object, low: int, high: int = 2**31 - 64) -> int
     else:
         number = operator.index(value)
     if not low <= number <= high:
-        raise ValueError(f"{name} must be from {low} to {high}, got {number}")
+        raise ValueError(f"{name} must be from {low} to {high}, got {shown(number)}")
     return number
 
 
@@ -26,8 +52,11 @@ def check_float(
 ) -> float:
     """Return ``value`` as a finite float within [low, high], or raise naming the argument."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise TypeError(f"{name} must be a number, got {value!r}")
-    number = float(value)
+        raise TypeError(f"{name} must be a number, got {shown(value)}")
+    try:
+        number = float(value)
+    except OverflowError:  # of an int or a fraction
+        number = math.inf
     inside = low < number <= high if open_low else low <= number <= high
     if not (inside and math.isfinite(number)):
         bracket = "(" if open_low else "["
@@ -38,24 +67,24 @@ def check_float(
 def check_callable(name: str, value: object) -> None:
     """Raise naming the argument unless it is None or can be called."""
     if value is not None and not callable(value):
-        raise TypeError(f"{name} must be a callable, got {value!r}")
+        raise TypeError(f"{name} must be a callable, got {shown(value)}")
 
 
 def check_bool(name: str, value: object) -> bool:
     """Return ``value`` if it is a bool, or raise naming the argument."""
     if not isinstance(value, bool):
-        raise TypeError(f"{name} must be True or False, got {value!r}")
+        raise TypeError(f"{name} must be True or False, got {shown(value)}")
     return value
 
 
-def check_image_shape(shape: object, n_inputs: int) -> tuple[int, int]:
+def check_image_shape(shape: object, n_features: int) -> tuple[int, int]:
     """Return (rows, columns), or raise unless they make up the inputs."""
     if not isinstance(shape, tuple | list) or len(shape) != 2:
-        raise TypeError(f"image_shape must be a pair (rows, columns), got {shape!r}")
+        raise TypeError(f"image_shape must be a pair (rows, columns), got {shown(shape)}")
     rows, columns = (check_int("each of image_shape", n, 1) for n in shape)
-    if rows * columns != n_inputs:
+    if rows * columns != n_features:
         raise ValueError(
-            f"image_shape must have {n_inputs} pixels, as many as the network has inputs; "
+            f"image_shape must have {n_features} pixels, as many as the network has inputs; "
             f"got {rows} x {columns} = {rows * columns}"
         )
     return rows, columns

@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synaprune.checks import check_bool, check_float
-from synaprune.network import SparseMLP, Weights
+from synaprune.layers import SparseLayer
+from synaprune.network import SparseMLP
 from synaprune.threads import Threads, check_threads
 from synaprune.training import SGD, Optimizer, TrainingSet
 
-Criterion: TypeAlias = str | Callable[[list[Weights]], Sequence[Any]]
+Criterion: TypeAlias = str | Callable[[list[SparseLayer]], Sequence[Any]]
 
 CRITERIA = {
     "wsf": "weight significance factor |w - w(0)| (Bulín & Šmídl 2017; `movement` of Zhou et al. "
@@ -120,8 +121,8 @@ class Ranking:
         if self.criterion in WITH_GRADIENTS:
             if data is None:
                 raise ValueError(f"criterion {self.criterion!r} needs data: give X and y")
-            moments = data.gradient_moments(net.core, threads)
-        return net.core.score(self.criterion, moments)
+            moments = data.gradient_moments(net._core, threads)
+        return net._core.score(self.criterion, moments)
 
     def cut(
         self, net: SparseMLP, n: int, spared: int, data: TrainingSet | None, threads: int
@@ -131,7 +132,7 @@ class Ranking:
         More go than n if that leaves neurons dead.
         """
         scores = self.scores(net, data, threads)
-        return net.core.cut(scores, n, spared, self.per_layer, self.concentration)
+        return net._core.cut(scores, n, spared, self.per_layer, self.concentration)
 
     def cut_inputs(self, net: SparseMLP, n: int, data: TrainingSet | None, threads: int) -> int:
         """Remove n of the inputs that live, those with the lowest sums of scores.
@@ -145,7 +146,7 @@ class Ranking:
         lowest = living[np.argsort(sums[living], kind="stable")[:n]]
         keep = np.ones(len(scores), np.uint8)
         keep[: len(first)] = ~np.isin(first, lowest)
-        return net.core.remove(keep)
+        return net._core.remove(keep)
 
     def cut_neuron(
         self, net: SparseMLP, spared: int, data: TrainingSet | None, threads: int
@@ -173,11 +174,11 @@ class Ranking:
         below = weights[layer]
         keep = np.ones(len(scores), np.uint8)
         keep[ends[layer] - len(below.values) :][below.indptr[row] : below.indptr[row + 1]] = 0
-        return net.core.remove(keep)
+        return net._core.remove(keep)
 
 
 def _of_user(
-    criterion: Callable[[list[Weights]], Sequence[Any]], net: SparseMLP
+    criterion: Callable[[list[SparseLayer]], Sequence[Any]], net: SparseMLP
 ) -> NDArray[np.float32]:
     weights = net.weights
     layers = [np.asarray(layer) for layer in criterion(weights)]
@@ -208,7 +209,7 @@ def score(
     criterion : str or callable
         "wsf" is |w - w(0)|, the weight significance factor of Bulín & Šmídl (2017), also known as
         `movement` (Zhou et al., 2019). See `CRITERIA` for the other names. A callable takes the
-        list of the layers' `Weights` and returns an array of scores for each, in the order of
+        list of the layers' `SparseLayer` and returns an array of scores for each, in the order of
         ``values``.
     X, y : array_like, optional
         Data as in `SparseMLP.fit`, for the criteria that need gradients ("fisher", "wsf_fisher",
@@ -237,5 +238,5 @@ def score(
     twin = net.copy()
     data = None if X is None else twin.prepare(X, y)
     flat = Ranking(criterion).scores(twin, data, check_threads(threads))
-    ends = np.cumsum([len(layer[2]) for layer in net.core.layers()])
+    ends = np.cumsum([len(layer[2]) for layer in net._core.layers()])
     return np.split(flat, ends[:-1])

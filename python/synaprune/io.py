@@ -3,6 +3,8 @@
 A file is a zip of ``.npy`` members and one ``header.json``. It holds nothing of time, machine,
 threads or paths, so that equal runs give equal bytes. It is written beside its target and then
 renamed, so that a full disk or a killed process leaves the old file whole.
+
+Format 2 holds the optimiser's state of each network. Format 1 lacks it, and is refused.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-FORMAT = 1
+FORMAT = 2
 _HEADER = "header.json"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the zip format's zero
 
@@ -81,14 +83,14 @@ def read_model(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, 
     FileNotFoundError
         If there is no such file.
     ModelFileError
-        If the file is no synaprune model, is truncated or altered, or is of a newer format.
+        If the file is no synaprune model, is truncated or altered, or is of another format.
     """
     content = Path(path).read_bytes()
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             members = {name: archive.read(name) for name in archive.namelist()}
         header = json.loads(members.pop(_HEADER))
-        known = header["format"] <= FORMAT
+        known = header["format"] == FORMAT
         whole = not known or header.pop("sha256") == _digest(header, members)
         arrays = {
             name.removesuffix(".npy"): np.lib.format.read_array(io.BytesIO(data))
@@ -102,11 +104,16 @@ def read_model(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, 
         ) from error
     if not known:
         raise ModelFileError(
-            f"{path} has model format {header['format']}, this version reads up to {FORMAT}"
+            f"{path} has model format {header['format']}, this version reads format {FORMAT} alone"
         )
     if not whole:
         raise ModelFileError(f"{path} is altered: its checksum does not match its content")
     return header, arrays
+
+
+def below(prefix: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Return the arrays whose names begin with the prefix, by the rest of their names."""
+    return {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}
 
 
 def _npy(array: NDArray[Any]) -> bytes:

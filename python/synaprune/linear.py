@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synaprune import _core
-from synaprune.network import Weights
+from synaprune.layers import SparseLayer
+from synaprune.state import instance_attributes
 from synaprune.threads import Threads, check_threads
 
 
@@ -38,8 +39,13 @@ class SparseLinear:
 
     Parameters
     ----------
-    weights : Weights
+    weights : SparseLayer
         The matrix and its bias; copied. ``initial`` is not used.
+
+    Attributes
+    ----------
+    weights : SparseLayer
+        What it was made of, as read-only copies.
 
     Raises
     ------
@@ -49,18 +55,36 @@ class SparseLinear:
     Examples
     --------
     >>> import numpy as np
-    >>> from synaprune import SparseLinear, Weights
+    >>> from synaprune import SparseLayer, SparseLinear
     >>> w = np.array([2.0, 3.0], np.float32)
-    >>> layer = SparseLinear(Weights(3, np.array([0, 1, 2]), np.array([2, 0]), w, w, np.zeros(2)))
-    >>> layer.forward(np.array([[1.0], [10.0], [100.0]], np.float32)).tolist()
+    >>> layer = SparseLayer(3, np.array([0, 1, 2]), np.array([2, 0]), w, w, np.zeros(2))
+    >>> SparseLinear(layer).forward(np.array([[1.0], [10.0], [100.0]], np.float32)).tolist()
     [[200.0], [3.0]]
     """
 
-    def __init__(self, weights: Weights) -> None:
-        n_in, indptr, indices, values, _, bias = weights.to_core()
+    def __init__(self, weights: SparseLayer) -> None:
+        n_in, *arrays = weights.to_core()
+        indptr, indices, values, _, bias = (a.copy() for a in arrays)
         self._core = _core.Linear(n_in, indptr, indices, values, bias)
-        self.shape = weights.shape
-        self.n_synapses = len(values)
+        self.weights = SparseLayer(n_in, indptr, indices, values, values, bias).read_only()
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(n_out, n_in)."""
+        return self.weights.shape
+
+    @property
+    def n_synapses(self) -> int:
+        """Number of weights, without the biases."""
+        return len(self.weights.values)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return instance_attributes(self) | {"_core": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        SparseLinear.__init__(self, state["weights"])
+        for name in state.keys() - {"_core", "weights"}:
+            setattr(self, name, state[name])
 
     def __repr__(self) -> str:
         n_out, n_in = self.shape
@@ -87,11 +111,12 @@ class SparseLinear:
         Raises
         ------
         TypeError, ValueError
-            If dtype, shape or layout of an array is another.
+            If dtype, shape or layout of an array is another, or X and out share memory.
         """
-        if out is not None:
-            _check_array("out", out)
-        return self._core.forward(_check_array("X", X), check_threads(threads), out)
+        X = _check_array("X", X)
+        if out is not None and np.may_share_memory(X, _check_array("out", out)):
+            raise ValueError("out must not share memory with X")
+        return self._core.forward(X, check_threads(threads), out)
 
     def backward(self, X: Any, D: Any, *, threads: Threads = None) -> LinearGradients:
         """Return the gradients of a loss whose gradient by Y = W X + b is D.

@@ -15,14 +15,14 @@ def _blobs(n_classes=2, n=90, n_inputs=4, seed=0):
 
 def _bits(net):
     arrays = [a for w in net.weights for a in (w.indptr, w.indices, w.values, w.initial, w.bias)]
-    classes = None if net._classes is None else net._classes.tolist()
-    seen = [net.layers, net.activation, net.loss, net.core.rng_state, classes, net.input_names]
+    classes = None if net._labels is None else net.classes.tolist()
+    seen = [net.layers, net.activation, net.loss, net._core.rng_state, classes, net.input_names]
     return seen + [a.tobytes() for a in [*arrays, *net.input_transform]]
 
 
 def _whole(net):
     """`_bits`, and the optimiser's state."""
-    state = net.core.optimizer_state
+    state = net._core.optimizer_state
     return [
         *_bits(net),
         None if state is None else (*state[:2], state[2].shape, state[2].tobytes()),

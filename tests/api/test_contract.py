@@ -49,7 +49,7 @@ def test_the_drops_upper_bound_is_kept_in_every_step(confidence, large):
         assert step.bound == drop_upper_bound(lost, won, 900, confidence)
         assert step.bound <= 0.03
         assert before.mean() - now.mean() <= 0.03
-    assert path.verdict == "no synapse is left" or path.verdict.endswith(
+    assert path.stop_reason == "no synapse is left" or path.stop_reason.endswith(
         f"or the upper bound of its drop exceed 0.0300, at confidence {confidence:g}"
     )
 
@@ -65,7 +65,7 @@ def test_the_accuracys_lower_bound_is_kept_in_every_step(confidence, large):
     for i, step in enumerate(path):
         n_right = int(right(path.network(i), validation).sum())
         assert step.bound == accuracy_lower_bound(n_right, 900, confidence) >= least
-    assert path.verdict.endswith(f"or its lower bound would, at confidence {confidence:g}")
+    assert path.stop_reason.endswith(f"or its lower bound would, at confidence {confidence:g}")
 
 
 def test_confidence_rejects_what_passes_by_the_figures_alone(large):
@@ -208,12 +208,14 @@ def test_balanced_accuracy_is_what_the_path_keeps(target, lopsided):
     assert len(path) > 2
     for i, step in enumerate(path):
         now = balanced(validation[1], path.network(i).predict(validation[0]))
-        assert step.accuracy == pytest.approx(now, abs=1e-12)
-        assert step.accuracy >= least - 1e-9
+        assert step.score == pytest.approx(now, abs=1e-12)
+        assert step.score >= least - 1e-9
         assert step.bound is None
-    assert [p.accuracy for p in told if p.stage == "accepted"] == [s.accuracy for s in path]
+    assert [p.accuracy for p in told if p.stage == "accepted"] == [s.score for s in path]
     if "n_synapses" not in target:
-        assert path.verdict.startswith("no cut survives: validation balanced accuracy would fall")
+        assert path.stop_reason.startswith(
+            "no cut survives: validation balanced accuracy would fall"
+        )
 
 
 @targets
@@ -244,9 +246,7 @@ def test_balanced_accuracy_leaves_out_classes_that_no_sample_has(lopsided):
         net, X, y, validation=(Xv[two], yv[two]), metric="balanced_accuracy", n_synapses=64,
         epochs=2,
     )  # fmt: skip
-    assert path.steps[0].accuracy == pytest.approx(
-        balanced(yv[two], path.smallest.predict(Xv[two]))
-    )
+    assert path.steps[0].score == pytest.approx(balanced(yv[two], path.smallest.predict(Xv[two])))
 
 
 def test_a_metric_has_units_of_its_own(lopsided):
@@ -258,9 +258,9 @@ def test_a_metric_has_units_of_its_own(lopsided):
     full = profit(validation[1], net.predict(validation[0]))
     path = sn.prune(net, X, y, validation=validation, metric=profit, max_drop=600, **QUICK)
     assert len(path) > 2
-    assert path.steps[0].accuracy == full
-    assert min(step.accuracy for step in path) >= full - 600
-    assert path.verdict.startswith("no cut survives: validation profit would fall below -")
+    assert path.steps[0].score == full
+    assert min(step.score for step in path) >= full - 600
+    assert path.stop_reason.startswith("no cut survives: validation profit would fall below -")
     assert path.select(min_accuracy=full - 600).n_synapses == path.smallest.n_synapses
     with pytest.raises(ValueError, match=r"validation profit -?\d+\.0000, below min_accuracy 1\.0"):
         sn.prune(net, X, y, validation=validation, metric=profit, min_accuracy=1, **QUICK)
@@ -279,12 +279,12 @@ def test_a_metric_is_not_asked_about_outputs_that_overflow(data, trained):
     big = X.copy()
     big[0] = 3e38
     net = trained()
-    net.core.input_transform = (np.zeros(4, np.float32), np.full(4, 1e30, np.float32))
+    net._core.input_transform = (np.zeros(4, np.float32), np.full(4, 1e30, np.float32))
     for metric in ("balanced_accuracy", "accuracy"):
         path = sn.prune(
             net, X, y, validation=(big, y), metric=metric, min_accuracy=0, attempts=1, effort=0
         )
-        assert 0.0 <= path.steps[0].accuracy <= 1.0
+        assert 0.0 <= path.steps[0].score <= 1.0
     with pytest.raises(ValueError, match=r"^validation X holds values so large"):
         sn.prune(
             net, X, y, validation=(big, y), metric=balanced, min_accuracy=0, attempts=1, effort=0

@@ -40,8 +40,8 @@ def test_random_is_drawn_from_the_networks_state_and_leaves_it(trained, bits):
 
 def test_scores_stand_in_the_order_of_the_synapses_of_a_sparse_network():
     net = sn.SparseMLP((3, 2, 1))
-    first = sn.Weights(3, [0, 1, 3], [2, 0, 1], [1.0, -2.0, 3.0], [0.5, 2.0, 3.0], [0.0, 0.0])
-    second = sn.Weights(2, [0, 1], [1], [-4.0], [-5.0], [0.0])
+    first = sn.SparseLayer(3, [0, 1, 3], [2, 0, 1], [1.0, -2.0, 3.0], [0.5, 2.0, 3.0], [0.0, 0.0])
+    second = sn.SparseLayer(2, [0, 1], [1], [-4.0], [-5.0], [0.0])
     net.set_weights([first, second])
     assert [s.tolist() for s in sn.score(net, "wsf")] == [[0.5, 4.0, 0.0], [1.0]]
     assert [s.tolist() for s in sn.score(net, "magnitude")] == [[1.0, 2.0, 3.0], [4.0]]
@@ -66,7 +66,7 @@ def test_criteria_are_documented_by_name():
 def test_scores_with_gradients_take_data_and_leave_the_network(trained, data, bits):
     net = trained()
     before = bits(net)
-    mean, square = net.core.gradient_moments(*data_of_core(net, data), 1)
+    mean, square = net._core.gradient_moments(*data_of_core(net, data), 1)
     w = np.concatenate([layer.values for layer in net.weights])
     w0 = np.concatenate([layer.initial for layer in net.weights])
     expected = {
@@ -101,7 +101,7 @@ def test_a_callable_ranks_over_csr_arrays(trained, data):
     net = trained()
 
     def negative_weight(weights):
-        assert all(isinstance(w, sn.Weights) for w in weights)
+        assert all(isinstance(w, sn.SparseLayer) for w in weights)
         return [w.values for w in weights]
 
     assert [a.tolist() for a in sn.score(net, negative_weight)] == [
@@ -138,7 +138,7 @@ def test_per_layer_and_concentration_reach_the_cut(trained3, trained, data):
 
     sizes = [[len(w.values) for w in pruned(per_layer=p).weights] for p in (False, True)]
     assert sizes[0] != sizes[1]
-    assert pruned(concentration=3.0).n_inputs < pruned().n_inputs
+    assert pruned(concentration=3.0).n_used_inputs < pruned().n_used_inputs
     options = {"validation": data, "n_synapses": 12, "epochs": 6}
     for name, value in {"concentration": -1.0, "per_layer": "yes"}.items():
         with pytest.raises((TypeError, ValueError), match=f"^{name} must be"):

@@ -49,15 +49,15 @@ def test_a_name_a_pair_and_a_number_mean_the_same(net, bits):
 
 
 def test_set_weight_and_bias_change_one_number(net):
-    other = net.set_weight(1, 3, 4, 0.5).set_bias(0, 2, -1.0)
+    other = net.with_weight(1, 3, 4, 0.5).with_bias(0, 2, -1.0)
     before, after = net.weights, other.weights
     change = after[1].to_dense() - before[1].to_dense()
     assert np.flatnonzero(change).tolist() == [3 * 5 + 4]
     assert after[1].to_dense()[3, 4] == 0.5
     assert np.flatnonzero(after[0].bias - before[0].bias).tolist() == [2]
     assert (after[1].initial == before[1].initial).all()
-    state = net.core.optimizer_state
-    assert (other.core.optimizer_state[2] == state[2]).all()  # momentum lives on
+    state = net._core.optimizer_state
+    assert (other._core.optimizer_state[2] == state[2]).all()  # momentum lives on
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_set_weight_and_bias_change_one_number(net):
 @pytest.mark.parametrize("batch_size", [16, 200])
 def test_frozen_parts_do_not_move_and_others_do(net, optimizer, batch_size):
     X, y = data()
-    held = net.freeze(inputs=[2], neurons=[(1, 0)], synapses=[(2, 1, 3)])
+    held = net.with_frozen(inputs=[2], neurons=[(1, 0)], synapses=[(2, 1, 3)])
     after = held.copy().fit(X, y, epochs=3, optimizer=optimizer, batch_size=batch_size)
     old, new = held.weights, after.weights
     moved = [a.to_dense() != b.to_dense() for a, b in zip(old, new, strict=True)]
@@ -86,7 +86,7 @@ def test_frozen_parts_do_not_move_and_others_do(net, optimizer, batch_size):
     assert not biases[1][0]
     assert biases[1][1:].any()
     assert biases[2].all()
-    free = held.unfreeze().fit(X, y, epochs=1)
+    free = held.with_nothing_frozen().fit(X, y, epochs=1)
     assert (free.weights[1].to_dense()[0] != old[1].to_dense()[0]).any()
 
 
@@ -95,40 +95,40 @@ def test_frozen_networks_train_alike_on_any_threads(sizes, bits):
     rng = np.random.default_rng(3)
     X = rng.normal(size=(300, sizes[0])).astype(np.float32)
     net = sn.SparseMLP(sizes, activation="tanh", seed=0, init_scale=1.0)
-    net = net.freeze(neurons=[(0, 1)], inputs=[3])
+    net = net.with_frozen(neurons=[(0, 1)], inputs=[3])
     results = [bits(net.copy().fit(X, np.arange(300) % 3, epochs=2, threads=n)) for n in (1, 2, 7)]
     assert results[0] == results[1] == results[2]
     twin = net.copy().fit(X, np.arange(300) % 3, epochs=2)
     assert (twin.weights[0].to_dense()[1] == net.weights[0].to_dense()[1]).all()
-    free = net.unfreeze().fit(X, np.arange(300) % 3, epochs=1)
+    free = net.with_nothing_frozen().fit(X, np.arange(300) % 3, epochs=1)
     assert (free.weights[0].to_dense()[1] != net.weights[0].to_dense()[1]).any()
 
 
 def test_freezing_everything_leaves_nothing_to_train(net, bits):
     X, y = data()
-    held = net.freeze()
+    held = net.with_frozen()
     after = held.copy().fit(X, y, epochs=2)
     assert [w.values.tobytes() for w in after.weights] == [w.values.tobytes() for w in net.weights]
     assert [w.bias.tobytes() for w in after.weights] == [w.bias.tobytes() for w in net.weights]
     ladder = sn.prune(held, X, y, validation=(X, y), max_drop=1.0, retrain_epochs=1)
     assert ladder.smallest.n_synapses == net.n_synapses
-    assert ladder.verdict == "all that is left is frozen"
+    assert ladder.stop_reason == "all that is left is frozen"
 
 
 def test_empty_lists_freeze_nothing(net):
     """A list that happened to be empty used to freeze the whole network."""
-    assert net.freeze(neurons=[], inputs=[]).core.frozen is None
-    assert net.freeze(synapses=()).core.frozen is None
+    assert net.with_frozen(neurons=[], inputs=[])._core.frozen is None
+    assert net.with_frozen(synapses=())._core.frozen is None
 
 
 def test_parts_may_come_as_arrays(net, bits):
-    """`freeze(inputs=net.used_inputs)` used to end in numpy's "truth value is ambiguous"."""
-    for call in ("freeze", "without"):
+    """`with_frozen(inputs=net.used_inputs)` used to end in numpy's "truth value is ambiguous"."""
+    for call in ("with_frozen", "without"):
         few = getattr(net, call)(inputs=np.array([1, 2]))
         same = getattr(net, call)(inputs=[1, 2])
         assert bits(few) == bits(same)
-        assert np.array_equal(few.core.frozen, same.core.frozen)
-    assert net.freeze(inputs=net.used_inputs).frozen_synapses[0].all()
+        assert np.array_equal(few._core.frozen, same._core.frozen)
+    assert net.with_frozen(inputs=net.used_inputs).frozen_synapses[0].all()
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_parts_may_come_as_arrays(net, bits):
 def test_targets_below_what_is_frozen_are_refused(net, target, least):
     X, y = data()
     with pytest.raises(ValueError, match=f"must be at least {least}, what is frozen, got"):
-        sn.prune(net.freeze(neurons=[(0, 1)]), X, y, validation=(X, y), **target)
+        sn.prune(net.with_frozen(neurons=[(0, 1)]), X, y, validation=(X, y), **target)
 
 
 ONE_SIDED = {
@@ -160,8 +160,8 @@ ONE_SIDED = {
 def test_clean_up_spares_what_is_frozen_too(net, parts, target):
     """Frozen synapses of neurons that died used to go with them, into frozen biases even."""
     X, y = data()
-    held = net.freeze(**ONE_SIDED[parts])
-    before = held.core.frozen
+    held = net.with_frozen(**ONE_SIDED[parts])
+    before = held._core.frozen
     path = sn.prune(held, X, y, validation=(X, y), average_last=1, **target)
     for step in range(len(path)):
         small = path.network(step)
@@ -170,7 +170,7 @@ def test_clean_up_spares_what_is_frozen_too(net, parts, target):
         ):
             assert old.keys[was].tolist() == now.keys[kept].tolist()
             assert (old.values[was] == now.values[kept]).all()
-        assert small.core.frozen.sum() == before.sum()
+        assert small._core.frozen.sum() == before.sum()
     at = 0
     for old, now in zip(held.weights, small.weights, strict=True):
         at += len(old.values)
@@ -182,19 +182,19 @@ def test_clean_up_spares_what_is_frozen_too(net, parts, target):
 
 def test_infinite_scores_do_not_reach_what_is_frozen(net):
     """Frozen synapses used to be cut first where all scores were infinite."""
-    held = net.freeze(synapses=[(0, 0, 0)])
-    held.core.cut(np.full(held.n_synapses, np.inf, np.float32), 3)
+    held = net.with_frozen(synapses=[(0, 0, 0)])
+    held._core.cut(np.full(held.n_synapses, np.inf, np.float32), 3)
     assert held.frozen_synapses[0].sum() == 1
 
 
 def test_what_is_removed_by_name_goes_even_if_it_is_frozen(net):
-    assert net.freeze(neurons=[(0, 1)]).without(neurons=[(0, 1)]).structure == "6-4-4-3"
+    assert net.with_frozen(neurons=[(0, 1)]).without(neurons=[(0, 1)]).structure == "6-4-4-3"
 
 
 @pytest.mark.parametrize("target", [{"n_synapses": 12}, {"n_inputs": 2}, {"max_drop": 0.5}])
 def test_pruning_spares_what_is_frozen_and_files_keep_it(net, tmp_path, target):
     X, y = data()
-    held = net.freeze(synapses=[(0, 0, 4), (0, 1, 4), (1, 0, 1), (1, 0, 0), (2, 0, 0)])
+    held = net.with_frozen(synapses=[(0, 0, 4), (0, 1, 4), (1, 0, 1), (1, 0, 0), (2, 0, 0)])
     path = sn.prune(
         held, X, y, validation=(X, y), epochs=10, retrain_epochs=3, effort=0.5, **target
     )
@@ -212,20 +212,20 @@ def test_pruning_spares_what_is_frozen_and_files_keep_it(net, tmp_path, target):
 
 
 def test_frozen_stays_through_copies_and_new_weights(net, bits):
-    held = net.freeze(neurons=[(0, 3)])
+    held = net.with_frozen(neurons=[(0, 3)])
     assert bits(held.copy()) == bits(held)
-    assert (held.copy().core.frozen == held.core.frozen).all()
-    more = held.freeze(inputs=[0])
-    assert more.core.frozen.sum() == 6 + 1 + 5 - 1  # the neuron's, its bias, the input's
+    assert (held.copy()._core.frozen == held._core.frozen).all()
+    more = held.with_frozen(inputs=[0])
+    assert more._core.frozen.sum() == 6 + 1 + 5 - 1  # the neuron's, its bias, the input's
     weights = held.weights
     few = weights[0]
     keep = few.indices != 0
     indptr = np.concatenate([[0], np.cumsum(np.bincount(few.rows[keep], minlength=5))])
-    weights[0] = sn.Weights(
+    weights[0] = sn.SparseLayer(
         6, indptr, few.indices[keep], few.values[keep], few.initial[keep], few.bias
     )
-    assert held.copy().set_weights(weights).core.frozen.sum() == 5 + 1
-    assert net.core.frozen is None
+    assert held.copy().set_weights(weights)._core.frozen.sum() == 5 + 1
+    assert net._core.frozen is None
 
 
 @pytest.mark.parametrize(
@@ -239,14 +239,14 @@ def test_frozen_stays_through_copies_and_new_weights(net, bits):
         (lambda n: n.without(neurons=[(1, 4)]), ValueError, r"^neuron must be from 0 to 3, got 4"),
         (lambda n: n.without(synapses=[(0, 1)]), TypeError, r"^a synapse must be \(layer, neuron"),
         (lambda n: n.without(synapses=[(3, 0, 0)]), ValueError, r"^layer must be from 0 to 2"),
-        (lambda n: n.set_weight(0, 0, 9, 1.0), ValueError, r"^source must be from 0 to 5, got 9"),
-        (lambda n: n.set_weight(0, 0, 1, np.nan), ValueError, r"^value must be finite"),
-        (lambda n: n.set_weight(0, 0, 1, "1"), TypeError, r"^value must be a number, got '1'$"),
-        (lambda n: n.set_bias(2, 3, 1.0), ValueError, r"^neuron must be from 0 to 2, got 3$"),
-        (lambda n: n.set_bias(3, 0, 1.0), ValueError, r"^layer must be from 0 to 2, got 3$"),
-        (lambda n: n.freeze(neurons=[(0, -1)]), ValueError, r"^neuron must be from 0 to 4"),
+        (lambda n: n.with_weight(0, 0, 9, 1.0), ValueError, r"^source must be from 0 to 5, got 9"),
+        (lambda n: n.with_weight(0, 0, 1, np.nan), ValueError, r"^value must be finite"),
+        (lambda n: n.with_weight(0, 0, 1, "1"), TypeError, r"^value must be a number, got '1'$"),
+        (lambda n: n.with_bias(2, 3, 1.0), ValueError, r"^neuron must be from 0 to 2, got 3$"),
+        (lambda n: n.with_bias(3, 0, 1.0), ValueError, r"^layer must be from 0 to 2, got 3$"),
+        (lambda n: n.with_frozen(neurons=[(0, -1)]), ValueError, r"^neuron must be from 0 to 4"),
         (
-            lambda n: n.without(inputs=[1]).set_weight(0, 0, 1, 1.0),
+            lambda n: n.without(inputs=[1]).with_weight(0, 0, 1, 1.0),
             ValueError,
             r"^no synapse of layer 0 leads from 1 to 0$",
         ),

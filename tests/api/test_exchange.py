@@ -10,7 +10,8 @@ OPTIONS = {"n_synapses": 14, "epochs": 10, "optimizer": sn.SGD(0.1), "batch_size
 
 
 def loss(net, X, y):
-    return net.core.evaluate(*net.copy().check_data(X, y), 1)[0]
+    data = net.check_data(X, y)
+    return net._core.evaluate(data.X, data.y, 1)[0]
 
 
 @pytest.fixture
@@ -28,13 +29,13 @@ def test_exchanges_keep_the_counts_and_lower_the_loss(effort, n_inputs, samples)
     exchanged = sn.prune(net, X, y, **options, effort=effort)
     small = exchanged.smallest
     assert small.n_synapses <= 14
-    assert n_inputs is None or small.n_inputs <= n_inputs
+    assert n_inputs is None or small.n_used_inputs <= n_inputs
     assert loss(small, X, y) <= loss(one_way.smallest, X, y)
     assert len(exchanged) == len(one_way)
     assert exchanged.epochs > one_way.epochs
     counts = [step.n_synapses for step in exchanged]
     assert counts == sorted(counts, reverse=True)
-    assert exchanged.steps[-1].accuracy == small.score(X, y)
+    assert exchanged.steps[-1].score == small.score(X, y)
     records = [s.record() for s in one_way.steps[:-1]]
     assert [s.record() for s in exchanged.steps[:-1]] == records
 
@@ -101,7 +102,7 @@ def test_a_proposal_that_diverges_is_rejected(samples, monkeypatch):
     assert "rejected" in stages
     assert len(calls) > 12
     assert path.smallest.n_synapses <= 14
-    assert path.smallest.score(X, y) == path.steps[-1].accuracy
+    assert path.smallest.score(X, y) == path.steps[-1].score
 
 
 def test_new_synapses_can_weigh_nothing(samples):

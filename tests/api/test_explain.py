@@ -117,7 +117,7 @@ def test_a_network_of_nothing_has_no_energy():
 
 def test_ablation_agrees_with_without(net, digits):
     ablation = explain.ablate(net, *digits.test)
-    assert len(ablation) == net.n_inputs + 6 + net.n_synapses
+    assert len(ablation) == net.n_used_inputs + 6 + net.n_synapses
     full = net.score(*digits.test)
     assert ablation.right.sum() / ablation.n.sum() == pytest.approx(full)
     names = {
@@ -135,7 +135,7 @@ def test_ablation_agrees_with_without(net, digits):
 
 def test_only_keeps_one_kind(net, digits):
     ablation = explain.ablate(net, *digits.validation)
-    for kind, n in (("input", net.n_inputs), ("neuron", 6), ("synapse", net.n_synapses)):
+    for kind, n in (("input", net.n_used_inputs), ("neuron", 6), ("synapse", net.n_synapses)):
         some = ablation.only(kind)
         assert len(some) == n == len(some.lost)
         assert {part.kind for part in some.parts} == {kind}

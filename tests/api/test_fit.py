@@ -6,6 +6,7 @@ import signal
 import numpy as np
 import pytest
 import synaprune as sn
+from synaprune import _core
 
 # --- arguments of fit ---------------------------------------------------------------------------
 
@@ -120,12 +121,36 @@ def test_partial_fit_with_all_classes(blobs):
     assert net.score(X, y) >= 0.95
 
 
+def test_partial_fit_checks_and_copies_once(blobs, monkeypatch):
+    """It used to scan X twice and to copy the network three times, at every call."""
+    X, y = blobs(3)
+    net = sn.SparseMLP((4, 8, 3)).partial_fit(X, y)
+    calls = []
+
+    def counted(name, function):
+        return lambda *args: calls.append(name) or function(*args)
+
+    monkeypatch.setattr(_core, "all_finite", counted("scan", _core.all_finite))
+    monkeypatch.setattr(_core.Network, "copy", counted("copy", _core.Network.copy))
+    net.partial_fit(X, y)
+    assert sorted(calls) == ["copy", "scan"]
+
+
+def test_a_diverging_partial_fit_leaves_an_unfitted_network_unfitted(blobs, bits):
+    X, y = blobs(3)
+    net = sn.SparseMLP((4, 8, 3), init_scale=1.0, input_scaling="standard")
+    before = bits(net)
+    with pytest.raises(sn.TrainingDiverged):
+        net.partial_fit(X * 1e10, y, optimizer=sn.SGD(1e30))
+    assert bits(net) == before
+
+
 @pytest.mark.parametrize(
     ("classes", "error", "message"),
     [
         ([0, 2], ValueError, r"^classes must be those of the first call, \[0, 1\], got \[0, 2\]"),
-        ([0, 1, 2], ValueError, r"needs two classes, got 3"),
-        ([0], ValueError, r"at least two classes"),
+        ([0, 1, 2], ValueError, r"^classes must be those of the first .*, got \[0, 1, 2\]"),
+        ([0], ValueError, r"^classes must be those of the first call, \[0, 1\], got \[0\]"),
         ([], (TypeError, ValueError), r"classes must"),
         (["0", "1"], (TypeError, ValueError), r"str|<U1|classes must be those"),
         ([0.0, 1.0], TypeError, r"^classes must hold ints, bools or strings, got dtype float64"),

@@ -51,7 +51,7 @@ def networks(draw):
         mask = rng.random(w.shape) < density
         nnz = int(mask.sum())
         layers.append(
-            sn.Weights(
+            sn.SparseLayer(
                 w.n_in,
                 np.concatenate([[0], np.cumsum(mask.sum(axis=1))]),
                 np.nonzero(mask)[1],
@@ -75,7 +75,7 @@ def assert_equal(a, b, bits):
     assert a.state()[0] == b.state()[0]
     assert repr(a) == repr(b)
     assert b.input_names is None or isinstance(b.input_names, tuple)
-    if a._classes is not None:
+    if a._labels is not None:
         assert a.classes.dtype.kind == b.classes.dtype.kind
 
 
@@ -124,10 +124,12 @@ def test_a_given_scaling_outlives_a_reset_of_the_loaded_network(tmp_path, bits):
     assert bits(sn.SparseMLP.load(tmp_path / "net.npz").reset()) == bits(net)
 
 
-def test_equal_networks_are_equal_bytes(tmp_path, data):
+@pytest.mark.parametrize("optimizer", [None, sn.SGD(0.05, momentum=0.9), sn.Adam(0.01)], ids=str)
+def test_equal_networks_are_equal_bytes(optimizer, tmp_path, data):
     contents = set()
     for name in ("a.npz", "b", "c.model"):
-        net = sn.SparseMLP((4, 6, 1), seed=8).fit(*data, epochs=2, threads=len(contents) + 1)
+        net = sn.SparseMLP((4, 6, 1), seed=8)
+        net.fit(*data, epochs=2, optimizer=optimizer, threads=len(contents) + 1)
         net.save(str(tmp_path / name))
         contents.add((tmp_path / name).read_bytes())
     assert len(contents) == 1
@@ -282,13 +284,14 @@ def test_a_plain_npz_is_refused(tmp_path):
         sn.SparseMLP.load(tmp_path / "plain.npz")
 
 
-def test_a_newer_format_is_named(model, tmp_path):
+@pytest.mark.parametrize("version", [1, FORMAT + 6])
+def test_another_format_is_named(version, model, tmp_path):
     with zipfile.ZipFile(model[1]) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
     header = json.loads(members["header.json"])
-    members["header.json"] = json.dumps({**header, "format": FORMAT + 6}).encode()
+    members["header.json"] = json.dumps({**header, "format": version}).encode()
     (tmp_path / "new.npz").write_bytes(zipped(members))
-    message = rf"new\.npz has model format {FORMAT + 6}, this version reads up to {FORMAT}"
+    message = rf"new\.npz has model format {version}, this version reads format {FORMAT} alone"
     with pytest.raises(sn.ModelFileError, match=message):
         sn.SparseMLP.load(tmp_path / "new.npz")
 
@@ -315,7 +318,9 @@ BENT = {
     "rng_state": [-1, 2**64, "1", None],
     "seed": ["1", -1],
     "classes": [[0], [0, 1, 2], [0.5, 1.5], [1, 0], [0, None], 5],
-    "input_names": [5],
+    "input_names": [5, ["a"], ["a", "b", "c", "c"], ["a", "b", "c", 4], "abcd"],
+    "init_scale": ["1", 0.0, -1.0, None],
+    "optimizer": [5, "sgd", ["sgd", 1], ["sgd", 1, 1], ["adam", 3, 2]],
     "input_scaling": ["minmax"],
 }  # fmt: skip
 
@@ -353,6 +358,28 @@ def test_a_whole_file_that_describes_no_network_is_refused(name, model, tmp_path
 def test_a_whole_file_with_wrong_arrays_is_refused(name, value, model, tmp_path):
     header, arrays = read_model(model[1])
     write_model(tmp_path / "bent.npz", header, {**arrays, f"network/{name}": value})
+    with pytest.raises(sn.ModelFileError, match=r"bent\.npz does not describe a network"):
+        sn.SparseMLP.load(tmp_path / "bent.npz")
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "moments"),
+    [
+        (["adam", 3, 2], np.zeros(37, np.float32)),
+        (["adam", 3, 1], np.zeros(37, np.float32)),
+        (["adam", -1, 2], np.zeros(74, np.float32)),
+        (["adam", 3, 2], np.zeros(74)),
+        (["adam", 3, 2], np.full(74, np.nan, np.float32)),
+        (["adam", 3, 0], np.zeros(0, np.float32)),
+        (["adam", 3, "2"], np.zeros(74, np.float32)),
+        (["newton", 3, 1], np.zeros(37, np.float32)),
+    ],
+)
+def test_a_whole_file_with_a_wrong_optimizer_state_is_refused(optimizer, moments, model, tmp_path):
+    header, arrays = read_model(model[1])
+    network = {**header["network"], "optimizer": optimizer}
+    bent = {**arrays, "network/moments": moments}
+    write_model(tmp_path / "bent.npz", {**header, "network": network}, bent)
     with pytest.raises(sn.ModelFileError, match=r"bent\.npz does not describe a network"):
         sn.SparseMLP.load(tmp_path / "bent.npz")
 

@@ -1,5 +1,7 @@
 """`SparseLinear`: forward and backward against a dense product, and what it refuses."""
 
+import copy
+import pickle
 import threading
 
 import numpy as np
@@ -15,7 +17,7 @@ def weights(n_out, n_in, density, seed=0):
     indptr = np.concatenate([[0], mask.sum(1).cumsum()])
     values = rng.normal(size=mask.sum()).astype(np.float32)
     bias = rng.normal(size=n_out).astype(np.float32)
-    return sn.Weights(n_in, indptr, np.nonzero(mask)[1], values, values, bias)
+    return sn.SparseLayer(n_in, indptr, np.nonzero(mask)[1], values, values, bias)
 
 
 def arrays(w, n):
@@ -148,10 +150,10 @@ def test_arrays_that_do_not_fit_together_are_refused():
 
 def test_weights_that_are_no_csr_are_refused():
     w = weights(7, 30, 0.4)
-    wrong = sn.Weights(5, w.indptr, w.indices, w.values, w.initial, w.bias)
+    wrong = sn.SparseLayer(5, w.indptr, w.indices, w.values, w.initial, w.bias)
     with pytest.raises(ValueError, match="W is not canonical CSR: column"):
         sn.SparseLinear(wrong)
-    short = sn.Weights(30, w.indptr, w.indices, w.values[1:], w.initial, w.bias)
+    short = sn.SparseLayer(30, w.indptr, w.indices, w.values[1:], w.initial, w.bias)
     with pytest.raises(ValueError, match=f"values must have {len(w.values)} entries"):
         sn.SparseLinear(short)
 
@@ -174,3 +176,51 @@ def test_several_threads_may_use_one_layer():
     for thread in threads:
         thread.join()
     assert failures == []
+
+
+class Named(sn.SparseLinear):
+    """A subclass with an attribute."""
+
+    def __init__(self, weights, name):
+        super().__init__(weights)
+        self.name = name
+
+
+@pytest.mark.parametrize(
+    "copied", [copy.copy, copy.deepcopy, lambda layer: pickle.loads(pickle.dumps(layer))]
+)
+def test_a_layer_can_be_copied_and_pickled(copied):
+    """It used to end in "cannot pickle '_core.Linear' object"."""
+    w = weights(40, 30, 0.4)
+    layer = Named(w, ["a"])
+    twin = copied(layer)
+    X, _ = arrays(w, 17)
+    assert type(twin) is Named
+    assert (twin.name, twin.shape, twin.n_synapses) == (["a"], layer.shape, layer.n_synapses)
+    np.testing.assert_array_equal(twin.forward(X), layer.forward(X))
+
+
+def test_a_layer_keeps_its_own_weights():
+    w = weights(7, 30, 0.4)
+    layer = sn.SparseLinear(w)
+    X, _ = arrays(w, 5)
+    before = layer.forward(X)
+    w.values[:] = 0.0
+    np.testing.assert_array_equal(layer.forward(X), before)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(layer)).forward(X), before)
+    with pytest.raises(ValueError, match="read-only"):
+        layer.weights.values[:] = 0.0
+
+
+@pytest.mark.parametrize("shared", ["the same", "a part"])
+def test_an_output_that_is_the_input_is_refused(shared):
+    """`forward(X, out=X)` used to read what it had already overwritten."""
+    layer = sn.SparseLinear(weights(64, 64, 0.5))
+    buffer = np.random.default_rng(0).random((96, 64)).astype(np.float32)
+    X, out = buffer[:64], buffer[:64] if shared == "the same" else buffer[32:]
+    before = buffer.copy()
+    with pytest.raises(ValueError, match=r"^out must not share memory with X$"):
+        layer.forward(X, out=out)
+    np.testing.assert_array_equal(buffer, before)
+    beside = np.empty((64, 64), np.float32)
+    np.testing.assert_array_equal(layer.forward(X, out=beside), layer.forward(X))

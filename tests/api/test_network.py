@@ -1,5 +1,7 @@
 """`SparseMLP`: construction, input scaling, reset, copies, weights by hand."""
 
+import copy
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -80,7 +82,7 @@ def test_initial_weights_are_glorots_range_times_the_scale():
         assert (w.bias == 0.0).all()
         assert w.to_dense().shape == w.shape == (len(w.bias), w.n_in)
     assert net.n_synapses == 30 * 20 + 20 * 10
-    assert (net.structure, net.n_inputs) == ("30-20-10", 30)
+    assert (net.structure, net.n_used_inputs) == ("30-20-10", 30)
     assert net.n_bytes == 8 * net.n_synapses + 12 * 30
     assert net.used_inputs.tolist() == list(range(30))
 
@@ -212,19 +214,201 @@ def test_writing_into_what_a_network_shows_changes_nothing(data, bits):
     assert bits(net) == bits(twin) == before
 
 
+def go_on(net, data, optimizer):
+    """What a network becomes when it trains on: momentum and moments show in it."""
+    return [
+        w.values.tobytes() for w in net.copy().fit(*data, epochs=2, optimizer=optimizer).weights
+    ]
+
+
+@pytest.mark.parametrize("optimizer", [sn.SGD(0.05, momentum=0.9), sn.Adam(0.01)], ids=str)
+def test_every_kind_of_copy_keeps_the_optimizer_state(optimizer, data, tmp_path, whole):
+    """`deepcopy`, pickles and files used to forget momentum and the moments of Adam."""
+    net = sn.SparseMLP((4, 6, 1), seed=1).fit(*data, epochs=3, optimizer=optimizer)
+    net.save(tmp_path / "net.npz")
+    copies = {
+        "copy": net.copy(),
+        "copy.copy": copy.copy(net),
+        "deepcopy": copy.deepcopy(net),
+        "pickle": pickle.loads(pickle.dumps(net)),
+        "file": sn.SparseMLP.load(tmp_path / "net.npz"),
+    }
+    expected = go_on(net, data, optimizer)
+    for kind, twin in copies.items():
+        assert whole(twin) == whole(net), kind
+        assert go_on(twin, data, optimizer) == expected, kind
+    fresh = sn.SparseMLP((4, 6, 1), seed=1).set_weights(net.weights)
+    assert go_on(fresh, data, optimizer) != expected  # so that the state makes a difference
+
+
+class Tagged(sn.SparseMLP):
+    """A subclass with an attribute, and one in a slot."""
+
+    __slots__ = ("place",)
+
+    def __init__(self, tag):
+        super().__init__((4, 6, 1), seed=2)
+        self.tag, self.place = tag, "slot"
+
+
+@pytest.mark.parametrize(
+    "copied",
+    [
+        sn.SparseMLP.copy, copy.copy, copy.deepcopy,
+        *(lambda net, p=p: pickle.loads(pickle.dumps(net, p)) for p in range(2, 6)),
+    ],
+)  # fmt: skip
+def test_attributes_of_a_subclass_outlive_copies_and_pickles(copied, data, whole):
+    """Pickles and `deepcopy` used to drop all that a subclass had added."""
+    net = Tagged(["a", 1]).fit(*data, epochs=1)
+    twin = copied(net)
+    assert type(twin) is Tagged
+    assert (twin.tag, twin.place) == (["a", 1], "slot")
+    assert whole(twin) == whole(net)
+    assert not twin.classes.flags.writeable
+    twin.fit(*data, epochs=1)
+    assert whole(twin) != whole(net)
+
+
+def test_a_shallow_copy_does_not_share_the_weights(data, bits):
+    """`copy.copy` must not leave two networks that train each other."""
+    net = sn.SparseMLP((4, 6, 1))
+    before = bits(net)
+    copy.copy(net).fit(*data, epochs=1)
+    assert bits(net) == before
+
+
+@pytest.mark.parametrize("name", ["indptr", "indices", "values", "initial", "bias"])
+def test_writing_into_weights_is_refused(name):
+    """`net.weights[0].values[:] = 0` used to change nothing, in silence."""
+    net = sn.SparseMLP((4, 6, 1))
+    with pytest.raises(ValueError, match="read-only"):
+        getattr(net.weights[0], name)[:] = 0
+
+
+# --- names of inputs ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("names", "error", "message"),
+    [
+        (("a", "b", "c"), ValueError, r"^input_names must hold 4 names, got 3$"),
+        (list("abcde"), ValueError, r"^input_names must hold 4 names, got 5$"),
+        (("a", "b", "c", "b"), ValueError, r"^input_names must be unique, got 'b' twice$"),
+        (("a", "b", "c", 4), TypeError, r"^input_names must hold strings, got 4$"),
+        ("abcd", TypeError, r"^input_names must be a sequence of strings or None, got 'abcd'$"),
+        (4, TypeError, r"^input_names must be a sequence of strings or None, got 4$"),
+    ],
+    ids=str,
+)
+def test_wrong_input_names_are_refused_when_set(names, error, message):
+    """They used to be taken as they came, and broke plots and files later."""
+    net = sn.SparseMLP((4, 6, 1))
+    net.input_names = ["a", "b", "c", "d"]
+    with pytest.raises(error, match=message):
+        net.input_names = names
+    assert net.input_names == ("a", "b", "c", "d")
+    assert net.input_name(3) == "d"
+    net.input_names = None
+    assert (net.input_names, net.input_name(3)) == (None, "x3")
+
+
+def test_features_and_used_inputs_are_counted_apart():
+    net = sn.SparseMLP((4, 6, 1)).without(inputs=[1])
+    assert (net.n_features, net.n_used_inputs, net.used_inputs.tolist()) == (4, 3, [0, 2, 3])
+
+
+# --- texts stay short ---------------------------------------------------------------------------
+
+
+def test_the_repr_of_a_deep_network_is_short():
+    """It used to name every layer."""
+    net = sn.SparseMLP([2] * 10_000)
+    assert len(repr(net)) < 200
+    assert repr(net).startswith("SparseMLP(2-2-2-2-…-2-2-2-2 (10000 levels), 39996 synapses")
+    path = sn.PruningPath(net)
+    step = path.add(net, criterion="wsf", epochs=0, score_after_cut=1.0, score=1.0, p_value=1.0)
+    assert max(len(repr(path)), len(repr(step)), len(repr(net.weights[0]))) < 200
+    with pytest.raises(ValueError, match="no network of the path meets") as caught:
+        path.select(n_synapses=3)
+    assert len(str(caught.value)) < 300
+    with pytest.raises(ValueError, match="weights must have shapes") as caught:
+        net.set_weights(net.weights[1:])
+    assert len(str(caught.value)) < 300
+
+
+LONG = {
+    "layers": (lambda: sn.SparseMLP([2] * 10_000 + ["3"]), TypeError),
+    "layers as text": (lambda: sn.SparseMLP("2" * 10_000), TypeError),
+    "a size": (lambda: sn.SparseMLP((10**10_000, 1)), ValueError),
+    "init_scale": (lambda: sn.SparseMLP((2, 1), init_scale=10**10_000), ValueError),
+    "activation": (lambda: sn.SparseMLP((2, 1), activation="r" * 10_000), ValueError),
+    "input_scaling": (lambda: sn.SparseMLP((2, 1), input_scaling=[0.0] * 10_000), TypeError),
+    "shift": (lambda: sn.SparseMLP((2, 1), input_scaling=([0.0] * 10_000, 1.0)), ValueError),
+    "an unknown label": (lambda: many().score(np.zeros((1, 2)), [10_000]), ValueError),
+    "a long label": (lambda: named().score(np.zeros((1, 2)), ["x" * 10_000]), ValueError),
+    "too many classes": (
+        lambda: sn.SparseMLP((2, 10)).fit(np.zeros((10_000, 2)), np.arange(10_000)), ValueError,
+    ),
+    "one class": (
+        lambda: sn.SparseMLP((2, 10)).fit(np.zeros((2, 2)), ["x" * 10_000] * 2), ValueError,
+    ),
+    "class_weight": (
+        lambda: many().fit(np.zeros((1, 2)), [0], class_weight={"x" * 10_000: 1.0}), ValueError,
+    ),
+    "soft": (lambda: many().fit(np.zeros((1, 2)), np.ones((1, 10_000))), ValueError),
+    "dtype": (
+        lambda: many().predict(np.zeros(3, [(f"f{i}", "f4") for i in range(10_000)])), TypeError,
+    ),
+    "neuron": (lambda: sn.SparseMLP((2, 1)).without(neurons=[[0] * 10_000]), TypeError),
+    "synapse": (lambda: sn.SparseMLP((2, 1)).without(synapses=[[0] * 10_000]), TypeError),
+    "input": (lambda: sn.SparseMLP((2, 1)).without(inputs=["x" * 10_000]), ValueError),
+}  # fmt: skip
+
+
+def many():
+    """A network of 10000 classes."""
+    net = sn.SparseMLP((2, 10_000))
+    net.prepare(np.zeros((10_000, 2), np.float32), np.arange(10_000))
+    return net
+
+
+def named():
+    """A network with two classes of long names."""
+    net = sn.SparseMLP((2, 1))
+    net.prepare(np.zeros((2, 2), np.float32), ["a" * 10_000, "b" * 10_000])
+    return net
+
+
+@pytest.mark.parametrize("fault", LONG)
+def test_error_texts_stay_short(fault):
+    """Errors used to list all classes, all layers, or all of a long argument."""
+    call, error = LONG[fault]
+    with pytest.raises(error) as caught:
+        call()
+    assert 20 < len(str(caught.value)) < 400
+
+
+def test_reprs_of_many_or_long_classes_are_short():
+    """A class name of any length used to stand in the repr."""
+    for net in (many(), named()):
+        checked = net.check_data(np.zeros((1, 2)), net.classes[:1])
+        assert max(len(repr(net)), len(repr(checked))) < 400
+
+
 # --- weights by hand ----------------------------------------------------------------------------
 
 
 def test_set_weights_replaces_structure_and_keeps_the_rest(data):
     net = sn.SparseMLP((4, 6, 1), input_scaling=(0.5, 2.0)).fit(*data, epochs=1)
-    state, transform = net.core.rng_state, shift_scale(net)
+    state, transform = net._core.rng_state, shift_scale(net)
     first, second = net.weights
     row = np.array([0, 1, 1, 1, 1, 1, 1])
-    thin = sn.Weights(4, row, [2], [0.5], [0.25], np.zeros(6))
-    last = sn.Weights(6, [0, 1], [0], [2.0], [1.0], [-1.0])
+    thin = sn.SparseLayer(4, row, [2], [0.5], [0.25], np.zeros(6))
+    last = sn.SparseLayer(6, [0, 1], [0], [2.0], [1.0], [-1.0])
     assert net.set_weights([thin, last]) is net
     assert (net.structure, net.n_synapses, net.used_inputs.tolist()) == ("1-1-1", 2, [2])
-    assert (net.core.rng_state, shift_scale(net)) == (state, transform)
+    assert (net._core.rng_state, shift_scale(net)) == (state, transform)
     hidden = np.maximum(0.5 * (data[0][:, 2].astype(np.float64) - 0.5) * 2.0, 0.0)
     p = 1.0 / (1.0 + np.exp(1.0 - 2.0 * hidden))
     np.testing.assert_allclose(net.predict_proba(data[0])[:, 1], p, rtol=1e2 * EPS)

@@ -3,6 +3,9 @@
 import itertools
 import json
 import math
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -91,14 +94,14 @@ def test_figures_are_those_of_the_networks(run, runs):
         net = path.network(i)
         right = net.predict(X) == y
         assert step.step == i
-        assert step.accuracy == net.score(X, y) == right.mean()
-        assert (step.n_synapses, step.n_inputs) == (net.n_synapses, net.n_inputs)
+        assert step.score == net.score(X, y) == right.mean()
+        assert (step.n_synapses, step.n_inputs) == (net.n_synapses, net.n_used_inputs)
         assert step.structure == net.structure
         assert step.criterion == "wsf"
         a, b = int((first & ~right).sum()), int((right & ~first).sum())
         tail = sum(math.comb(a + b, k) for k in range(min(a, b) + 1)) / 2 ** (a + b)
         assert step.p_value == pytest.approx(min(1.0, 2 * tail), rel=1e-12)
-        assert step.accuracy_before == step.accuracy or step.epochs > 0
+        assert step.score_after_cut == step.score or step.epochs > 0
     assert path.steps[0].p_value == 1.0
     assert len(list(path)) == len(path) == len(path.steps)
 
@@ -133,7 +136,7 @@ def test_table_has_a_line_a_step(run, runs):
     path, _, _ = runs(run)
     head, *lines = path.table().splitlines()
     assert head.split() == [
-        "step", "synapses", "inputs", "structure", "epochs", "after", "cut", "accuracy", "p"
+        "step", "synapses", "inputs", "structure", "epochs", "after", "cut", "score", "p"
     ]  # fmt: skip
     assert len({len(line) for line in (head, *lines)}) == 1
     for line, s in zip(lines, path, strict=True):
@@ -141,7 +144,7 @@ def test_table_has_a_line_a_step(run, runs):
         assert cells[:5] == list(
             map(str, (s.step, s.n_synapses, s.n_inputs, s.structure, s.epochs))
         )
-        assert cells[5:] == [f"{s.accuracy_before:.4f}", f"{s.accuracy:.4f}", f"{s.p_value:.3f}"]
+        assert cells[5:] == [f"{s.score_after_cut:.4f}", f"{s.score:.4f}", f"{s.p_value:.3f}"]
 
 
 @both
@@ -151,7 +154,9 @@ def test_json_has_the_promised_keys(run, runs):
     assert len(records) == len(path)
     for record, step in zip(records, path, strict=True):
         assert set(record) == KEYS
-        assert record == step.record() == {name: getattr(step, name) for name in KEYS}
+        named = {"accuracy": "score", "accuracy_before": "score_after_cut"}
+        expected = {key: getattr(step, named.get(key, key)) for key in KEYS}
+        assert record == step.record() == expected
         counts = (record[n] for n in ("step", "n_synapses", "n_inputs", "n_removed", "epochs"))
         assert all(type(count) is int for count in counts)
 
@@ -172,7 +177,7 @@ def test_select_gives_the_smallest_that_meets_all(run, runs, bits):
     path, _, _ = runs(run)
     counts = [None, *sorted({s.n_synapses + d for s in path for d in (0, 1)})]
     inputs = [None, *sorted({s.n_inputs for s in path})]
-    accuracies = [None, *sorted({s.accuracy + d for s in path for d in (0, -1e-6)})]
+    accuracies = [None, *sorted({s.score + d for s in path for d in (0, -1e-6)})]
     refused = 0
     for n, i, a in itertools.product(counts, inputs, accuracies):
         given = {"n_synapses": n, "n_inputs": i, "min_accuracy": a}
@@ -181,7 +186,7 @@ def test_select_gives_the_smallest_that_meets_all(run, runs, bits):
             s for s in path
             if (n is None or s.n_synapses <= n)
             and (i is None or s.n_inputs <= i)
-            and (a is None or s.accuracy >= a)
+            and (a is None or s.score >= a)
         ]  # fmt: skip
         if not fits:
             refused += 1
@@ -189,7 +194,7 @@ def test_select_gives_the_smallest_that_meets_all(run, runs, bits):
                 path.select(**given)
             continue
         got = path.select(**given)
-        best = min(fits, key=lambda s: (s.n_synapses, -s.accuracy))
+        best = min(fits, key=lambda s: (s.n_synapses, -s.score))
         assert bits(got) == bits(path.network(best.step))
     assert refused > 0
 
@@ -197,13 +202,13 @@ def test_select_gives_the_smallest_that_meets_all(run, runs, bits):
 def test_select_names_what_was_asked_and_the_nearest(runs):
     path, _, _ = runs("gradual")
     last = path.steps[-1]
-    best = max(path, key=lambda s: s.accuracy)
-    too_few, too_good = last.n_synapses - 1, best.accuracy + 0.01
+    best = max(path, key=lambda s: s.score)
+    too_few, too_good = last.n_synapses - 1, best.score + 0.01
     nearest = rf"nearest is step {last.step}: {last.structure}, {last.n_synapses} synapses, "
-    with pytest.raises(ValueError, match=rf"meets n_synapses={too_few}; the {nearest}accuracy 0\."):
+    with pytest.raises(ValueError, match=rf"meets n_synapses={too_few}; the {nearest}score 0\."):
         path.select(n_synapses=too_few)
     with pytest.raises(
-        ValueError, match=rf"meets min_accuracy={too_good}; .* accuracy {best.accuracy:.4f}"
+        ValueError, match=rf"meets min_accuracy={too_good}; .* score {best.score:.4f}"
     ):
         path.select(min_accuracy=too_good)
     with pytest.raises(ValueError, match=rf"meets n_synapses={too_few}, min_accuracy=0\.1; "):
@@ -214,9 +219,9 @@ def test_select_of_equally_small_steps_gives_the_more_accurate(trained, data):
     path = sn.PruningPath(trained())
     for accuracy in (0.5, 0.75, 0.6):
         net = trained().fit(*data, epochs=len(path) + 1)
-        path.add(net, criterion="wsf", epochs=1, accuracy_before=0.5, accuracy=accuracy,
+        path.add(net, criterion="wsf", epochs=1, score_after_cut=0.5, score=accuracy,
                  p_value=1.0)  # fmt: skip
-    assert path.select(n_synapses=30).core.rng_state == path.steps[1].rng_state
+    assert path.select(n_synapses=30)._core.rng_state == path.steps[1].rng_state
 
 
 @pytest.mark.parametrize("name", ["n_synapses", "n_inputs", "min_accuracy"])
@@ -229,12 +234,12 @@ def test_select_refuses_what_is_no_number(name, runs):
 def test_select_takes_zero_at_its_word(data, trained):
     net = trained().set_weights(
         [
-            sn.Weights(4, [0, 1, 1, 1, 1, 1, 1], [2], [1.0], [0.0], np.zeros(6)),
-            sn.Weights(6, [0, 1], [0], [1.0], [0.0], [0.0]),
+            sn.SparseLayer(4, [0, 1, 1, 1, 1, 1, 1], [2], [1.0], [0.0], np.zeros(6)),
+            sn.SparseLayer(6, [0, 1], [0], [1.0], [0.0], [0.0]),
         ]
     )
     path = sn.PruningPath(net)
-    path.add(net, criterion="wsf", epochs=0, accuracy_before=1.0, accuracy=1.0, p_value=1.0)
+    path.add(net, criterion="wsf", epochs=0, score_after_cut=1.0, score=1.0, p_value=1.0)
     assert path.steps[0].n_inputs == 1
     with pytest.raises(ValueError, match="no network of the path meets n_inputs=0"):
         path.select(n_inputs=0)
@@ -267,7 +272,7 @@ def test_save_and_load(run, runs, tmp_path, bits):
     path, X, y = runs(run)
     path.save(tmp_path / "a.npz")
     loaded = sn.PruningPath.load(str(tmp_path / "a.npz"))
-    for name in ("epochs", "verdict", "options", "data_sha256"):
+    for name in ("epochs", "stop_reason", "options", "data_sha256"):
         assert getattr(loaded, name) == getattr(path, name)
     assert loaded.to_json() == path.to_json()
     assert loaded.table() == path.table()
@@ -305,7 +310,7 @@ def test_names_and_labels_come_back_with_every_step(trained3, tmp_path):
     for p in (path, sn.PruningPath.load(tmp_path / "a.npz")):
         for i in range(len(path)):
             assert p.network(i).input_names == ("p", "q", "r", "s", "t")
-            assert p.network(i).score(X, labels) == p.steps[i].accuracy
+            assert p.network(i).score(X, labels) == p.steps[i].score
 
 
 BENT_HEADERS = {
@@ -349,3 +354,18 @@ def test_a_whole_file_with_a_wrong_header_is_refused(fault, refuses):
 def test_a_whole_file_with_wrong_arrays_is_refused(name, refuses):
     for change in BENT_ARRAYS[name]:
         refuses(**{name: change})
+
+
+def test_path_imports_neither_plots_nor_report():
+    """Importing it used to need both, though only two methods use them."""
+    package = Path(sn.__file__).parent
+    code = f"""
+import sys, types
+package = types.ModuleType("synaprune")
+package.__path__ = [{str(package)!r}]  # without __init__, which imports everything
+sys.modules["synaprune"] = package
+import synaprune.path
+print([name for name in ("plots", "report", "pruning") if f"synaprune.{{name}}" in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("[]\n", "")

@@ -6,7 +6,7 @@ import synaprune as sn
 from hypothesis import given
 from hypothesis import strategies as st
 from synaprune.io import read_model, write_model
-from synaprune.path._places import smallest_dtype
+from synaprune.layers import position_dtype
 
 OPTIMIZERS = {
     "plain": sn.SGD(0.1),
@@ -49,7 +49,7 @@ def test_network_undo_select_and_files_give_every_bit(
 
     def accept(accuracy):
         kept.append((net.copy(), accuracy))
-        path.add(net, criterion=criterion, epochs=0, accuracy_before=0.0, accuracy=accuracy,
+        path.add(net, criterion=criterion, epochs=0, score_after_cut=0.0, score=accuracy,
                  p_value=1.0)  # fmt: skip
 
     accept(0.5)
@@ -57,7 +57,7 @@ def test_network_undo_select_and_files_give_every_bit(
         if action[0] == "step":
             _, n_cut, epochs, tenths = action
             flat = np.concatenate(sn.score(net, criterion, X, y))
-            net.core.cut(flat, min(n_cut, net.n_synapses))
+            net._core.cut(flat, min(n_cut, net.n_synapses))
             if epochs:
                 net.fit(X, y, epochs=epochs, batch_size=16, optimizer=optimizer)
             accept(tenths / 10)
@@ -74,11 +74,18 @@ def test_network_undo_select_and_files_give_every_bit(
     assert [whole(path.network(i)) for i in range(len(path))] == [whole(n) for n, _ in kept]
     assert whole(path.smallest) == whole(kept[-1][0])
     for was, accuracy in kept:
-        limits = {"n_synapses": was.n_synapses, "min_accuracy": accuracy, "n_inputs": was.n_inputs}
+        limits = {
+            "n_synapses": was.n_synapses,
+            "min_accuracy": accuracy,
+            "n_inputs": was.n_used_inputs,
+        }
         fits = [
-            (n, a) for n, a in kept
-            if n.n_synapses <= was.n_synapses and a >= accuracy and n.n_inputs <= was.n_inputs
-        ]  # fmt: skip
+            (n, a)
+            for n, a in kept
+            if n.n_synapses <= was.n_synapses
+            and a >= accuracy
+            and n.n_used_inputs <= was.n_used_inputs
+        ]
         best, _ = min(fits, key=lambda pair: (pair[0].n_synapses, -pair[1]))
         assert whole(path.select(**limits)) == whole(best)
     assert goes_on_alike(path.smallest, kept[-1][0], X, y, optimizer)
@@ -125,8 +132,8 @@ def test_bytes_of_a_step(name, trained3, tmp_path):
 
 
 def test_positions_take_four_bytes_where_that_is_enough():
-    assert smallest_dtype(2**31 - 1) is np.int32
-    assert smallest_dtype(2**31) is np.int64
+    assert position_dtype(2**31 - 1) is np.int32
+    assert position_dtype(2**31) is np.int64
 
 
 # --- undo and removed ---------------------------------------------------------------------------
@@ -134,12 +141,12 @@ def test_positions_take_four_bytes_where_that_is_enough():
 
 def test_undo_drops_the_last_steps(trained3, tmp_path, whole):
     path, _, _ = prune(trained3, "momentum")
-    n, verdict, epochs = len(path), path.verdict, path.epochs
+    n, verdict, epochs = len(path), path.stop_reason, path.epochs
     third_last = whole(path.network(-3))
     assert whole(path.undo(2)) == third_last == whole(path.smallest)
     assert (len(path), path.steps[-1].step) == (n - 2, n - 3)
     path.undo()
-    assert (len(path), path.verdict, path.epochs) == (n - 3, verdict, epochs)
+    assert (len(path), path.stop_reason, path.epochs) == (n - 3, verdict, epochs)
     path.save(tmp_path / "path.npz")
     assert len(sn.PruningPath.load(tmp_path / "path.npz")) == n - 3
     for steps, error in ((n - 3, ValueError), (0, ValueError), (-1, ValueError), (1.0, TypeError),

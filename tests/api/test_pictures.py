@@ -68,7 +68,7 @@ def test_one_output_has_the_colour_of_the_class_it_is_named_for():
 
 def test_colours_and_widths_are_sign_and_size():
     net = sn.SparseMLP((2, 1), seed=0)
-    net = net.set_weight(0, 0, 0, 2.0).set_weight(0, 0, 1, -0.5)
+    net = net.with_weight(0, 0, 0, 2.0).with_weight(0, 0, 1, -0.5)
     (lines,) = [c for c in plots.plot_network(net).collections if hasattr(c, "get_segments")]
     thin, thick = lines.get_linewidths()
     assert thick > 2 * thin
@@ -83,11 +83,11 @@ def test_used_inputs_are_shaded_by_energy(net):
     energy = explain.feature_energy(net).mean(axis=1).reshape(8, 8)
     assert (np.ma.getmaskarray(shown) == (energy == 0)).all()
     np.testing.assert_allclose(shown.filled(0) ** 2, energy, atol=1e-7)
-    assert ax.get_title(loc="left") == f"all classes: {net.n_inputs} inputs"
+    assert ax.get_title(loc="left") == f"all classes: {net.n_used_inputs} inputs"
     three = plots.plot_inputs(net, (8, 8), label=3)
     assert three.get_title(loc="left").startswith("class 3: ")
     bars = plots.plot_inputs(net)
-    assert len(bars.patches) == min(30, net.n_inputs)
+    assert len(bars.patches) == min(30, net.n_used_inputs)
     grid = plots.plot_class_inputs(net, (8, 8))
     assert [ax.get_title().split(":")[0] for ax in grid] == [str(c) for c in range(10)]
 
@@ -160,9 +160,9 @@ def test_the_strongest_of_each_layer_are_kept():
 
 def test_dead_neurons_are_not_drawn():
     """A frozen synapse may lead to a neuron that nothing reads any more."""
-    net = sn.SparseMLP((3, 3, 2), seed=0, init_scale=1.0).freeze(synapses=[(0, 1, 2)])
+    net = sn.SparseMLP((3, 3, 2), seed=0, init_scale=1.0).with_frozen(synapses=[(0, 1, 2)])
     scores = np.r_[np.ones(9), [1, 0, 1, 1, 0, 1]].astype(np.float32)
-    net.core.cut(scores, 2)
+    net._core.cut(scores, 2)
     assert net.structure == "3-2-2"
     assert net.n_synapses == 6 + 1 + 4
     assert sum(map(np.sum, strongest_synapses(net, 100))) == 10

@@ -33,7 +33,7 @@ def texts(ax):
 
 def test_a_point_a_step_on_a_logarithmic_axis(path, tmp_path):
     ax = path.plot()
-    counts, accuracies = [s.n_synapses for s in path], [s.accuracy for s in path]
+    counts, accuracies = [s.n_synapses for s in path], [s.score for s in path]
     curve, full, ring = drawn(ax)
     assert curve == (counts, accuracies)
     assert set(full[1]) == {accuracies[0]}
@@ -41,7 +41,7 @@ def test_a_point_a_step_on_a_logarithmic_axis(path, tmp_path):
     assert (ax.get_xscale(), ax.get_yscale()) == ("log", "linear")
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("synapses", "validation accuracy")
     for s in (path.steps[0], path.steps[-1]):
-        assert f"{s.structure}\n{s.n_synapses} synapses, {s.accuracy:.2%}" in texts(ax)
+        assert f"{s.structure}\n{s.n_synapses} synapses, {s.score:.2%}" in texts(ax)
     ax.figure.savefig(tmp_path / "path.png")
     assert (tmp_path / "path.png").stat().st_size > 5000
 
@@ -71,7 +71,7 @@ def test_a_network_of_nothing_has_its_place(trained3):
 def test_other_metrics_are_no_percentages(trained3):
     net, _, _ = trained3()
     path = sn.PruningPath(net)
-    path.add(net, criterion="wsf", epochs=0, accuracy_before=-3.0, accuracy=-3.0, p_value=1.0)
+    path.add(net, criterion="wsf", epochs=0, score_after_cut=-3.0, score=-3.0, p_value=1.0)
     ax = path.plot()
     assert texts(ax) == ["5-8-3\n64 synapses, -3"] * 2
     ax.figure.canvas.draw()

@@ -218,10 +218,12 @@ def test_memory_maps_are_read_where_they_lie(tmp_path):
 def test_an_overflow_inside_is_not_hidden_by_relu():
     """This used to give a label: infinity less infinity is NaN, which relu took for 0."""
     one, w = np.array([0, 1]), np.array([2.0], np.float32)
-    up = sn.Weights(1, np.array([0, 1, 2]), np.array([0, 0]), *2 * [np.repeat(w, 2)], np.zeros(2))
+    up = sn.SparseLayer(
+        1, np.array([0, 1, 2]), np.array([0, 0]), *2 * [np.repeat(w, 2)], np.zeros(2)
+    )
     both = np.array([1.0, -1.0], np.float32)
-    cross = sn.Weights(2, np.array([0, 2]), np.array([0, 1]), both, both, np.zeros(1))
-    top = sn.Weights(1, one, np.array([0]), w, w, np.zeros(1))
+    cross = sn.SparseLayer(2, np.array([0, 2]), np.array([0, 1]), both, both, np.zeros(1))
+    top = sn.SparseLayer(1, one, np.array([0]), w, w, np.zeros(1))
     net = sn.SparseMLP((1, 2, 1, 1), input_scaling="none")
     net.fit(np.array([[0.0], [1.0]], np.float32), [0, 1], epochs=1)
     net.set_weights([up, cross, top])

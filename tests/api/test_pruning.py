@@ -87,7 +87,7 @@ def test_a_contract_above_what_the_network_has_is_refused(data):
     with pytest.raises(ValueError, match=message):
         sn.prune(net, *data, validation=data, min_accuracy=0.99)
     path = sn.prune(net, *data, validation=data, min_accuracy=has, **SGD)  # exactly is enough
-    assert path.steps[0].accuracy == has
+    assert path.steps[0].score == has
 
 
 # --- what every run promises --------------------------------------------------------------------
@@ -130,7 +130,7 @@ def test_the_callback_is_told_everything(target, trained3):
     path = sn.prune(net, X, y, validation=(X, y), callback=told.append, **target, **SGD)
     accepted = [p for p in told if p.stage == "accepted"]
     assert [p.n_synapses for p in accepted] == [step.n_synapses for step in path]
-    assert [p.accuracy for p in accepted] == [step.accuracy for step in path]
+    assert [p.accuracy for p in accepted] == [step.score for step in path]
     stages = {p.stage for p in told}
     epochs = [p.epoch for p in told]
     assert epochs == sorted(epochs)
@@ -145,7 +145,7 @@ def test_the_callback_is_told_everything(target, trained3):
         assert {p.epochs for p in told} == {target["epochs"]}
     quiet = sn.prune(net, X, y, validation=(X, y), **target, **SGD)
     assert quiet.to_json() == path.to_json()
-    assert quiet.verdict == path.verdict
+    assert quiet.stop_reason == path.stop_reason
 
 
 @strategies
@@ -159,7 +159,7 @@ def test_a_callback_that_returns_true_ends_the_run(target, trained3, bits):
         return sum(seen) == 3
 
     path = sn.prune(net, X, y, validation=(X, y), callback=third, **target, **SGD)
-    assert path.verdict == "ended by the callback"
+    assert path.stop_reason == "ended by the callback"
     assert len(path) == 3
     assert [bits(path.network(i)) for i in range(3)] == [bits(whole.network(i)) for i in range(3)]
     path = sn.prune(net, X, y, validation=(X, y), callback=lambda p: True, **target, **SGD)
@@ -210,7 +210,7 @@ def test_no_target_means_a_drop_of_half_a_percent(trained3):
     default = sn.prune(net, X, y, **options)
     same = sn.prune(net, X, y, max_drop=0.005, strategy="ladder", **options)
     assert default.to_json() == same.to_json()
-    assert default.verdict == same.verdict
+    assert default.stop_reason == same.stop_reason
 
 
 # --- what stays, and what may come next ---------------------------------------------------------
@@ -236,7 +236,7 @@ def test_a_fresh_network_gets_its_scaling_and_classes_from_the_training_data(dat
         path.smallest.input_transform, fitted.input_transform, strict=True
     ):  # fmt: skip
         assert got.tolist() == expected.tolist()
-    assert net._classes is None
+    assert net._labels is None
 
 
 def test_a_pruned_network_can_be_pruned_further(trained3):

@@ -10,9 +10,9 @@ from synaprune.pruning._search import _regrown
 XOR = (np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32), np.array([0, 1, 1, 0]))
 # One hidden neuron with both inputs, two with one each: XOR with 7 synapses, none of which can go.
 TRAP = [
-    sn.Weights(2, [0, 2, 3, 4], [0, 1, 0, 1], [9.0, 9.0, 9.0, 9.0], [0.1, 0.2, -0.1, 0.3],
+    sn.SparseLayer(2, [0, 2, 3, 4], [0, 1, 0, 1], [9.0, 9.0, 9.0, 9.0], [0.1, 0.2, -0.1, 0.3],
                [-13.0, -4.5, -4.5]),
-    sn.Weights(3, [0, 3], [0, 1, 2], [-20.0, 9.0, 9.0], [0.1, -0.2, 0.2], [-4.5]),
+    sn.SparseLayer(3, [0, 3], [0, 1, 2], [-20.0, 9.0, 9.0], [0.1, -0.2, 0.2], [-4.5]),
 ]  # fmt: skip
 OPTIONS = {
     "validation": XOR, "optimizer": sn.SGD(2.0), "batch_size": 4, "retrain_epochs": 1500,
@@ -23,13 +23,13 @@ OPTIONS = {
 def trap():
     net = sn.SparseMLP((2, 3, 1), activation="sigmoid", init_scale=1.0, seed=0)
     net.prepare(*XOR)
-    net.set_weights([sn.Weights(*map(np.array, vars(w).values())) for w in FULL])
+    net.set_weights([sn.SparseLayer(*map(np.array, vars(w).values())) for w in FULL])
     return net
 
 
 def _full():
     """The trap inside the full 2-3-1: its two missing synapses weigh next to nothing."""
-    first = sn.Weights(
+    first = sn.SparseLayer(
         2, np.array([0, 2, 4, 6]), np.array([0, 1] * 3),
         np.array([9.0, 9.0, 9.0, 0.01, 0.01, 9.0]), np.array([0.1, 0.2, -0.1, 0.0, 0.0, 0.3]),
         TRAP[0].bias,
@@ -50,7 +50,7 @@ def test_the_trap_is_left_only_by_going_back(effort, synapses):
     if effort:
         assert path.smallest.structure == "2-2-1"
         for i, step in enumerate(path):  # the new branch is a path like any other
-            assert path.network(i).score(*XOR) == step.accuracy == 1.0
+            assert path.network(i).score(*XOR) == step.score == 1.0
             assert step.step == i
             assert i == 0 or step.n_removed == counts[i - 1] - counts[i]
 
@@ -62,7 +62,7 @@ def test_no_effort_is_the_way_of_before(trained3, bits):
     searched = sn.prune(net, X, y, **options, effort=2)
     assert searched.smallest.n_synapses <= one_way.smallest.n_synapses
     assert searched.epochs > one_way.epochs
-    assert one_way.verdict.startswith("no cut survives")
+    assert one_way.stop_reason.startswith("no cut survives")
     again = sn.prune(net, X, y, **options, effort=2)
     assert bits(again.smallest) == bits(searched.smallest)
     assert again.to_json() == searched.to_json()
@@ -91,10 +91,10 @@ def test_the_budget_is_kept(effort, trained3, monkeypatch):
     one_way, searched = (run.work for run in runs)
     largest = net.n_synapses + 5 + 8 + 3
     assert one_way < searched <= (1 + effort) * one_way + largest
-    if path.verdict == f"the budget of effort {effort:g} is spent":
+    if path.stop_reason == f"the budget of effort {effort:g} is spent":
         assert searched >= (1 + effort) * one_way
     else:
-        assert path.verdict.startswith("no cut survives")
+        assert path.stop_reason.startswith("no cut survives")
 
 
 def test_what_was_found_is_kept_when_the_callback_ends_the_search(trained3, bits):
@@ -111,11 +111,11 @@ def test_what_was_found_is_kept_when_the_callback_ends_the_search(trained3, bits
     whole = sn.prune(net, X, y, **options, callback=lambda p: told.append(p) or None)
     most = (len(told) * 3) // 4
     path = sn.prune(net, X, y, **options, callback=late)
-    assert path.verdict == "ended by the callback"
+    assert path.stop_reason == "ended by the callback"
     least = whole.smallest.n_synapses
     assert least <= path.smallest.n_synapses <= one_way.smallest.n_synapses
     for i, step in enumerate(path):
-        assert path.network(i).score(X, y) == step.accuracy
+        assert path.network(i).score(X, y) == step.score
 
 
 def test_regrowth_gives_back_synapses_between_living_neurons_at_their_initial_weights(trained3):

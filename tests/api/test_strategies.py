@@ -32,7 +32,7 @@ def test_gradual_ends_at_the_target(epochs, n_synapses, criterion, trained3):
     assert counts[-1] <= n_synapses
     assert (np.diff(counts) < 0).all()
     assert path.epochs == epochs == sum(step.epochs for step in path)
-    assert path.verdict == f"reached {counts[-1]} synapses (target {n_synapses})"
+    assert path.stop_reason == f"reached {counts[-1]} synapses (target {n_synapses})"
     # cuts stand between 5 % and 70 % of the run, and follow an exponential
     living = {p.epoch: p.n_synapses for p in told if p.stage == "train"}
     last = max(1, math.floor(0.7 * epochs))
@@ -91,9 +91,9 @@ def test_ladder_keeps_the_contract_in_every_step(criterion, contract, trained3):
     least = contract.get("min_accuracy", full - contract.get("max_drop", 0.0)) - 1e-9
     assert len(path) > 2
     for i, step in enumerate(path):
-        assert path.network(i).score(*half) == step.accuracy >= least
+        assert path.network(i).score(*half) == step.score >= least
         assert step.epochs <= 4
-        assert (step.epochs == 0) == (step.accuracy_before >= least)
+        assert (step.epochs == 0) == (step.score_after_cut >= least)
     assert path.steps[0].epochs == 0
     assert (np.diff([step.n_synapses for step in path]) < 0).all()
     assert path.epochs >= sum(step.epochs for step in path)
@@ -104,11 +104,11 @@ def test_ladder_at_the_ends_of_the_contract(drop, data, trained):
     path = sn.prune(trained(), *data, validation=data, max_drop=drop, retrain_epochs=2, **SGD)
     if drop == 1.0:
         assert path.smallest.n_synapses == 0
-        assert path.verdict == "no synapse is left"
+        assert path.stop_reason == "no synapse is left"
         assert np.isfinite(path.smallest.predict_proba(data[0])).all()
     else:
-        assert {step.accuracy for step in path} == {1.0}
-        assert path.verdict == "no cut survives: validation accuracy would fall below 1.0000"
+        assert {step.score for step in path} == {1.0}
+        assert path.stop_reason == "no cut survives: validation accuracy would fall below 1.0000"
 
 
 OPTIMIZERS = [
@@ -208,7 +208,7 @@ def test_a_run_ends_only_when_every_attempt_failed_on_its_last_network(trained3,
     spy.verdict = lambda run, n, spared: spared == 1 and len(run.path) == 1
     path = sn.prune(net, X, y, validation=(X, y), attempts=4, **SGD)
     assert len(path) == 2
-    assert path.verdict.startswith("no cut survives")
+    assert path.stop_reason.startswith("no cut survives")
     tried_on_the_last = spy.cuts[spy.cuts.index((1, 1)) + 1 :]
     assert tried_on_the_last == ((1, 0), (1, 1), (1, 2), (1, 3))
 
@@ -234,10 +234,10 @@ def test_ladder_takes_divergence_for_a_failed_cut(effort, trained3, bits):
     assert "rejected" in stages
     assert "retrain" not in stages  # no epoch ended with a finite loss
     assert path.epochs == 0
-    assert path.verdict.startswith("no cut survives")
+    assert path.stop_reason.startswith("no cut survives")
     assert bits(path.network(0)) == bits(net)
     for i, step in enumerate(path):
-        assert path.network(i).score(X, y) == step.accuracy >= path.steps[0].accuracy
+        assert path.network(i).score(X, y) == step.score >= path.steps[0].score
 
 
 def test_retraining_stops_as_soon_as_the_accuracy_is_back(trained3):
@@ -247,7 +247,7 @@ def test_retraining_stops_as_soon_as_the_accuracy_is_back(trained3):
         net, X, y, validation=(X, y), max_drop=0.02, retrain_epochs=30, callback=told.append,
         attempts=2, **SGD,
     )  # fmt: skip
-    least = path.steps[0].accuracy - 0.02 - 1e-9
+    least = path.steps[0].score - 0.02 - 1e-9
     assert any(step.epochs > 0 for step in path)
     for before, now in itertools.pairwise(told):
         if before.stage == "retrain" and before.accuracy >= least:
@@ -282,8 +282,8 @@ def test_gradual_reaches_both_counts(trained3):
     net, X, y = trained3()
     path = sn.prune(net, X, y, validation=(X, y), n_synapses=20, n_inputs=3, epochs=10)
     assert path.smallest.n_synapses <= 20
-    assert path.smallest.n_inputs <= 3
-    assert path.verdict.endswith("inputs (target 3)")
+    assert path.smallest.n_used_inputs <= 3
+    assert path.stop_reason.endswith("inputs (target 3)")
     counts = [step.n_inputs for step in path]
     assert counts == sorted(counts, reverse=True)
 
@@ -314,8 +314,8 @@ def test_inputs_may_stand_beside_a_contract(trained3, effort):
     path = sn.prune(
         net, X, y, validation=(X, y), n_inputs=3, max_drop=0.2, effort=effort, retrain_epochs=50
     )
-    assert path.smallest.n_inputs <= 3
-    assert all(step.accuracy >= least - 1e-9 for step in path)
+    assert path.smallest.n_used_inputs <= 3
+    assert all(step.score >= least - 1e-9 for step in path)
     assert effort or path.steps[1].n_inputs == 3  # inputs first
 
 
@@ -323,9 +323,9 @@ def test_inputs_that_the_contract_does_not_allow_to_go_are_said(trained3):
     net, X, y = trained3()
     net = net.copy().fit(X, y, epochs=100)
     path = sn.prune(net, X, y, validation=(X, y), n_inputs=1, max_drop=0.0)
-    left = path.smallest.n_inputs
+    left = path.smallest.n_used_inputs
     assert left > 1
-    assert path.verdict.startswith(f"1 inputs are not reached, {left} are left: validation acc")
+    assert path.stop_reason.startswith(f"1 inputs are not reached, {left} are left: validation acc")
 
 
 @pytest.mark.parametrize("n_inputs", [0, 6, 2.0])

@@ -208,7 +208,7 @@ def test_the_average_is_that_of_the_last_epochs(samples):
         bias = np.mean([weights[layer].bias for weights in seen[2:]], axis=0)
         np.testing.assert_allclose(w.bias, bias, rtol=1e-5, atol=1e-8)
         assert (w.initial == plain.weights[layer].initial).all()
-    assert net.core.rng_state == plain.core.rng_state
+    assert net._core.rng_state == plain._core.rng_state
 
 
 def test_pruning_averages_what_comes_after_the_last_cut(samples):

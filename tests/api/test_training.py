@@ -254,7 +254,7 @@ def test_run_epochs_yields_the_mean_loss_of_each_epoch(data):
     told = []
     net.copy().fit(*data, epochs=3, callback=lambda p: told.append((p.epoch, p.loss)) or None)
     got = run_epochs(
-        net.core, samples, epochs=3, batch_size=64, optimizer=sn.SGD(), threads=ThreadChoice(1)
+        net._core, samples, epochs=3, batch_size=64, optimizer=sn.SGD(), threads=ThreadChoice(1)
     )  # fmt: skip
     assert list(got) == told
     assert [epoch for epoch, _ in told] == [1, 2, 3]

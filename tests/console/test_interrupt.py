@@ -153,13 +153,13 @@ def test_ladder_saves_what_was_accepted(tmp_path):
         rf"synaprune: .* interrupted after (\d+) accepted networks; .* saved in {model}", line
     )
     path = sn.PruningPath.load(model)
-    assert path.verdict == "interrupted"
+    assert path.stop_reason == "interrupted"
     assert len(path) == int(accepted[1]) > 1
     data = sn.datasets.digits()
     net = sn.SparseMLP.load(model)
     assert net.n_synapses == path.steps[-1].n_synapses < path.steps[0].n_synapses
-    assert net.score(*data.validation) == path.steps[-1].accuracy
-    assert path.steps[-1].accuracy >= path.steps[0].accuracy - 0.02 - 1e-9
+    assert net.score(*data.validation) == path.steps[-1].score
+    assert path.steps[-1].score >= path.steps[0].score - 0.02 - 1e-9
     assert list(tmp_path.iterdir()) == [model]
 
 

@@ -369,7 +369,7 @@ def test_saved_path_is_the_one_of_the_json(tmp_path):
     succeed(*args)
     path, record = sn.PruningPath.load(model), read_json(json)
     assert [step.record() for step in path] == record["path"]
-    assert path.verdict == record["verdict"]
+    assert path.stop_reason == record["verdict"]
     assert path.options == {"dataset": record["dataset"], **record["options"]}
     assert sorted(tmp_path.iterdir()) == sorted([model, json, tmp_path / "flowers.csv"])
 

@@ -159,8 +159,8 @@ FIELDS = ("n_in", "indptr", "indices", "values", "initial", "bias")
         ("indices", np.array([0, 2, -1], "i4"), ValueError, "column -1 in row 1"),
         ("indices", np.array([0, 2], "i4"), ValueError, "indptr must end at .* synapses 2, got 3"),
         ("indices", np.array([0, 2, 1]), TypeError, "indices must be int32, got int64"),
-        ("values", np.ones(2, "f4"), ValueError, "values and initial must have one entry"),
-        ("initial", np.ones(4, "f4"), ValueError, "values and initial must have one entry"),
+        ("values", np.ones(2, "f4"), ValueError, "values must have 3 entries"),
+        ("initial", np.ones(4, "f4"), ValueError, "initial must have one entry a synapse"),
         ("values", np.ones(3), TypeError, "values must be float32, got float64"),
         ("values", np.array([1, np.nan, 1], "f4"), ValueError, "weights and biases must be finite"),
         ("initial", np.array([1, np.inf, 1], "f4"), ValueError, "must be finite"),
@@ -215,9 +215,12 @@ def test_wrong_input_transform_is_refused_and_changes_nothing(transform, error, 
     assert bits(net) == before
 
 
-def test_unknown_optimiser_is_refused():
-    with pytest.raises(ValueError, match="kind must be 'sgd' or 'adam', got 'rmsprop'"):
-        _core.Optimizer("rmsprop", 0.1)
+def test_unknown_optimizers_and_hyperparameters_are_refused():
+    known = ", ".join(map(repr, _core.OPTIMIZERS))
+    with pytest.raises(ValueError, match=f"optimizer must be one of {known}, got 'newton'"):
+        _core.Optimizer("newton", 0.1)
+    with pytest.raises(ValueError, match="hyperparameter must be one of 'lr', .*, got 'momentum'"):
+        _core.Optimizer("adam", 0.1, momentum=0.9)  # this used to be ignored
 
 
 def test_default_threads_is_what_the_build_says():

@@ -181,7 +181,7 @@ def test_removing_everything_leaves_a_constant_network():
     y = np.where(np.arange(70) < 49, 0, np.arange(70) % 2 + 1).astype(np.int32)
     assert [len(g) for g in net.gradients(X, y, 1)[1]] == [0, 0, 0]
     for _ in range(300):
-        assert np.isfinite(net.train_epoch(X, y, 70, _core.Optimizer("sgd", 1.0, 0.5), 2))
+        assert np.isfinite(net.train_epoch(X, y, 70, _core.Optimizer("sgd", 1.0, momentum=0.5), 2))
     shares = np.bincount(y) / 70
     np.testing.assert_allclose(net.probabilities(X[:1], 1)[0], shares, rtol=0, atol=100 * EPS)
     mean_loss, n_correct = net.evaluate(X, y, 1)
@@ -234,14 +234,14 @@ def test_training_goes_on_with_the_state_of_the_synapses_that_stay(kind, options
         model.assert_equals(net.layers())
 
 
-@pytest.mark.parametrize("kind", ["sgd", "adam"])
-def test_dead_neurons_stay_dead_in_training(kind):
-    net = trained(optimizer=_core.Optimizer(kind, 0.01, momentum=0.9))
+@pytest.mark.parametrize(("kind", "options"), [("sgd", {"momentum": 0.9}), ("adam", {})])
+def test_dead_neurons_stay_dead_in_training(kind, options):
+    net = trained(optimizer=_core.Optimizer(kind, 0.01, **options))
     net.remove(keep_these(net.layers(), {p for p in where(net.layers()) if p[:2] != (0, 2)}))
     before = where(net.layers())
     X, y = data(60, 10, 3)
     for _ in range(3):
-        net.train_epoch(X, y, 7, _core.Optimizer(kind, 0.01, momentum=0.9), 1)
+        net.train_epoch(X, y, 7, _core.Optimizer(kind, 0.01, **options), 1)
     assert where(net.layers()) == before
     assert net.layers()[0][5][2] == 0.0
     assert np.delete(net.layers()[0][5], 2).all()  # all others have learnt

@@ -63,24 +63,47 @@ def test_per_layer_takes_the_same_share_of_each():
 
 @given(seed=seeds, share=st.floats(0, 1), exponent=st.sampled_from([0.25, 1.0, 3.0]))
 @settings(max_examples=50, deadline=None)
-def test_concentration_multiplies_scores_by_what_is_left(seed, share, exponent):
+def test_structured_bias_multiplies_scores_by_what_is_left(seed, share, exponent):
     rng = np.random.default_rng(seed)
     layers = random_layers(rng, (9, 6, 5, 3), 0.5)
     a, b = network(layers), network(layers)
     scores = rng.uniform(-0.2, 1.0, a.n_synapses).astype(np.float32)
     n = int(share * a.n_synapses)
-    expected = np.maximum(scores, 0.0) * fills(layers) ** exponent
-    a.cut(scores, n, concentration=exponent)
+    expected = (scores.astype(float) - min(scores.min(initial=0.0), 0.0)) * fills(layers) ** exponent
+    a.cut(scores, n, structured_bias=exponent)
     b.cut(expected.astype(np.float32), n)
     assert where(a.layers()) == where(b.layers())
 
 
-def test_concentration_leaves_fewer_inputs():
+def test_negative_scores_keep_their_order_under_structured_bias():
+    """This used to set them all to 0, so that a cut took the first positions."""
+    net = _core.Network([40, 10, 3], "relu", "softmax", 1.0, 1)
+    scores = -np.arange(net.n_synapses, dtype=np.float32)[::-1].copy()
+    a, b = net.copy(), net.copy()
+    a.cut(scores, 90)
+    b.cut(scores, 90, structured_bias=1e-6)
+    assert where(a.layers()) == where(b.layers())
+    assert where(a.layers()) != where(net.layers())
+
+
+def test_infinite_scores_stay_under_structured_bias():
+    """Infinity times a power that is 0 used to be a NaN, which no order holds."""
+    net = _core.Network([40, 10, 3], "relu", "softmax", 1.0, 1)
+    net.remove((np.arange(net.n_synapses) != 0).astype(np.uint8))
+    scores = np.ones(net.n_synapses, np.float32)
+    spared, first = [3, 11, 250], [5, 100]
+    scores[spared], scores[first] = np.inf, -np.inf
+    places = where(net.layers())
+    net.cut(scores, 2, structured_bias=1e30)
+    assert {places[i] for i in first} == set(places) - set(where(net.layers()))
+
+
+def test_structured_bias_leaves_fewer_inputs():
     inputs = []
     for concentration in (0.0, 0.5, 2.0):
         net = _core.Network([60, 20, 4], "relu", "softmax", 1.0, 1)
         for _ in range(20):
-            net.cut(net.score("magnitude"), net.n_synapses // 8, concentration=concentration)
+            net.cut(net.score("magnitude"), net.n_synapses // 8, structured_bias=concentration)
         inputs.append(net.structure[0])
     assert inputs[0] > inputs[1] > inputs[2]
 

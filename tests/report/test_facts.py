@@ -27,7 +27,7 @@ def facts(digits, digits_path, tmp_path_factory):
 
 def test_the_network_is_drawn_whole(facts, digits_path):
     net = digits_path.smallest
-    assert [len(level) for level in facts["network"]["levels"]] == list(net.core.structure)
+    assert [len(level) for level in facts["network"]["levels"]] == list(net._core.structure)
     assert len(facts["network"]["synapses"]) == net.n_synapses
     assert facts["network"]["left_out"] == 0
     w = net.weights[0]

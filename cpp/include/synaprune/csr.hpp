@@ -1,32 +1,43 @@
-// Layers as canonical CSR: the one truth about which synapses live and what they weigh.
+// Layers as canonical CSR: the form in which they come, go and are cut.
 #pragma once
 
 #include "synaprune/types.hpp"
 
 namespace synaprune {
 
-// One layer of synapses from n_in neurons to n_out neurons, with the biases of the latter.
-// Synapse k of row r (indptr[r] <= k < indptr[r+1]) comes from column indices[k].
-struct Layer {
-  index_t n_out = 0;
-  index_t n_in = 0;
-  std::vector<offset_t> indptr;     // [n_out + 1]
-  std::vector<index_t> indices;     // [nnz], ascending and unique in each row
-  std::vector<float> values;        // [nnz]
-  std::vector<float> initial;       // [nnz], w(0): travels with its synapse, never reset
-  std::vector<float> bias;          // [n_out]
-  std::vector<float> moment1;       // [nnz] or empty: momentum, or Adam's first moment
-  std::vector<float> moment2;       // [nnz] or empty: Adam's second moment
-  std::vector<float> bias_moment1;  // [n_out] or empty
-  std::vector<float> bias_moment2;  // [n_out] or empty
-  std::vector<float> frozen;        // [nnz], 1 where training changes nothing, else 0; or empty
-  std::vector<float> bias_frozen;   // [n_out], the same
+// Numbers that training changes, of one kind: a layer's synapses, or its biases.
+struct Parameters {
+  Buffer values;              // [n]
+  std::vector<Buffer> state;  // of an optimizer, each [n]: how many, its entry in the table says
+  Buffer frozen;              // [n], 1 where training changes nothing, else 0; or empty
 
-  offset_t nnz() const { return static_cast<offset_t>(indices.size()); }
+  // Throws if an array is of another size.
+  void check(const std::string& what, std::size_t n) const;
 };
 
-// Whether a layer's array `frozen` or `bias_frozen` says so of entry k.
-inline bool is_frozen(const std::vector<float>& frozen, offset_t k) {
+struct LayerParameters {
+  Parameters synapses, biases;
+};
+
+// What training leaves as it is. Synapse k of row r (indptr[r] <= k < indptr[r+1]) comes from
+// column indices[k].
+struct Pattern {
+  index_t n_out = 0;
+  index_t n_in = 0;
+  std::vector<offset_t> indptr;  // [n_out + 1]
+  std::vector<index_t> indices;  // [nnz], ascending and unique in each row
+  std::vector<float> initial;    // [nnz], w(0): travels with its synapse, never reset
+
+  offset_t nnz() const { return static_cast<offset_t>(indices.size()); }
+  bool row_is_empty(index_t r) const { return indptr[r + 1] == indptr[r]; }
+};
+
+// One layer of synapses from n_in neurons to n_out neurons, with the biases of the latter.
+// Parameters of synapses stand in the order of `indices`.
+struct Layer : Pattern, LayerParameters {};
+
+// Whether an array `frozen` says so of entry k.
+inline bool is_frozen(const Buffer& frozen, offset_t k) {
   return !frozen.empty() && frozen[k] != 0.0f;
 }
 
@@ -40,12 +51,17 @@ void check_canonical(const std::string& what, index_t n_out, index_t n_in, const
 offset_t compact(Layer& layer, const std::uint8_t* keep);
 
 // counts[c] = number of synapses that leave column c.
-std::vector<offset_t> column_counts(const Layer& layer);
+std::vector<offset_t> column_counts(const Pattern& layer);
 
 // "465-20-10" as numbers: living inputs, living hidden neurons per layer, all outputs. A hidden
 // neuron lives while it has a synapse in and one out; an input while it has a synapse out.
-std::vector<index_t> structure(const std::vector<Layer>& layers);
+std::vector<index_t> structure(const std::vector<Pattern>& layers);
 
-offset_t count_synapses(const std::vector<Layer>& layers);
+template <class Layers>
+offset_t count_synapses(const Layers& layers) {
+  offset_t n = 0;
+  for (const auto& layer : layers) n += layer.nnz();
+  return n;
+}
 
 }  // namespace synaprune

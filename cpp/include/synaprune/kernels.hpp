@@ -14,57 +14,54 @@ inline constexpr index_t max_tile = 64;
 
 constexpr offset_t padded(offset_t n) { return (n + lanes - 1) / lanes * lanes; }
 
-// Samples that will be read soon, of which bytes [first, last) are asked for a few lines at a time:
-// many at once would stall what is computed. Those from row `beside` on are asked for by kernels on
-// their way, after each row of synapses; see look_ahead.
-struct alignas(128) Ahead {
-  const char* const* rows = nullptr;  // [n_rows]
-  offset_t n_rows = 0, beside = 0;
-  offset_t first = 0, last = 0;
-  offset_t at_once = 0;      // lines that a kernel asks for
-  offset_t row = 0, at = 0;  // the next ones: from byte `at` of a row on
+using Rows = Range<index_t>;
 
-  bool done() const { return row == n_rows; }
+// One block of a BlockedCsr: row r's synapses are begin[r] .. end[r], synapse k comes from column
+// local[k] of the block.
+struct Block {
+  const offset_t* begin;
+  const offset_t* end;
+  const std::uint16_t* local;
 };
-// Asks for the next lines, if there are any.
-using AskFn = void (*)(Ahead* ahead);
-// Asks for n floats that will be overwritten; worth it where another core has read them.
-using WillWriteFn = void (*)(const float* begin, offset_t n);
 
 // Y (+)= W X for one block of W; see kernels/spmm.inl.
-using SpmmFn = void (*)(index_t row0, index_t row1, index_t ld, const offset_t* begin,
-                        const offset_t* end, const std::uint16_t* local, const float* values,
-                        const float* X, const float* bias, bool accumulate, offset_t y_ld, float* Y,
-                        Ahead* ahead);
+using SpmmFn = void (*)(Rows rows, index_t ld, Block W, const float* values, const float* X,
+                        const float* bias, bool accumulate, offset_t y_ld, float* Y);
 // The same for one sample; see kernels/spmm.inl.
-using SpmvFn = void (*)(index_t row0, index_t row1, const offset_t* begin, const offset_t* end,
-                        const std::uint16_t* local, const float* values, const float* X,
-                        const float* bias, bool accumulate, float* Y);
+using SpmvFn = void (*)(Rows rows, Block W, const float* values, const float* X, const float* bias,
+                        bool accumulate, float* Y);
 // g (+)= (D Xt) at the synapses of one block of W; see kernels/grad_weights.inl.
-using GradWeightsFn = void (*)(index_t row0, index_t row1, index_t ld, const offset_t* begin,
-                               const offset_t* end, const std::uint16_t* local, const float* D,
-                               const float* X, bool accumulate, float* g, Ahead* ahead);
+using GradWeightsFn = void (*)(Rows rows, index_t ld, Block W, const float* D, const float* X,
+                               bool accumulate, float* g);
 // sums (+)= row sums of D; see kernels/lane_sums.inl.
 using RowSumsFn = void (*)(index_t n_rows, index_t ld, const float* D, bool accumulate,
                            float* sums);
 // Samples into a tile; see kernels/gather.inl.
 using GatherFn = bool (*)(bool bytes, const char* const* rows, offset_t row_bytes,
                           const index_t* columns, index_t n_columns, const float* shift,
-                          const float* scale, index_t ld, bool check, const char* const* soon,
-                          index_t n_soon, float* tile);
+                          const float* scale, Rows samples, index_t ld, bool check, float* tile);
 
 // Element by element; see kernels/pointwise.inl.
-using AddSumsFn = void (*)(index_t n_rows, index_t ld, const float* bias, const float* A,
-                           const float* B, float* Y);
+using AddSumsFn = void (*)(index_t n_rows, index_t ld, const float* bias, const float* const* parts,
+                           index_t n_parts, float* Y);
 using AllFiniteFn = bool (*)(const float* data, offset_t n);
-using ActivateFn = void (*)(Activation activation, offset_t n, float* y);
-using ActivateBackwardFn = void (*)(Activation activation, offset_t n, const float* y, float* d);
 using SoftmaxFn = void (*)(index_t n_out, index_t ld, float* Z, float* largest, float* sum);
-using SoftmaxDeltaFn = void (*)(index_t n_out, index_t batch, index_t ld, const index_t* labels,
-                                float mean, const float* sum, float* Z);
+using SoftmaxGradientFn = void (*)(index_t n_out, index_t batch, index_t ld, const index_t* labels,
+                                   float mean, const float* sum, float* Z);
 using ClassifyFn = void (*)(index_t n_out, index_t ld, const float* Z, index_t* best);
-using DescendFn = void (*)(offset_t n, float lr, float momentum, float decay, float l1,
+using SgdStepFn = void (*)(offset_t n, float lr, float momentum, float decay, float l1,
                            const float* g, float* w, float* m);
+
+// An activation function; see kernels/activations.inl, which holds the table of them.
+struct ActivationKernel {
+  const char* name;
+  bool needs_sums;                        // whether `backward` reads z
+  void (*forward)(offset_t n, float* y);  // in place: y = f(y)
+  // d *= f'(z), written in terms of y = f(z) where that will do, and of z.
+  void (*backward)(offset_t n, const float* z, const float* y, float* d);
+};
+// The position of one in the table.
+enum class Activation : int {};
 
 struct Kernels {
   const char* isa;
@@ -73,17 +70,23 @@ struct Kernels {
   GradWeightsFn grad_weights;
   RowSumsFn row_sums;
   GatherFn gather;
-  AskFn ask;
-  WillWriteFn will_write;
   AddSumsFn add_sums;
   AllFiniteFn all_finite;
-  ActivateFn activate;
-  ActivateBackwardFn activate_backward;
   SoftmaxFn softmax;
-  SoftmaxDeltaFn softmax_delta;
+  SoftmaxGradientFn softmax_gradient;
   ClassifyFn classify;
-  DescendFn descend;
+  SgdStepFn sgd_step;
+  const ActivationKernel* activations;
+  int n_activations;
+
+  const ActivationKernel& activation(Activation a) const {
+    return activations[static_cast<int>(a)];
+  }
 };
+
+// Names of the activations, and the one of a name; throws std::invalid_argument if there is none.
+std::vector<std::string> activation_names();
+Activation parse_activation(const std::string& name);
 
 // Levels that this build has and this machine can run, weakest first.
 std::vector<std::string> available_isa();
@@ -97,6 +100,11 @@ const Kernels& kernels();
 
 // Chooses the level for all calls that begin from now on, "" what it was at the start.
 void set_isa(const std::string& isa);
+
+// exp, tanh and sigmoid as all levels compute them; see kernels/exp.inl.
+float exp_f(float x);
+float tanh_f(float x);
+float sigmoid_f(float x);
 
 // Naive double-precision oracles: the whole product at once, n columns, row-major, no padding.
 // They are for tests and are never made faster.

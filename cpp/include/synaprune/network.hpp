@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <functional>
+#include <memory>
 
 #include "synaprune/explain.hpp"
 #include "synaprune/prune.hpp"
@@ -41,14 +42,23 @@ struct TrainingData {
   ImageShift shift = {};  // its seed is drawn anew each epoch
 };
 
-// What an optimiser remembers between updates, so that training can go on elsewhere.
+// What an optimizer remembers between updates, so that training can go on elsewhere.
 struct OptimizerState {
-  OptimizerKind kind = OptimizerKind::sgd;
+  std::string name = "sgd";
   std::int64_t step = 0;       // updates so far
-  offset_t rows = 0;           // 1: momentum; 2: Adam's moments; 0: plain SGD, which has none
+  offset_t rows = 0;           // state arrays; plain SGD has none
   std::vector<float> moments;  // [rows, parameters]: layer by layer, synapses and then biases
 };
 
+struct Gradients {
+  double loss = 0.0;
+  std::vector<std::vector<float>> values;  // per layer [nnz], in CSR order
+  std::vector<std::vector<float>> bias;    // per layer [n_out]
+};
+
+// A value: a copy is independent, and cheap where only parameters differ, since copies share what
+// training does not change. Others see a network only once it is whole (see Snapshots): what is
+// const may be called on many threads at once; what is not works on a copy that nobody else has.
 class Network {
  public:
   // Fully connected layers of the given sizes (inputs first), weights drawn uniformly from
@@ -58,14 +68,15 @@ class Network {
   // A network as it was saved or built by hand. Throws std::invalid_argument if layers do not fit.
   Network(std::vector<Layer> layers, Activation activation, Loss loss, std::uint64_t rng_state);
 
-  const std::vector<Layer>& layers() const { return layers_; }
-  index_t n_inputs() const { return layers_.front().n_in; }
-  index_t n_outputs() const { return layers_.back().n_out; }
-  Activation activation() const { return activation_; }
-  Loss loss() const { return loss_; }
-  Rng& rng() { return rng_; }
+  // All there is of the layers, in CSR order.
+  std::vector<Layer> layers() const;
+  const std::vector<Pattern>& patterns() const { return structure_->layers; }
+  std::size_t n_layers() const { return parameters_.size(); }
+  index_t n_inputs() const { return patterns().front().n_in; }
+  index_t n_outputs() const { return patterns().back().n_out; }
+  index_t n_classes() const { return std::max<index_t>(n_outputs(), 2); }
+  offset_t n_synapses() const { return count_synapses(patterns()); }
   const Rng& rng() const { return rng_; }
-  std::int64_t step() const { return step_; }
   OptimizerState optimizer_state() const;
   // Throws std::invalid_argument if the moments do not fit the layers or are not finite.
   void set_optimizer_state(const OptimizerState& state);
@@ -91,16 +102,16 @@ class Network {
   // out[n]: class of each sample, -1 where an output overflows.
   bool classify(const Inputs& X, int threads, const ShouldStop& should_stop, index_t* out) const;
 
-  // out[n, layers()[layer].n_out]: what a layer's neurons say, of the last layer what it adds up
-  // (logits); 0 for those that nothing reads.
-  bool activations(const Inputs& X, std::size_t layer, int threads, const ShouldStop& should_stop,
-                   float* out) const;
+  // out[n, n_out of the layer]: what a layer's neurons give, or (sums) what they add up before the
+  // activation; of the last layer the logits. 0 for neurons that nothing reads.
+  bool activations(const Inputs& X, std::size_t layer, bool sums, int threads,
+                   const ShouldStop& should_stop, float* out) const;
   // What is lost on samples without each part of a layer; nothing is trained anew.
   bool ablate(const Inputs& X, const index_t* labels, std::size_t layer, Part part, int threads,
               const ShouldStop& should_stop, Ablation& out) const;
 
-  // Gradient of the mean loss over all samples as one batch.
-  Gradients gradients(const TrainingData& data, int threads) const;
+  // Gradient of the mean loss over all samples.
+  Gradients gradients(const TrainingData& data, int threads, const ShouldStop& should_stop) const;
   // Of every synapse's gradient, over single samples; equal bits for any number of threads.
   GradientMoments gradient_moments(const TrainingData& data, int threads,
                                    const ShouldStop& should_stop) const;
@@ -108,34 +119,45 @@ class Network {
   // See prune.hpp.
   std::vector<float> score(Criterion criterion, const GradientMoments& moments);
   offset_t cut(std::vector<float> scores, offset_t n, offset_t skip, bool per_layer,
-               float concentration);
+               float structured_bias);
   // Removes synapses and what is left dead; returns how many went.
   offset_t remove(const std::vector<std::uint8_t>& keep);
 
  private:
-  // Calls f(tile, first sample, samples, ld, outputs' inputs) for all tiles.
+  // What cuts change and training does not.
+  struct Structure {
+    std::vector<Pattern> layers;
+    Plan plan;
+  };
+
+  void set_layers(std::vector<Layer> layers);
+  void prepare_state(const Optimizer& optimizer);
+  std::size_t n_parameters() const;
+  // Calls f(parameters, in CSR order) for synapses and then biases of each layer.
+  template <class F>
+  void for_parameters(F&& f) const;
+  Model model() const {
+    return {structure_->plan, parameters_, activation_, shifted_ ? shift_.data() : nullptr,
+            scale_.data()};
+  }
+  // Calls f(tile, first sample, samples, ld, logits) for all tiles.
   template <class F>
   bool for_tiles(const Kernels& k, const Inputs& X, int threads, const ShouldStop& should_stop,
                  F&& f) const;
+  // Calls f(thread, forward, first sample, samples, team) for all tiles, with sums kept.
   template <class F>
-  void for_one(const Kernels& k, const Inputs& X, F&& f) const;
-  // Calls f(thread, pass, first sample, samples, team) for all tiles.
-  template <class F>
-  bool for_open_tiles(const Inputs& X, int threads, F&& f) const;
-  TrainingTask task(const TrainingData& data, const offset_t* order, offset_t batch_size);
-  void derive();
-  const float* shift() const { return shifted_ ? shift_.data() : nullptr; }
+  bool for_traced_tiles(const Kernels& k, const Inputs& X, int threads, F&& f) const;
+  TrainingTask task(const TrainingData& data, const offset_t* order, offset_t batch_size) const;
 
-  std::vector<Layer> layers_;
+  std::shared_ptr<const Structure> structure_;
+  std::vector<LayerParameters> parameters_;  // in the plan's order
   Activation activation_;
   Loss loss_;
   Rng rng_;
-  std::int64_t step_ = 0;                          // updates since the optimiser state began
-  OptimizerKind state_kind_ = OptimizerKind::sgd;  // whose state the layers hold
+  std::int64_t step_ = 0;         // updates since the optimizer's state began
+  std::string state_of_ = "sgd";  // the optimizer whose state the parameters hold
   std::vector<float> shift_, scale_;
-  bool shifted_ = false;              // whether a shift is not 0
-  Plan plan_;                         // derived from layers_ whenever the structure changes
-  std::vector<Buffer> block_values_;  // the layers' values in the plan's order, kept equal
+  bool shifted_ = false;  // whether a shift is not 0
 };
 
 }  // namespace synaprune

@@ -4,8 +4,9 @@
 
 #include <algorithm>
 
-#include "synaprune/kernels.hpp"
 #include "synaprune/plan.hpp"
+#include "synaprune/prefetch.hpp"
+#include "synaprune/tuning.hpp"
 
 namespace synaprune {
 
@@ -25,12 +26,6 @@ struct Tiles {
   offset_t at(offset_t t, offset_t features) const { return t * step * features; }
 };
 
-// [first, last): tiles, rows, columns.
-template <class T>
-struct Range {
-  T first, last;
-};
-
 // Columns [first, first + count) of a dense array, in tiles.
 struct Columns {
   const float* data;
@@ -41,29 +36,81 @@ struct Columns {
   }
 };
 
-// Y = W X + b for some rows of W and some tiles; X [columns], Y [rows] in tiles. Values of synapses
-// are in block order, here and below.
-void forward_rows(const Kernels& kernels, const BlockedCsr& W, Range<index_t> rows,
-                  const float* values, const float* bias, Tiles tiles, Range<offset_t> which,
-                  const float* X, float* Y, Ahead* ahead = nullptr);
+// Calls f(rows) for some rows at a time while there is something to prefetch between them.
+template <class F>
+void in_panels(Rows rows, Prefetcher* prefetcher, F&& f) {
+  if (!prefetcher || prefetcher->done()) return f(rows);
+  for (index_t r = rows.first; r < rows.last; r += tuning::prefetch_rows) {
+    f(Rows{r, std::min(rows.last, r + tuning::prefetch_rows)});
+    prefetcher->next();
+  }
+}
 
-// g = D Xt at the synapses of one block of W in some rows, over all tiles.
-//   out g[W.count(block, rows)]   overwritten
-void weight_gradients(const Kernels& kernels, const BlockedCsr& W, index_t block,
-                      Range<index_t> rows, Tiles tiles, const float* D, Columns X, float* g,
-                      Ahead* ahead = nullptr);
+// How often a pass over W calls a prefetcher.
+inline offset_t panels(index_t n_rows, index_t n_blocks) {
+  return offset_t{n_blocks} * ((n_rows + tuning::prefetch_rows - 1) / tuning::prefetch_rows);
+}
 
-// dbias[row] = sum of D [n_rows] over the batch, for some rows.
-void bias_gradients(const Kernels& kernels, index_t n_rows, Range<index_t> rows, Tiles tiles,
-                    const float* D, float* dbias);
+// Rows whose weights stay in the second cache while n_tiles tiles pass by.
+inline index_t panel_rows(const BlockedCsr& W, index_t rows, offset_t n_tiles) {
+  if (n_tiles == 1 || W.nnz() == 0) return std::max(rows, 1);
+  const offset_t panel = tuning::panel_synapses * W.n_rows / W.nnz();
+  return static_cast<index_t>(std::clamp<offset_t>(panel, 16, std::max(rows, 16)));
+}
+
+// Where a tile of a product goes: rows ld floats apart.
+struct Target {
+  float* Y;
+  offset_t ld;
+};
+
+// Y = W X + b for some rows, some blocks and some tiles of W; the first of the blocks overwrites Y
+// with bias + sum, bias null being 0, and the others add to it. Values of synapses are in block
+// order, here and below.
+//   source(t, block)   what the block's columns hold in tile t, [columns, width(t)]
+//   target(t)          where tile t goes, a Target
+template <class Source, class To>
+void forward_blocks(const Kernels& kernels, const BlockedCsr& W, Rows rows, Rows blocks,
+                    const float* values, const float* bias, Tiles tiles, Range<offset_t> which,
+                    Prefetcher* prefetcher, Source&& source, To&& target) {
+  const index_t panel = panel_rows(W, rows.last - rows.first, which.last - which.first);
+  for (index_t row0 = rows.first; row0 < rows.last; row0 += panel) {
+    const Rows some{row0, std::min(rows.last, row0 + panel)};
+    for (offset_t t = which.first; t < which.last; ++t) {
+      const Target to = target(t);
+      for (index_t b = blocks.first; b < blocks.last; ++b) {
+        const float* X = source(t, b);
+        in_panels(some, prefetcher, [&](Rows few) {
+          kernels.spmm(few, tiles.width(t), W.block(b), values, X, bias, b > blocks.first, to.ld,
+                       to.Y);
+        });
+      }
+    }
+  }
+}
+
+// The same for all blocks; X [columns], Y [rows] in tiles.
+void forward_rows(const Kernels& kernels, const BlockedCsr& W, Rows rows, const float* values,
+                  const float* bias, Tiles tiles, Range<offset_t> which, const float* X, float* Y,
+                  Prefetcher* prefetcher = nullptr);
+
+// g (+)= D Xt at the synapses of one block of W in some rows, over all tiles.
+//   out g[W.count(block, rows)]   accumulate: added to, else overwritten
+void weight_gradients(const Kernels& kernels, const BlockedCsr& W, index_t block, Rows rows,
+                      Tiles tiles, const float* D, Columns X, bool accumulate, float* g,
+                      Prefetcher* prefetcher = nullptr);
+
+// dbias[row] (+)= sum of D [n_rows] over the batch, for some rows.
+void bias_gradients(const Kernels& kernels, index_t n_rows, Rows rows, Tiles tiles, const float* D,
+                    bool accumulate, float* dbias);
 
 // transposed_values[nnz] = values in the order of the transpose, for some columns of W.
-void transpose_values(const LayerPlan& plan, Range<index_t> columns, const float* values,
+void transpose_values(const LayerPlan& plan, Rows columns, const float* values,
                       float* transposed_values);
 
 // dX = Wt D for some columns of W and some tiles.
-void input_gradients(const Kernels& kernels, const LayerPlan& plan, Range<index_t> columns,
+void input_gradients(const Kernels& kernels, const LayerPlan& plan, Rows columns,
                      const float* transposed_values, Tiles tiles, Range<offset_t> which,
-                     const float* D, float* dX, Ahead* ahead = nullptr);
+                     const float* D, float* dX, Prefetcher* prefetcher = nullptr);
 
 }  // namespace synaprune

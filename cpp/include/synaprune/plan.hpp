@@ -1,8 +1,9 @@
-// What a pass over the network computes, derived from the CSR layers: only neurons that matter,
-// numbered without gaps, synapses in blocks. Rebuilt only when the structure changes.
+// What a pass over the network computes, derived from the layers' patterns: only neurons that
+// matter, numbered without gaps, synapses in blocks. Made anew only when the structure changes.
 #pragma once
 
 #include "synaprune/csr.hpp"
+#include "synaprune/kernels.hpp"
 
 namespace synaprune {
 
@@ -21,6 +22,7 @@ struct BlockedCsr {
     return starts.data() + static_cast<offset_t>(block) * n_rows;
   }
   const offset_t* end(index_t block) const { return begin(block) + 1; }
+  Block block(index_t b) const { return {begin(b), end(b), local.data()}; }
   index_t first_column(index_t block) const { return columns[block]; }
   index_t last_column(index_t block) const { return columns[block + 1]; }
   offset_t nnz() const { return static_cast<offset_t>(local.size()); }
@@ -39,30 +41,38 @@ struct BlockedCsr {
   void for_runs(index_t row0, index_t row1, F&& f) const;
 };
 
-// indptr[n_rows + 1], indices[nnz]: canonical CSR. A block begins at column `border`.
+// indptr[n_rows + 1], indices[nnz]: canonical CSR. A block begins at each column of `borders`,
+// which ascend.
 BlockedCsr block_columns(index_t n_rows, index_t n_columns, const offset_t* indptr,
-                         const index_t* indices, index_t border = 0);
+                         const index_t* indices, const std::vector<index_t>& borders = {});
 
-// work[r]: what rows before r cost, in synapses; [n_rows + 1].
-std::vector<offset_t> row_work(const BlockedCsr& m);
+// prefix[r]: what rows before r cost, in synapses; [n_rows + 1].
+std::vector<offset_t> prefix_work(const BlockedCsr& m);
 
 struct LayerPlan {
-  std::vector<index_t> rows;  // the layer's neurons that are computed, ascending
-  BlockedCsr weights;         // [rows, columns], columns as positions in the plan below
+  std::vector<index_t> rows;     // the layer's neurons that are computed, ascending
+  std::vector<index_t> neurons;  // [n_out], all of them: `rows`, and then the others
+  BlockedCsr weights;            // [rows, columns], columns as positions in the plan below
   // For the gradient of what is below; empty for the first layer, whose inputs need none.
   BlockedCsr transposed;              // [columns, rows]
   std::vector<std::uint32_t> source;  // [nnz], where a synapse of `transposed` is in `weights`,
                                       // both in block order
+
+  // A layer's parameters from CSR order to the plan's, synapses in block order and biases in that
+  // of `neurons`; and back.
+  LayerParameters to_plan(const LayerParameters& csr) const;
+  LayerParameters to_csr(const LayerParameters& planned) const;
 };
 
 struct Plan {
   std::vector<index_t> inputs;  // inputs with a synapse out, ascending
   std::vector<LayerPlan> layers;
-  // As many of the first layer's blocks as cost, with all layers above, what the others cost.
-  index_t first_half = 0;
+  // Borders of groups of the first layer's blocks, a power of two of them: the first half costs,
+  // with all layers above, what the other half costs, and so on; see Trainer.
+  std::vector<index_t> groups;
 };
 
-Plan make_plan(const std::vector<Layer>& layers);
+Plan make_plan(const std::vector<Pattern>& layers);
 
 // The plan of one matrix on its own: every row and column, and the transpose.
 LayerPlan plan_matrix(index_t n_rows, index_t n_columns, const offset_t* indptr,

@@ -2,8 +2,16 @@
 #pragma once
 
 #include "synaprune/csr.hpp"
+#include "synaprune/kernels.hpp"
 
 namespace synaprune {
+
+// The position of a criterion in the table, see prune.cpp.
+enum class Criterion : int {};
+
+std::vector<std::string> criterion_names();
+Criterion parse_criterion(const std::string& name);
+bool needs_gradients(Criterion criterion);
 
 // Over samples, of the loss's gradient by each synapse: layers one after another, CSR order within.
 struct GradientMoments {
@@ -11,16 +19,8 @@ struct GradientMoments {
   std::vector<float> mean_square;  // E[g^2], the diagonal of the empirical Fisher matrix
 };
 
-// One score per synapse, layers one after another, CSR order within; the lowest go first.
-//   wsf                 |w - w(0)|               Bulin & Smidl 2017; `movement` in Zhou et al. 2019
-//   magnitude           |w|
-//   magnitude_increase  |w| - |w(0)|             Zhou et al. 2019
-//   movement_magnitude  |w - w(0)| |w|
-//   fisher              w^2 E[g^2]               optimal brain damage, LeCun et al. 1990, with the
-//                                                empirical Fisher for the curvature
-//   wsf_fisher          |w - w(0)| sqrt(E[g^2])
-//   taylor              |w E[g]|                 Molchanov et al. 2017
-//   random              uniform, drawn from rng
+// One score per synapse, layers one after another, CSR order within; the lowest go first. The table
+// in prune.cpp has the formulas.
 // Throws std::invalid_argument if the criterion needs moments that do not fit.
 std::vector<float> score(const std::vector<Layer>& layers, Criterion criterion,
                          const GradientMoments& moments, Rng& rng);
@@ -33,9 +33,10 @@ void check_scores(const std::vector<Layer>& layers, const std::vector<float>& sc
 void rank_within_layers(const std::vector<Layer>& layers, std::vector<float>& scores);
 
 // Multiplies scores by (f_from f_to)^exponent, f a neuron's synapses (for an input, those out; for
-// an output 1) as a share of the most that one of its layer has: what is nearly empty empties.
-// Scores below 0 are shifted to 0 first.
-void concentrate(const std::vector<Layer>& layers, float exponent, std::vector<float>& scores);
+// an output 1) as a share of the most that one of its layer has: what is nearly empty empties. If
+// some scores are negative, the lowest is first taken from all; infinite ones stay.
+void add_structured_bias(const std::vector<Layer>& layers, float exponent,
+                         std::vector<float>& scores);
 
 // Makes the scores of frozen synapses infinite and all others finite. Returns how many are frozen.
 offset_t spare_frozen(const std::vector<Layer>& layers, std::vector<float>& scores);

@@ -3,142 +3,134 @@
 
 #include <functional>
 
-#include "synaprune/inputs.hpp"
+#include "synaprune/forward.hpp"
+#include "synaprune/losses.hpp"
 #include "synaprune/optimizer.hpp"
 #include "synaprune/parallel.hpp"
-#include "synaprune/passes.hpp"
 #include "synaprune/targets.hpp"
 
 namespace synaprune {
 
-struct Gradients {
-  double loss = 0.0;
-  std::vector<std::vector<float>> values;  // per layer [nnz], in CSR order
-  std::vector<std::vector<float>> bias;    // per layer [n_out]
-};
-
 // What is trained, and on what.
 struct TrainingTask {
-  std::vector<Layer>& layers;
-  std::vector<Buffer>& values;  // the layers' values in the plan's order; kept equal
-  const Plan& plan;
-  Activation activation;
+  Model model;
   Loss loss;
-  const float* shift;  // [d], or null if all are 0
-  const float* scale;  // [d]
   Samples samples;
   Targets targets;  // of all samples of X, in X's order
   offset_t batch_size;
 };
 
-// A layer's parameters and the optimiser's state, in the plan's order.
-struct Parameters {
-  Buffer bias, bias_moment1, bias_moment2, bias_frozen;        // [rows]
-  Buffer values, moment1, moment2, frozen, transposed_values;  // [nnz]
+// The gradients of a batch, in the plan's order: of each layer its synapses and its biases.
+struct GradientView {
+  float* data;
+  offset_t n;
+};
+// Reads and changes the gradients of each batch before the update; called on one thread.
+using GradientHook = std::function<void(const std::vector<GradientView>&)>;
 
-  void read(const Layer& layer, const LayerPlan& plan);  // all but values
-  void write(const LayerPlan& plan, Layer& layer) const;
+// How parameters change with each batch.
+struct UpdateRule {
+  const Optimizer& optimizer;
+  std::int64_t t = 0;                        // updates so far
+  std::vector<LayerParameters>& parameters;  // those of the task's model
+  GradientHook hook = nullptr;
 };
 
-// Calls f(range) for the parts of a thread; a team may be smaller than there are parts.
-template <class F>
-void for_own_parts(int w, const Team& team, const std::vector<index_t>& borders, F&& f) {
-  for (int part = w; part + 1 < static_cast<int>(borders.size()); part += team.size())
-    f(Range<index_t>{borders[part], borders[part + 1]});
-}
-
-// An optimiser's state of parameter k on, null where it has none.
-inline float* state(Buffer& moment, offset_t k = 0) {
-  return moment.empty() ? nullptr : moment.data() + k;
-}
-
-// The arithmetic is the same for any number of threads; what depends on it is who does what.
+// A batch is a list of steps over ranges: gather, sums, forward, loss, backward, gradient, hook,
+// update. The arithmetic is the same for any number of threads; which thread does what is one of
+// two schedules.
 //
-// In a small network the first layer's columns are in two groups; each is one thread's, from the
-// gather of its inputs over its part of the sums to the update of its weights. What is above costs
-// less than meetings of threads would: the first thread does it alone, and has fewer columns; the
-// second one gathers the next batch meanwhile. A large network is shared by rows, layer by layer.
+// Column groups, for small networks: the first layer's columns are in groups; each thread has some
+// of them, from the gather of their inputs over their part of the sums to the update of their
+// weights. What is above costs less than barriers would: the first thread does it alone, and has
+// fewer columns; the others gather the next batch meanwhile.
+//
+// Rows, for large networks: each layer's rows (on the way back its columns) are shared, with a
+// barrier after each layer.
 class Trainer {
  public:
-  // Without an optimiser nothing is updated, and gradients() tells those of the last batch.
-  Trainer(const TrainingTask& task, const Optimizer* optimizer, std::int64_t step, int threads);
+  // Without a rule nothing is updated, and gradients of all batches are added up, of the mean loss
+  // over all samples.
+  Trainer(const TrainingTask& task, const UpdateRule* rule, int threads);
 
   // All batches, in the samples' order. On the calling thread before() is called between batches,
   // and what it throws ends the run there; after(sum of the losses) after each forward pass, and
-  // false ends the run, with a part of that batch's updates made.
+  // false ends the run. Parameters then hold a part of that batch's updates.
   void run(const std::function<void()>& before, const std::function<bool(double)>& after);
 
-  Gradients gradients() const;
+  // Of layer l, in the plan's order.
+  const Buffer& synapse_gradients(std::size_t l) const { return gradients_[l]; }
+  const Buffer& bias_gradients(std::size_t l) const { return bias_gradients_[l]; }
 
  private:
-  using Rows = Range<index_t>;
+  // Schedules, for thread w.
+  void column_group_batches(int w);
+  void row_batches(int w);
+  bool row_batch(offset_t i, int w);
 
-  void small_batches(int w);
-  bool large_batch(offset_t i, int w);
-
-  bool wait(int w) {
-    return team_.meet(w, [&] { return ask(w); });
-  }
-  bool ask(int w);
-  void look_ahead(offset_t i, int w);
-
-  Rows own_groups(int w) const;
-  InputView view(Rows blocks) const;
-  float* inputs(offset_t i, index_t group);
-  Columns columns(offset_t i, index_t group);
-  void gather_columns(offset_t i, index_t group, Rows blocks, int w);
+  // Steps, of batch i.
+  void gather(offset_t i, index_t group, Rows blocks, int w);
   void partial_sums(offset_t i, index_t group, int w);
-  void add_partials(offset_t i);
-  void pass_above(offset_t i, int w);
-  void forward(std::size_t l, Rows rows, Tiles tiles, int w);
-  void activate(std::size_t l, Rows rows, Tiles tiles);
-  void loss_of(offset_t i, offset_t t);
-  void goes_on(offset_t i);
-  void pass_down(std::size_t l, Rows columns, Tiles tiles, int w);
+  void add_partial_sums(offset_t i);
+  void loss_of_tile(offset_t i, offset_t t);
+  void finish_loss(offset_t i);
+  void bias_gradient(std::size_t l, Rows rows, offset_t i);
+  void synapse_gradient(std::size_t l, Rows blocks, Rows rows, offset_t i, Columns below, int w);
+  void run_hook();
+  void update(std::size_t l, Rows blocks, Rows rows, offset_t i);
   void update_biases(std::size_t l, Rows rows, offset_t i);
-  void update_synapses(std::size_t l, Rows blocks, Rows rows, offset_t i, Columns below, int w);
+  void update_block(std::size_t l, index_t block, Rows rows, offset_t i, const float* gradient);
+
+  void prefetch(offset_t i, int w);
+  bool barrier(int w) {
+    return team_.barrier(w, [&] { return prefetchers_[w].next(); });
+  }
+  bool wait(int other, unsigned n, int w) {
+    return team_.wait(other, n, [&] { return prefetchers_[w].next(); });
+  }
 
   Tiles tiles(offset_t i) const {
     return {std::min(t_.batch_size, t_.samples.X.n - i * t_.batch_size), max_tile};
   }
-  const LayerPlan& plan(std::size_t l) const { return t_.plan.layers[l]; }
-  const BlockedCsr& weights(std::size_t l) const { return t_.plan.layers[l].weights; }
-  Rows all_rows(std::size_t l) const { return {0, weights(l).n_rows}; }
+  const BlockedCsr& weights(std::size_t l) const { return t_.model.weights(l); }
+  Rows all_rows(std::size_t l) const { return t_.model.all_rows(l); }
   Rows all_blocks(std::size_t l) const { return {0, weights(l).n_blocks}; }
   Rows group(index_t g) const { return {groups_[g], groups_[g + 1]}; }
   index_t n_groups() const { return static_cast<index_t>(groups_.size()) - 1; }
-  // Of a hidden layer its outputs, of the last one what becomes its delta.
-  Buffer& outputs(std::size_t l) { return l + 1 < n_layers_ ? outputs_[l] : deltas_[l]; }
-  Columns outputs_below(std::size_t l) const {
-    return {outputs_[l - 1].data(), 0, weights(l).n_columns};
+  Rows own_groups(int w) const;
+  float* inputs(offset_t i, index_t group);
+  Columns columns(offset_t i, index_t group);
+  Columns outputs_below(std::size_t l) {
+    return {forward_.outputs(l - 1), 0, weights(l).n_columns};
   }
+  // Whether gradients of a whole batch are there before any update.
+  bool whole() const { return !rule_ || rule_->hook; }
 
   TrainingTask t_;
-  const Optimizer* optimizer_;
-  std::int64_t step_;
+  const UpdateRule* rule_;
   offset_t n_batches_;
   std::size_t n_layers_;
   bool small_;
   std::vector<index_t> groups_;  // borders of groups of the first layer's blocks; one if large
   Team team_;
   const Kernels& kernels_ = kernels();
+  Forward forward_;
+  Backward backward_;
   std::function<void()> before_;
   std::function<bool(double)> after_;
   // Borders between threads in a large network: the first layer's blocks, rows, columns.
   std::vector<index_t> blocks_;
   std::vector<std::vector<index_t>> rows_, columns_;
-  // Per thread: samples that it gathers soon, and what it asks for of them.
-  std::vector<std::vector<const char*, LineAllocator<const char*>>> next_;
-  std::vector<Ahead> ahead_;
-  std::vector<Buffer> moved_;    // per thread, for images that move: [a tile's samples, d]
-  std::vector<Buffer> inputs_;   // two per group, the second for a thread that gathers ahead
-  std::vector<Buffer> partial_;  // per group
-  std::vector<Buffer> outputs_, deltas_;  // per layer [rows] in tiles
-  std::vector<Buffer> dbias_;             // per layer [rows]
-  Buffer targets_, weights_;              // unless they are plain: [outputs], [1] in tiles
-  std::vector<double> losses_;            // per tile
-  std::vector<Parameters> parameters_;    // per layer
-  std::vector<Buffer> gradients_;         // per thread; per layer without an optimiser
+  std::vector<Prefetcher> prefetchers_;  // per thread
+  std::vector<Buffer> moved_;            // per thread, for images that move: [a tile's samples, d]
+  std::vector<Buffer> inputs_;           // two per group, for a thread that gathers ahead
+  std::vector<Buffer> partial_;          // per group: its part of the first layer's sums
+  std::vector<const float*> partials_;   // of groups that have a block
+  std::vector<Buffer> bias_gradients_;   // per layer [rows]
+  std::vector<Buffer> gradients_;        // per layer if whole, else per thread, of a block
+  std::vector<GradientView> all_gradients_;  // if whole
+  Buffer targets_, sample_weights_;          // unless targets are plain: [outputs], [1] in tiles
+  std::vector<double> losses_;               // per tile
 };
 
 }  // namespace synaprune

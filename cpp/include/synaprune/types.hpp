@@ -1,6 +1,7 @@
-// The words that the whole core shares: index types, options, errors and the random generator.
+// The words that the whole core shares: index types, arrays, errors and the random generator.
 #pragma once
 
+#include <cfloat>
 #include <cstdint>
 #include <new>
 #include <stdexcept>
@@ -8,6 +9,10 @@
 #include <vector>
 
 namespace synaprune {
+
+// Sums and roundings are written for numbers that are kept in the precision of their type; x87
+// registers keep more, and the exponential would be wrong by tens of percent.
+static_assert(FLT_EVAL_METHOD == 0, "compile for a CPU with single-precision registers (-msse2)");
 
 using index_t = std::int32_t;   // a row, a column, a class
 using offset_t = std::int64_t;  // a position among synapses, or in a dense array
@@ -36,29 +41,38 @@ struct LineAllocator {
 
 using Buffer = std::vector<float, LineAllocator<float>>;  // dense arrays that passes work on
 
-enum class Activation { relu, sigmoid, tanh };
-// softmax: cross-entropy, one output a class.  sigmoid: cross-entropy, one output, two classes.
-// squared: half the squared error of sigmoid outputs against 0/1 targets, as in the original work.
-enum class Loss { softmax, sigmoid, squared };
-enum class Criterion {
-  wsf,
-  magnitude,
-  magnitude_increase,
-  movement_magnitude,
-  fisher,
-  wsf_fisher,
-  taylor,
-  random
+// [first, last): tiles, rows, columns, blocks.
+template <class T>
+struct Range {
+  T first, last;
 };
-
-Activation parse_activation(const std::string& name);
-Loss parse_loss(const std::string& name);
-Criterion parse_criterion(const std::string& name);
 
 // A call was told to stop between two batches (Ctrl-C).
 struct Interrupted : std::runtime_error {
   Interrupted() : std::runtime_error("interrupted") {}
 };
+
+// The position of the entry of a table that is called `name`; throws std::invalid_argument, naming
+// all entries, if there is none.
+template <class Table>
+int find_entry(const char* what, const Table& table, const std::string& name) {
+  std::string known;
+  int i = 0;
+  for (const auto& entry : table) {
+    if (name == entry.name) return i;
+    known += (known.empty() ? "'" : ", '") + std::string(entry.name) + "'";
+    ++i;
+  }
+  throw std::invalid_argument(std::string(what) + " must be one of " + known + ", got '" + name +
+                              "'");
+}
+
+template <class Table>
+std::vector<std::string> entry_names(const Table& table) {
+  std::vector<std::string> names;
+  for (const auto& entry : table) names.emplace_back(entry.name);
+  return names;
+}
 
 // SplitMix64 (Steele, Lea, Flood 2014): one word of state, so that saving and rolling back is
 // exact.

@@ -3,6 +3,7 @@
 
 #include "synaprune/kernels.hpp"
 #include "synaprune/parallel.hpp"
+#include "synaprune/portable.hpp"
 
 namespace synaprune {
 
@@ -25,12 +26,11 @@ namespace {
 std::vector<const Kernels*> runnable() {
   std::vector<const Kernels*> levels{&baseline::table};
 #ifdef SYNAPRUNE_WITH_AVX2
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-    levels.push_back(&avx2::table);
+  if (SYNAPRUNE_CPU_HAS("avx2") && SYNAPRUNE_CPU_HAS("fma")) levels.push_back(&avx2::table);
 #endif
 #ifdef SYNAPRUNE_WITH_AVX512
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw"))
+  if (SYNAPRUNE_CPU_HAS("avx512f") && SYNAPRUNE_CPU_HAS("avx512vl") &&
+      SYNAPRUNE_CPU_HAS("avx512dq") && SYNAPRUNE_CPU_HAS("avx512bw"))
     levels.push_back(&avx512::table);
 #endif
   return levels;
@@ -78,6 +78,21 @@ Atomic<const Kernels*> set_by_user{nullptr};
 const Kernels& kernels() {
   const Kernels* set = set_by_user;
   return set ? *set : first_choice();
+}
+
+namespace {
+
+std::vector<ActivationKernel> activations() {  // alike at all levels, but for what is compiled
+  const Kernels& k = baseline::table;
+  return {k.activations, k.activations + k.n_activations};
+}
+
+}  // namespace
+
+std::vector<std::string> activation_names() { return entry_names(activations()); }
+
+Activation parse_activation(const std::string& name) {
+  return Activation{find_entry("activation", activations(), name)};
 }
 
 void set_isa(const std::string& isa) { set_by_user = isa.empty() ? nullptr : &kernels_for(isa); }

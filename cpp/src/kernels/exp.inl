@@ -45,5 +45,12 @@ static inline float tanh_of(float x) {
   a = a > 10.0f ? 10.0f : a;  // beyond 10, tanh is 1 in float32
   const ExpParts e = exp_parts(2.0f * a);
   const float em1 = e.scale * e.p + (e.scale - 1.0f);
-  return __builtin_copysignf(em1 / (em1 + 2.0f), x);
+  const float y = em1 / (em1 + 2.0f);
+  std::uint32_t bits, sign;  // that of x, -0 included
+  std::memcpy(&bits, &y, sizeof bits);
+  std::memcpy(&sign, &x, sizeof sign);
+  bits |= sign & 0x80000000u;
+  float signed_y;
+  std::memcpy(&signed_y, &bits, sizeof signed_y);
+  return signed_y;
 }

@@ -2,8 +2,8 @@
 //   in  rows[ld]            the start of each sample: row_bytes bytes of uint8 (bytes) or float32
 //   in  columns[n_columns]  ascending
 //   in  shift, scale        one per column of X; shift is null if all are 0
-//   in  soon[n_soon]        samples of float32 to ask for where those at the same place are read
-//   out tile[n_columns, ld] overwritten; caller allocates; ld a multiple of `lanes`
+//   in  samples             which of the ld samples, from and to a multiple of `lanes`
+//   out tile[n_columns, ld] overwritten there; caller allocates; ld a multiple of `lanes`
 //
 // With check, reads all columns of float32 samples and returns whether all are finite; else true.
 //
@@ -42,13 +42,13 @@ static inline vec transformed(vec x, const float* shift, const float* scale, ind
 template <bool shifted>
 static inline bool gather_bytes(const char* const* rows, offset_t row_bytes, const index_t* columns,
                                 index_t n_columns, const float* shift, const float* scale,
-                                index_t ld, const char* const*, index_t, float* tile) {
+                                Rows samples, index_t ld, float* tile) {
   constexpr offset_t n = 16;  // columns of a piece
   const index_t* const end = columns + n_columns;
   alignas(64) float words[4 * max_tile];
   while (columns != end) {
     const offset_t first = *columns / n * n;
-    for (index_t s = 0; s < ld; s += width) {
+    for (index_t s = samples.first; s < samples.last; s += width) {
       vec piece[4];
       transpose_piece<4>(rows + s, first, row_bytes, piece);
       for (int w = 0; w < 4; ++w) store(words + w * max_tile + s, piece[w]);
@@ -58,7 +58,7 @@ static inline bool gather_bytes(const char* const* rows, offset_t row_bytes, con
       const auto byte = static_cast<unsigned>(c - first);
       const float* word = words + byte / 4 * max_tile;
       const auto which = byte_number(byte % 4);
-      for (index_t s = 0; s < ld; s += width)
+      for (index_t s = samples.first; s < samples.last; s += width)
         store(tile + s, transformed<shifted>(byte_of(load(word + s), which), shift, scale, c));
     }
   }
@@ -68,14 +68,13 @@ static inline bool gather_bytes(const char* const* rows, offset_t row_bytes, con
 template <bool shifted, bool check>
 static inline bool gather_floats(const char* const* rows, offset_t row_bytes,
                                  const index_t* columns, index_t n_columns, const float* shift,
-                                 const float* scale, index_t ld, const char* const* soon,
-                                 index_t n_soon, float* tile) {
+                                 const float* scale, Rows samples, index_t ld, float* tile) {
   constexpr int n = 16;  // columns of a piece
   const index_t* const end = columns + n_columns;
   const auto n_words = static_cast<index_t>(row_bytes / sizeof(float));
   vec finite[4];  // stay 0 while all is; four, since a sum waits for the one before
   for (vec& sum : finite) sum = broadcast(0.0f);
-  for (index_t s = 0; s < ld; s += width) {
+  for (index_t s = samples.first; s < samples.last; s += width) {
     const index_t* wanted = columns;
     float* to = tile + s;
     for (index_t first = 0; first < n_words; first += n) {
@@ -84,7 +83,6 @@ static inline bool gather_floats(const char* const* rows, offset_t row_bytes,
         first = *wanted / n * n;
       }
       const offset_t at = first * static_cast<offset_t>(sizeof(float));
-      for (index_t j = s; j < s + width && j < n_soon; ++j) come_near(soon[j] + at);
       const bool some = wanted != end && *wanted < first + n;
       if (check && !some && first + n <= n_words) {
         for (int j = 0; j < width; ++j)
@@ -111,11 +109,11 @@ static inline bool gather_floats(const char* const* rows, offset_t row_bytes,
 }
 
 static bool gather(bool bytes, const char* const* rows, offset_t row_bytes, const index_t* columns,
-                   index_t n_columns, const float* shift, const float* scale, index_t ld,
-                   bool check, const char* const* soon, index_t n_soon, float* tile) {
+                   index_t n_columns, const float* shift, const float* scale, Rows samples,
+                   index_t ld, bool check, float* tile) {
   const auto of_bytes = shift ? gather_bytes<true> : gather_bytes<false>;
   const auto checked = shift ? gather_floats<true, true> : gather_floats<false, true>;
   const auto unchecked = shift ? gather_floats<true, false> : gather_floats<false, false>;
   const auto as = bytes ? of_bytes : check ? checked : unchecked;
-  return as(rows, row_bytes, columns, n_columns, shift, scale, ld, soon, n_soon, tile);
+  return as(rows, row_bytes, columns, n_columns, shift, scale, samples, ld, tile);
 }

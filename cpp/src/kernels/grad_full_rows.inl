@@ -40,22 +40,18 @@ static inline void grad_four_full_rows(offset_t n, offset_t first, offset_t last
 // All full rows from r on, four at a time; returns how many. Columns pass by in pieces that stay in
 // L1 for all of the rows.
 template <int n_vec>
-static inline index_t grad_full_rows(index_t r, index_t row1, const offset_t* begin,
-                                     const offset_t* end, const std::uint16_t* local,
-                                     const float* D, const float* X, bool accumulate, float* g,
-                                     Ahead* ahead) {
+static inline index_t grad_full_rows(index_t r, index_t last, Block W, const float* D,
+                                     const float* X, bool accumulate, float* g) {
   constexpr offset_t ld = n_vec * width, piece = 64;
-  const offset_t n = end[r] - begin[r];
+  const offset_t n = W.end[r] - W.begin[r];
   index_t rows = 0;
-  while (four_full_rows(r + rows, row1, begin, end, local) &&
-         end[r + rows] - begin[r + rows] == n && local[begin[r + rows]] == local[begin[r]])
+  while (four_full_rows(r + rows, last, W) && W.end[r + rows] - W.begin[r + rows] == n &&
+         W.local[W.begin[r + rows]] == W.local[W.begin[r]])
     rows += 4;
-  const float* x = X + local[begin[r]] * ld;
+  const float* x = X + W.local[W.begin[r]] * ld;
   for (offset_t first = 0; first < n; first += piece)
-    for (offset_t q = 0; q < rows; q += 4) {
-      ask(ahead);
+    for (offset_t q = 0; q < rows; q += 4)
       grad_four_full_rows<n_vec>(n, first, n - first < piece ? n : first + piece, D + (r + q) * ld,
                                  x, accumulate, g + q * n);
-    }
   return rows;
 }

@@ -1,10 +1,9 @@
 // g (+)= sum_s D[r, s] X[c, s] at the synapses (r, c) of one block of columns, for one tile.
-//   in  begin[rows], end[rows], local[nnz]   as in spmm.inl
+//   in  W.begin[rows], W.end[rows], W.local[nnz]   see Block
 //   in  D[rows, ld], X[columns of the block, ld]
-//   out g[synapses of rows row0 .. row1 in the block]   row by row; accumulate: added to, else
+//   out g[synapses of the rows in the block]   row by row; accumulate: added to, else
 //       overwritten; caller allocates
-//   i/o ahead   asked for on the way; or null
-// Handles rows [row0, row1). Work: 2·nnz·ld flops. Allocates nothing, throws nothing.
+// Handles rows [rows.first, rows.last). Work: 2·nnz·ld flops. Allocates nothing, throws nothing.
 // A sum runs in `lanes` accumulators, one fused step a vector, then as a tree (lane_sums.inl).
 
 // One synapse: its products in `lanes` sums, and these in `width`.
@@ -25,69 +24,63 @@ static inline vec sums_of(Product product, int first) {
     return product(first);
   } else if constexpr (half < stride) {
     const vec both = sums_of<stride, 2 * half>(product, first);
-    return merge<half>(both, both);
+    return add_halves<half>(both, both);
   } else {
-    return merge<half>(sums_of<stride, 2 * half>(product, first),
-                       sums_of<stride, 2 * half>(product, first + half));
+    return add_halves<half>(sums_of<stride, 2 * half>(product, first),
+                            sums_of<stride, 2 * half>(product, first + half));
   }
 }
 
 // The next n synapses of a row, at most width / stride.
 template <int n_vec, int stride>
-static inline void some_of_row(const vec* d, const float* X, const std::uint16_t* local, int n,
-                               bool accumulate, float* g) {
+static inline void grad_tail(const vec* d, const float* X, const std::uint16_t* local, int n,
+                             bool accumulate, float* g) {
   const auto product = [&](int lane) {
     const int j = lane / stride < n ? lane / stride : n - 1;
     return products<n_vec>(d, X + local[j] * static_cast<offset_t>(n_vec * width));
   };
-  const vec sums = every<stride>(sums_of<stride, 1>(product, 0));
+  const vec sums = stride_lanes<stride>(sums_of<stride, 1>(product, 0));
   store_some(g, accumulate ? add(load_some(g, n), sums) : sums, n);
 }
 
 template <int n_vec>
-static inline void grad_weights_tile(index_t row0, index_t row1, const offset_t* begin,
-                                     const offset_t* end, const std::uint16_t* local,
-                                     const float* D, const float* X, bool accumulate, float* g,
-                                     Ahead* ahead) {
+static inline void grad_weights_tile(Rows rows, Block W, const float* D, const float* X,
+                                     bool accumulate, float* g) {
   constexpr offset_t ld = n_vec * width;
-  for (index_t r = row0; r < row1; ++r) {
-    offset_t k = begin[r];
-    if (k == end[r]) continue;
-    if (four_full_rows(r, row1, begin, end, local)) {
-      const offset_t count = end[r] - k;
-      const index_t rows =
-          grad_full_rows<n_vec>(r, row1, begin, end, local, D, X, accumulate, g, ahead);
-      g += rows * count;
-      r += rows - 1;
+  for (index_t r = rows.first; r < rows.last; ++r) {
+    offset_t k = W.begin[r];
+    if (k == W.end[r]) continue;
+    if (four_full_rows(r, rows.last, W)) {
+      const offset_t count = W.end[r] - k;
+      const index_t full = grad_full_rows<n_vec>(r, rows.last, W, D, X, accumulate, g);
+      g += full * count;
+      r += full - 1;
       continue;
     }
-    ask(ahead);
     vec d[n_vec];
     for (int v = 0; v < n_vec; ++v) d[v] = load(D + r * ld + v * width);
-    for (int v = 0; v < n_vec && r + 3 < row1; ++v) come_near_to_read(D + (r + 3) * ld + v * width);
-    for (; k + width <= end[r]; k += width, g += width) {
+    for (int v = 0; v < n_vec && r + 3 < rows.last; ++v)
+      SYNAPRUNE_PREFETCH_L1(D + (r + 3) * ld + v * width);
+    for (; k + width <= W.end[r]; k += width, g += width) {
       const vec sums =
-          sums_of<1, 1>([&](int j) { return products<n_vec>(d, X + local[k + j] * ld); }, 0);
+          sums_of<1, 1>([&](int j) { return products<n_vec>(d, X + W.local[k + j] * ld); }, 0);
       store(g, accumulate ? add(load(g), sums) : sums);
     }
-    const auto rest = static_cast<int>(end[r] - k);
+    const auto rest = static_cast<int>(W.end[r] - k);
     if (rest > width / 2)
-      some_of_row<n_vec, 1>(d, X, local + k, rest, accumulate, g);
+      grad_tail<n_vec, 1>(d, X, W.local + k, rest, accumulate, g);
     else if (rest > width / 4)
-      some_of_row<n_vec, 2>(d, X, local + k, rest, accumulate, g);
+      grad_tail<n_vec, 2>(d, X, W.local + k, rest, accumulate, g);
     else if (rest > 0)
-      some_of_row<n_vec, 4>(d, X, local + k, rest, accumulate, g);
+      grad_tail<n_vec, 4>(d, X, W.local + k, rest, accumulate, g);
     g += rest;
   }
 }
 
-static void grad_weights(index_t row0, index_t row1, index_t ld, const offset_t* begin,
-                         const offset_t* end, const std::uint16_t* local, const float* D,
-                         const float* X, bool accumulate, float* g, Ahead* ahead) {
+static void grad_weights(Rows rows, index_t ld, Block W, const float* D, const float* X,
+                         bool accumulate, float* g) {
   constexpr int per_lanes = lanes / width;
-  const auto run = [&](auto tile) {
-    tile(row0, row1, begin, end, local, D, X, accumulate, g, ahead);
-  };
+  const auto run = [&](auto tile) { tile(rows, W, D, X, accumulate, g); };
   if (ld == 1 * lanes) run(grad_weights_tile<1 * per_lanes>);
   if (ld == 2 * lanes) run(grad_weights_tile<2 * per_lanes>);
   if (ld == 3 * lanes) run(grad_weights_tile<3 * per_lanes>);

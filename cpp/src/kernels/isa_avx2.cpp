@@ -1,9 +1,10 @@
-// AVX2 and FMA; PRFCHW, which does nothing where it lacks.
+// AVX2 and FMA.
 #include <immintrin.h>
 
 #include <cstring>
 
 #include "synaprune/kernels.hpp"
+#include "synaprune/portable.hpp"
 
 #define SYNAPRUNE_LEVEL "avx2"
 

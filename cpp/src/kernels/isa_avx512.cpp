@@ -1,9 +1,10 @@
-// AVX-512 (F, VL, DQ, BW); PRFCHW, which does nothing where it lacks.
+// AVX-512 (F, VL, DQ, BW).
 #include <immintrin.h>
 
 #include <cstring>
 
 #include "synaprune/kernels.hpp"
+#include "synaprune/portable.hpp"
 
 #define SYNAPRUNE_LEVEL "avx512"
 

@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "synaprune/kernels.hpp"
+#include "synaprune/portable.hpp"
 
 #define SYNAPRUNE_LEVEL "baseline"
 

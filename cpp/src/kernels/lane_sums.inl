@@ -1,6 +1,7 @@
-// Sums of `lanes` numbers as a binary tree, for `width` rows of them at once: merge<half> adds the
-// upper to the lower half of each group of 2·half lanes, and keeps what came of p in the lower half
-// and what came of q in the upper one. So row i ends in lane i, at every level in the same order.
+// Sums of `lanes` numbers as a binary tree, for `width` rows of them at once: add_halves<half> adds
+// the upper to the lower half of each group of 2·half lanes, and keeps what came of p in the lower
+// half and what came of q in the upper one. So row i ends in lane i, at every level in the same
+// order.
 //   in  rows[width, lanes]
 
 template <int half>
@@ -10,7 +11,7 @@ static inline vec lane_sums(const float* rows) {
     for (int v = 0; v < lanes / width; ++v) acc[v] = load(rows + v * width);
     return fold_lanes(acc);
   } else {
-    return merge<half>(lane_sums<2 * half>(rows), lane_sums<2 * half>(rows + half * lanes));
+    return add_halves<half>(lane_sums<2 * half>(rows), lane_sums<2 * half>(rows + half * lanes));
   }
 }
 

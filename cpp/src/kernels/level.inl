@@ -1,8 +1,6 @@
 // The kernels at one level: the including file includes, in its own namespace, the vectors they are
 // written in. Nothing inline from std is used here, since the linker could then keep the copy that
 // was compiled for the strongest level (one-definition rule).
-#include "ask.inl"
-
 #include "spmm.inl"
 
 #include "lane_sums.inl"
@@ -15,10 +13,22 @@
 
 #include "exp.inl"
 
+#include "activations.inl"
+
 #include "pointwise.inl"
 
 extern const Kernels table;
-const Kernels table{SYNAPRUNE_LEVEL, spmm,          spmv,     grad_weights,
-                    row_sums,        gather,        ask,      will_write,
-                    add_sums,        all_finite,    activate, activate_backward,
-                    softmax,         softmax_delta, classify, descend};
+const Kernels table{SYNAPRUNE_LEVEL,
+                    spmm,
+                    spmv,
+                    grad_weights,
+                    row_sums,
+                    gather,
+                    add_sums,
+                    all_finite,
+                    softmax,
+                    softmax_gradient,
+                    classify,
+                    sgd_step,
+                    activations,
+                    sizeof activations / sizeof *activations};

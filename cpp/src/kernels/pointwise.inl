@@ -1,15 +1,15 @@
 // What is done to each number of a tile or of a layer, as plain loops for the compiler to widen.
 
-// Y[n_rows, ld] = bias + A + B; B may be null.
-static void add_sums(index_t n_rows, index_t ld, const float* bias, const float* A, const float* B,
-                     float* Y) {
+// Y[n_rows, ld] = bias + parts[0] + parts[1] + …, in this order; each part is [n_rows, ld].
+static void add_sums(index_t n_rows, index_t ld, const float* bias, const float* const* parts,
+                     index_t n_parts, float* Y) {
   for (index_t r = 0; r < n_rows; ++r)
     for (offset_t s = static_cast<offset_t>(r) * ld; s < static_cast<offset_t>(r + 1) * ld;
          s += lanes) {
       float y[lanes];
-      for (int j = 0; j < lanes; ++j) y[j] = bias[r] + A[s + j];
-      if (B)
-        for (int j = 0; j < lanes; ++j) y[j] += B[s + j];
+      for (int j = 0; j < lanes; ++j) y[j] = bias[r] + parts[0][s + j];
+      for (index_t p = 1; p < n_parts; ++p)
+        for (int j = 0; j < lanes; ++j) y[j] += parts[p][s + j];
       for (int j = 0; j < lanes; ++j) Y[s + j] = y[j];
     }
 }
@@ -31,26 +31,6 @@ static bool all_finite(const float* data, offset_t n) {
   return true;
 }
 
-// In place over n floats: y = f(y).
-static void activate(Activation activation, offset_t n, float* y) {
-  if (activation == Activation::relu)
-    for (offset_t i = 0; i < n; ++i) y[i] = y[i] <= 0.0f ? 0.0f : y[i];  // NaN stays
-  if (activation == Activation::sigmoid)
-    for (offset_t i = 0; i < n; ++i) y[i] = sigmoid_of(y[i]);
-  if (activation == Activation::tanh)
-    for (offset_t i = 0; i < n; ++i) y[i] = tanh_of(y[i]);
-}
-
-// d *= f'(.), written in terms of the activation's output y.
-static void activate_backward(Activation activation, offset_t n, const float* y, float* d) {
-  if (activation == Activation::relu)
-    for (offset_t i = 0; i < n; ++i) d[i] = y[i] <= 0.0f ? 0.0f : d[i];
-  if (activation == Activation::sigmoid)
-    for (offset_t i = 0; i < n; ++i) d[i] *= y[i] * (1.0f - y[i]);
-  if (activation == Activation::tanh)
-    for (offset_t i = 0; i < n; ++i) d[i] *= 1.0f - y[i] * y[i];
-}
-
 // Z[n_out, ld] = e^(z - largest), per sample: largest[ld] of its outputs, sum[ld] of the results.
 static void softmax(index_t n_out, index_t ld, float* Z, float* largest, float* sum) {
   for (index_t s = 0; s < ld; ++s) largest[s] = Z[s];
@@ -70,8 +50,8 @@ static void softmax(index_t n_out, index_t ld, float* Z, float* largest, float* 
 
 // A step of SGD down g, with the penalties added: w -= lr g, or w -= lr m with m = momentum m + g.
 //   i/o w[n], m[n] or null
-static void descend(offset_t n, float lr, float momentum, float decay, float l1, const float* g,
-                    float* w, float* m) {
+static void sgd_step(offset_t n, float lr, float momentum, float decay, float l1, const float* g,
+                     float* w, float* m) {
   const auto slope = [&](offset_t k) {
     const float sign = static_cast<float>(w[k] > 0.0f) - static_cast<float>(w[k] < 0.0f);
     return g[k] + decay * w[k] + l1 * sign;
@@ -89,8 +69,8 @@ static void descend(offset_t n, float lr, float momentum, float decay, float l1,
 
 // What softmax left, Z[n_out, ld] and sum[ld], becomes the gradient of `mean` times the sum of the
 // samples' cross-entropies; 0 behind the last of `batch` samples.
-static void softmax_delta(index_t n_out, index_t batch, index_t ld, const index_t* labels,
-                          float mean, const float* sum, float* Z) {
+static void softmax_gradient(index_t n_out, index_t batch, index_t ld, const index_t* labels,
+                             float mean, const float* sum, float* Z) {
   float factor[max_tile];
   index_t label[max_tile];
   for (index_t s = 0; s < ld; ++s) factor[s] = mean / sum[s];

@@ -17,14 +17,11 @@ static inline vec subtract(vec a, vec b) { return _mm256_sub_ps(a, b); }
 static inline vec multiply(vec a, vec b) { return _mm256_mul_ps(a, b); }
 static inline vec multiply_add(vec a, vec b, vec c) { return _mm256_fmadd_ps(a, b, c); }
 static inline float multiply_add(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
-static inline void come_near(const char* p) { _mm_prefetch(p, _MM_HINT_T1); }
-static inline void come_near_to_read(const float* p) { __builtin_prefetch(p, 0, 3); }
-static inline void come_near_to_write(const float* p) { __builtin_prefetch(p, 1, 3); }
 // `lanes` sums of one synapse to `width`.
 static inline vec fold_lanes(const vec* acc) { return add(acc[0], acc[1]); }
 
 template <int half>
-static inline vec merge(vec p, vec q) {
+static inline vec add_halves(vec p, vec q) {
   if constexpr (half == 4)
     return add(_mm256_permute2f128_ps(p, q, 0x21), _mm256_blend_ps(p, q, 0xF0));
   if constexpr (half == 2) return add(_mm256_shuffle_ps(p, q, 0x4E), _mm256_blend_ps(p, q, 0xCC));
@@ -42,7 +39,7 @@ static inline vec load_fours(const char* const* rows, offset_t at) {
 
 // Lanes 0, stride, 2 stride, … first.
 template <int stride>
-static inline vec every(vec x) {
+static inline vec stride_lanes(vec x) {
   if constexpr (stride == 1) return x;
   const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
   return _mm256_permutevar8x32_ps(

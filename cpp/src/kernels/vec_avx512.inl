@@ -17,14 +17,11 @@ static inline vec subtract(vec a, vec b) { return _mm512_sub_ps(a, b); }
 static inline vec multiply(vec a, vec b) { return _mm512_mul_ps(a, b); }
 static inline vec multiply_add(vec a, vec b, vec c) { return _mm512_fmadd_ps(a, b, c); }
 static inline float multiply_add(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
-static inline void come_near(const char* p) { _mm_prefetch(p, _MM_HINT_T1); }
-static inline void come_near_to_read(const float* p) { __builtin_prefetch(p, 0, 3); }
-static inline void come_near_to_write(const float* p) { __builtin_prefetch(p, 1, 3); }
 // `lanes` sums of one synapse to `width`.
 static inline vec fold_lanes(const vec* acc) { return acc[0]; }
 
 template <int half>
-static inline vec merge(vec p, vec q) {
+static inline vec add_halves(vec p, vec q) {
   if constexpr (half == 8)
     return add(_mm512_shuffle_f32x4(p, q, 0x4E), _mm512_mask_blend_ps(0xFF00, p, q));
   if constexpr (half == 4) {
@@ -51,7 +48,7 @@ static inline vec load_fours(const char* const* rows, offset_t at) {
 
 // Lanes 0, stride, 2 stride, … first.
 template <int stride>
-static inline vec every(vec x) {
+static inline vec stride_lanes(vec x) {
   if constexpr (stride == 1) return x;
   const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
   return _mm512_permutexvar_ps(_mm512_mullo_epi32(lane, _mm512_set1_epi32(stride)), x);

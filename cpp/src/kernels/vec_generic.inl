@@ -1,9 +1,4 @@
 // Four floats side by side, in whatever the compiler's default target offers.
-#ifdef __GNUC__
-#define SYNAPRUNE_PREFETCH(p, write, near) __builtin_prefetch(p, write, near)
-#else
-#define SYNAPRUNE_PREFETCH(p, write, near) static_cast<void>(p)
-#endif
 constexpr int width = 4;
 constexpr int full_strip = 2;  // vectors of a full row that fit the registers four times
 struct vec {
@@ -42,16 +37,13 @@ static inline vec multiply_add(const vec& a, const vec& b, vec c) {
   return c;
 }
 static inline float multiply_add(float a, float b, float c) { return a * b + c; }
-static inline void come_near(const char* p) { SYNAPRUNE_PREFETCH(p, 0, 2); }
-static inline void come_near_to_read(const float* p) { SYNAPRUNE_PREFETCH(p, 0, 3); }
-static inline void come_near_to_write(const float* p) { SYNAPRUNE_PREFETCH(p, 1, 3); }
 // `lanes` sums of one synapse to `width`.
 static inline vec fold_lanes(const vec* acc) {
   return add(add(acc[0], acc[2]), add(acc[1], acc[3]));
 }
 
 template <int half>
-static inline vec merge(const vec& p, const vec& q) {
+static inline vec add_halves(const vec& p, const vec& q) {
   vec sum;
   for (int j = 0; j < width; ++j)
     sum.lane[j] = j & half ? q.lane[j - half] + q.lane[j] : p.lane[j] + p.lane[j + half];
@@ -67,7 +59,7 @@ static inline vec load_fours(const char* const* rows, offset_t at) {
 
 // Lanes 0, stride, 2 stride, … first.
 template <int stride>
-static inline vec every(vec x) {
+static inline vec stride_lanes(vec x) {
   for (int j = 0; j * stride < width; ++j) x.lane[j] = x.lane[j * stride];
   return x;
 }

@@ -10,6 +10,11 @@ from numpy.typing import NDArray
 from . import kernels as kernels
 
 __version__: str
+ACTIVATIONS: tuple[str, ...]
+LOSSES: tuple[str, ...]
+OPTIMIZERS: tuple[str, ...]
+CRITERIA: tuple[str, ...]
+GRADIENT_CRITERIA: tuple[str, ...]  # those that need moments of gradients
 
 # n_in, indptr [n_out + 1], indices [nnz], values [nnz], initial [nnz], bias [n_out]
 _Layer: TypeAlias = tuple[
@@ -28,7 +33,7 @@ _Moments: TypeAlias = tuple[NDArray[np.float32], NDArray[np.float32]]
 @type_check_only
 class _BuildInfo(TypedDict):
     version: str
-    openmp: bool
+    thread_runtime: str  # "openmp", "std" or "none"
     threads: int
     isa: str
     available_isa: list[str]
@@ -46,9 +51,12 @@ def ablate(
     part: str,  # "synapses": each, in CSR order; "columns": each neuron below, with all of its own
     threads: int,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None: ...  # lost, won [n_parts, n_classes]
+# [n, n_out of the layer]; with sums what neurons add up before the activation
 def activations(
-    network: Network, X: _Inputs, layer: int, threads: int
-) -> NDArray[np.float32] | None: ...  # [n, n_out of the layer]
+    network: Network, X: _Inputs, layer: int, threads: int, sums: bool = False
+) -> NDArray[np.float32] | None: ...
+def activate(activation: str, x: NDArray[np.float32]) -> NDArray[np.float32]: ...  # [n]
+def activation_slope(activation: str, x: NDArray[np.float32]) -> NDArray[np.float32]: ...  # [n]
 def all_finite(a: NDArray[np.float32], threads: int = 1) -> bool: ...
 def build_info() -> _BuildInfo: ...
 def default_threads() -> int: ...
@@ -84,22 +92,17 @@ class ImageShift(metaclass=_Pybind11Type):
     ) -> None: ...
 
 class Optimizer(metaclass=_Pybind11Type):
-    def __init__(
-        self,
-        kind: str,
-        lr: float,
-        momentum: float = 0.0,
-        beta1: float = 0.9,
-        beta2: float = 0.999,
-        epsilon: float = 1e-8,
-        weight_decay: float = 0.0,
-        l1: float = 0.0,
-    ) -> None: ...
+    # Others as the optimizer has them, by name; what is left out has its default.
+    def __init__(self, name: str, lr: float, **hyperparameters: float) -> None: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def n_state(self) -> int: ...  # arrays that it remembers of each parameter
 
 class Network(metaclass=_Pybind11Type):
     input_transform: tuple[NDArray[np.float32], NDArray[np.float32]]  # shift, scale [n_inputs]
-    # kind ("sgd", "adam"), updates so far, moments [1 or 2, n_synapses + n_biases]: layer by layer,
-    # synapses and then biases. None: plain SGD, or no training yet.
+    # name, updates so far, moments [n_state, n_synapses + n_biases]: layer by layer, synapses and
+    # then biases. None: plain SGD, or no training yet.
     optimizer_state: tuple[str, int, NDArray[np.float32]] | None
     # 1 where training changes nothing: layer by layer, synapses and then biases. None: nowhere.
     frozen: NDArray[np.uint8] | None
@@ -163,5 +166,5 @@ class Network(metaclass=_Pybind11Type):
         n: int,
         skip: int = 0,
         per_layer: bool = False,
-        concentration: float = 0.0,
+        structured_bias: float = 0.0,
     ) -> int: ...

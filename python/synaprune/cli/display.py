@@ -102,7 +102,7 @@ def show_result(result: Result) -> None:
     verb = "removed" if result.options.counted else "redundant"
     console.print(f"{1 - kept / n:.1%} of the synapses were {verb}: {n} → {kept}.")
     console.print(f"Validation accuracy changed by {-100 * lost:+.2f} points.")
-    console.print(f"Ended because {_sentence(result.path.verdict)}")
+    console.print(f"Ended because {_sentence(result.path.stop_reason)}")
     console.print(f"{result.epochs} epochs in {_duration(result.seconds)}.")
 
 

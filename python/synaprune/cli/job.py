@@ -70,7 +70,7 @@ class Result:
             "epochs": self.epochs,
             "seconds": round(self.seconds, 3),
             "version": __version__,
-            "verdict": self.path.verdict,
+            "verdict": self.path.stop_reason,
             "path": [step.record() for step in self.path],
         }
 
@@ -81,7 +81,7 @@ def measure(net: SparseMLP, data: Dataset, threads: Threads = None) -> dict[str,
     return {
         "structure": net.structure,
         "n_synapses": net.n_synapses,
-        "n_inputs": net.n_inputs,
+        "n_inputs": net.n_used_inputs,
         "accuracy": {name: net.score(*split, threads=threads) for name, split in splits.items()},
     }
 

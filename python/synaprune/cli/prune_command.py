@@ -18,8 +18,9 @@ from synaprune.cli.report_command import write as write_report
 from synaprune.cli.runs import run_side_by_side
 from synaprune.criteria import CRITERIA
 from synaprune.io import write_atomically
-from synaprune.network import ACTIVATIONS, INPUT_SCALINGS, LOSSES
+from synaprune.network import ACTIVATIONS, LOSSES
 from synaprune.pruning import METRICS, STRATEGIES, PruningInterrupted
+from synaprune.scaling import INPUT_SCALINGS
 from synaprune.threads import Threads, check_threads
 
 _MOST_JOBS = 61  # processes that Python can wait for on Windows
@@ -244,7 +245,7 @@ def _options(args: argparse.Namespace, dataset: str) -> Options:
 
 def _save_interrupted(interrupt: PruningInterrupted, out: str | None) -> None:
     if out and len(interrupt.path):
-        interrupt.path.verdict = "interrupted"
+        interrupt.path.stop_reason = "interrupted"
         interrupt.path.save(out)
         interrupt.args = (f"{interrupt.args[0]}; the last one is saved in {out}",)
 

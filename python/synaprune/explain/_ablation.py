@@ -104,7 +104,7 @@ class Ablation:
 def ablate(
     net: SparseMLP,
     X: Any,
-    y: Any,
+    y: Any = None,
     *,
     kinds: Sequence[str] = KINDS,
     threads: Threads = None,
@@ -120,7 +120,7 @@ def ablate(
     ----------
     net : SparseMLP
         Trained; it is not changed.
-    X, y : array_like, shapes (n, n_inputs) and (n,)
+    X, y : array_like, shapes (n, n_features) and (n,), or a CheckedData alone
         Samples that the network was not trained on, if the figures are to say what is lost on new
         ones.
     kinds : sequence of str
@@ -147,10 +147,11 @@ def ablate(
     (8, 10)
     """
     net = net.copy()  # who else may cut it meanwhile does not matter
-    inputs, codes = net.check_data(X, y)
+    data = net.check_data(X, y)
+    inputs, codes = data.X, data.y
     n_threads = check_threads(threads)
     n_classes = len(net.classes)
-    predicted = finite(net.core.classify(inputs, n_threads))
+    predicted = finite(net._core.classify(inputs, n_threads))
     parts: list[Part] = []
     lost: list[NDArray[np.int64]] = []
     won: list[NDArray[np.int64]] = []
@@ -159,7 +160,7 @@ def ablate(
             raise ValueError(f"kinds must be among {', '.join(KINDS)}, got {kind!r}")
         for layer, rows, named in _rows(net, kind):
             part = "synapses" if kind == "synapse" else "columns"
-            counts = finite(_core.ablate(net.core, inputs, codes, layer, part, n_threads))
+            counts = finite(_core.ablate(net._core, inputs, codes, layer, part, n_threads))
             parts += named
             lost.append(counts[0][rows])
             won.append(counts[1][rows])

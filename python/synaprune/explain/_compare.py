@@ -68,14 +68,16 @@ class Comparison:
         )
 
 
-def compare(a: SparseMLP, b: SparseMLP, X: Any, y: Any, *, threads: Threads = None) -> Comparison:
+def compare(
+    a: SparseMLP, b: SparseMLP, X: Any, y: Any = None, *, threads: Threads = None
+) -> Comparison:
     """Compare two networks on the same samples, class by class.
 
     Parameters
     ----------
     a, b : SparseMLP
         Before and after a change, say by `SparseMLP.without`. Both know the same classes.
-    X, y : array_like, shapes (n, n_inputs) and (n,)
+    X, y : array_like, shapes (n, n_features) and (n,), or a CheckedData alone
     threads : int or "auto", optional
 
     Returns
@@ -101,8 +103,9 @@ def compare(a: SparseMLP, b: SparseMLP, X: Any, y: Any, *, threads: Threads = No
     n_threads = check_threads(threads)
     right = []
     for net in (a, b):
-        inputs, codes = net.check_data(X, y)
-        right.append(finite(net.core.classify(inputs, n_threads)) == codes)
+        data = net.check_data(X, y)
+        inputs, codes = data.X, data.y
+        right.append(finite(net._core.classify(inputs, n_threads)) == codes)
     first, second = right
     members = [codes == c for c in range(len(a.classes))]
 
@@ -119,14 +122,14 @@ def compare(a: SparseMLP, b: SparseMLP, X: Any, y: Any, *, threads: Threads = No
 
 
 def confusion_matrix(
-    net: SparseMLP, X: Any, y: Any, *, threads: Threads = None
+    net: SparseMLP, X: Any, y: Any = None, *, threads: Threads = None
 ) -> NDArray[np.int64]:
     """Count samples by true class (rows) and predicted class (columns).
 
     Parameters
     ----------
     net : SparseMLP
-    X, y : array_like, shapes (n, n_inputs) and (n,)
+    X, y : array_like, shapes (n, n_features) and (n,), or a CheckedData alone
     threads : int or "auto", optional
 
     Returns
@@ -138,7 +141,8 @@ def confusion_matrix(
     TypeError, ValueError
         If the data do not fit, or the network was never fitted.
     """
-    inputs, codes = net.check_data(X, y)
-    predicted = finite(net.core.classify(inputs, check_threads(threads)))
+    data = net.check_data(X, y)
+    inputs, codes = data.X, data.y
+    predicted = finite(net._core.classify(inputs, check_threads(threads)))
     k = len(net.classes)
     return np.bincount(codes.astype(np.int64) * k + predicted, minlength=k * k).reshape(k, k)

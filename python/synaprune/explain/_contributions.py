@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from synaprune.arrays import Inputs, Labels, as_inputs
 from synaprune.checks import check_int
 from synaprune.explain._seen import at_zero, seen_by
-from synaprune.network import SparseMLP, Weights
+from synaprune.layers import SparseLayer
+from synaprune.network import SparseMLP
 from synaprune.threads import Threads
 
 Floats = NDArray[np.float64]
@@ -25,7 +26,7 @@ class Contributions:
 
     Attributes
     ----------
-    values : ndarray of float64, shape (n, n_inputs)
+    values : ndarray of float64, shape (n, n_features)
         ``values.sum(axis=1) + bias`` is the logit.
     bias : ndarray of float64, shape (n,)
         What biases add along the same paths, and activations that are not 0 at 0.
@@ -57,7 +58,7 @@ def contributions(
     Parameters
     ----------
     net : SparseMLP
-    X : array_like, shape (n, n_inputs)
+    X : array_like, shape (n, n_features)
     label : optional
         The class; left out, of each sample the one that is predicted. With one output and two
         classes the logit of the first class is the negative one.
@@ -120,7 +121,7 @@ def strongest_paths(
     Parameters
     ----------
     net : SparseMLP
-    x : array_like, shape (n_inputs,)
+    x : array_like, shape (n_features,)
     label : optional
         As in `contributions`.
     most : int
@@ -138,7 +139,7 @@ def strongest_paths(
     TypeError, ValueError
         As `contributions`.
     """
-    most = min(check_int("most", most, 1), math.prod(net.core.structure[:-1]) or 1)
+    most = min(check_int("most", most, 1), math.prod(net._core.structure[:-1]) or 1)
     inputs, codes = _asked(net, np.asarray(x)[None], label, threads)
     weights, seen = net.weights, seen_by(net, inputs)
     passed_on = [s[0] for s in _slopes(net, weights, seen)]
@@ -193,7 +194,7 @@ def _asked(
     return inputs, np.full(len(inputs), where[0])
 
 
-def _output_row(last: Weights, codes: NDArray[np.int64]) -> Floats:
+def _output_row(last: SparseLayer, codes: NDArray[np.int64]) -> Floats:
     """Return what each sample's logit takes of each output, shape (n, n_outputs)."""
     n_out = last.shape[0]
     if n_out == 1:
@@ -201,7 +202,7 @@ def _output_row(last: Weights, codes: NDArray[np.int64]) -> Floats:
     return np.eye(n_out)[codes]
 
 
-def _slopes(net: SparseMLP, weights: list[Weights], seen: Floats) -> list[Floats]:
+def _slopes(net: SparseMLP, weights: list[SparseLayer], seen: Floats) -> list[Floats]:
     """Return (a(z) - a(0)) / z of each hidden neuron at each sample, a layer after another."""
     slopes, x = [], seen
     for w in weights[:-1]:

@@ -44,7 +44,7 @@ class PathEnergy:
 
     @property
     def inputs(self) -> Floats:
-        """Shares by input, shape (n_inputs, n_outputs)."""
+        """Shares by input, shape (n_features, n_outputs)."""
         return self.neurons[0]
 
     def subnetwork(self, output: int, share: float = 0.9) -> list[NDArray[np.bool_]]:
@@ -78,7 +78,7 @@ def path_energy(net: SparseMLP, X: Any = None, *, threads: Threads = None) -> Pa
     Parameters
     ----------
     net : SparseMLP
-    X : array_like, shape (n, n_inputs), optional
+    X : array_like, shape (n, n_features), optional
         With data, each |w| is weighted by the mean absolute value of what it passes on: of an
         input what the network sees of it (`SparseMLP.input_transform`), of a neuron its output.
     threads : int or "auto", optional
@@ -102,7 +102,7 @@ def path_energy(net: SparseMLP, X: Any = None, *, threads: Threads = None) -> Pa
     True
     """
     factors = _mean_activations(net, X, check_threads(threads))
-    below, above = _core.path_energy(net.core, factors)
+    below, above = _core.path_energy(net._core, factors)
     total = below[-1]
     scale = np.divide(1.0, total, out=np.zeros_like(total), where=total > 0)
     neurons = [b[:, None] * a * scale for b, a in zip(below[:-1], above[:-1], strict=True)]
@@ -126,7 +126,7 @@ def feature_energy(
     Parameters
     ----------
     net : SparseMLP
-    X : array_like, shape (n, n_inputs), optional
+    X : array_like, shape (n, n_features), optional
         Weights each |w| as `path_energy` does.
     normalize : bool
         Whether each output's energies are divided by their sum.
@@ -134,7 +134,7 @@ def feature_energy(
 
     Returns
     -------
-    ndarray of float64, shape (n_inputs, n_outputs)
+    ndarray of float64, shape (n_features, n_outputs)
         0 for inputs that the network does not use. A network with one output has one column,
         which is about both classes.
 
@@ -145,11 +145,10 @@ def feature_energy(
 
     Examples
     --------
-    >>> import numpy as np, synaprune as sn
+    >>> import synaprune as sn
     >>> net = sn.SparseMLP((2, 1), seed=0)
-    >>> w = net.weights[0]
-    >>> w.values[:] = [-3.0, 1.0]
-    >>> sn.explain.feature_energy(net.set_weights([w])).tolist()
+    >>> net = net.with_weight(0, 0, 0, -3.0).with_weight(0, 0, 1, 1.0)
+    >>> sn.explain.feature_energy(net).tolist()
     [[0.75], [0.25]]
     """
     energy = path_energy(net, X, threads=threads)
@@ -164,7 +163,7 @@ def activations(
     Parameters
     ----------
     net : SparseMLP
-    X : array_like, shape (n, n_inputs)
+    X : array_like, shape (n, n_features)
     layer : int
         0 is the first hidden layer, -1 the outputs, -2, the default, the last hidden layer.
     threads : int or "auto", optional
@@ -183,7 +182,7 @@ def activations(
     n_layers = len(net.layers) - 1
     check_int("layer", layer, -n_layers, n_layers - 1)
     inputs = as_inputs(X, net.layers[0])
-    return finite(_core.activations(net.core, inputs, layer % n_layers, check_threads(threads)))
+    return finite(_core.activations(net._core, inputs, layer % n_layers, check_threads(threads)))
 
 
 def _mean_activations(net: SparseMLP, X: Any, threads: int) -> list[NDArray[np.float32]]:
@@ -197,7 +196,7 @@ def _mean_activations(net: SparseMLP, X: Any, threads: int) -> list[NDArray[np.f
         some = inputs[begin : begin + _CHUNK]
         sums[0] += abs(seen_by(net, some)).sum(axis=0)
         for level in range(1, len(sizes)):
-            said = finite(_core.activations(net.core, some, level - 1, threads))
+            said = finite(_core.activations(net._core, some, level - 1, threads))
             sums[level] += abs(said).sum(axis=0, dtype=np.float64)
     return [(s / len(inputs)).astype(np.float32) for s in sums]
 

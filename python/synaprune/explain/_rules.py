@@ -151,7 +151,7 @@ def class_rules(
     Parameters
     ----------
     net : SparseMLP
-    X : array_like, shape (n, n_inputs)
+    X : array_like, shape (n, n_features)
         At least 10 samples; labels are not needed.
     most : int
         Leaves, that is rules over all classes.

@@ -41,7 +41,7 @@ def groups(net: SparseMLP, X: Any, *, threads: Threads = None) -> list[Group]:
     Parameters
     ----------
     net : SparseMLP
-    X : array_like, shape (n, n_inputs)
+    X : array_like, shape (n, n_features)
     threads : int or "auto", optional
 
     Returns
@@ -99,14 +99,14 @@ class Examples:
 
 
 def examples(
-    net: SparseMLP, X: Any, y: Any, *, most: int = 3, threads: Threads = None
+    net: SparseMLP, X: Any, y: Any = None, *, most: int = 3, threads: Threads = None
 ) -> list[Examples]:
     """Find prototypes and outliers of each class, by what the last hidden layer says of them.
 
     Parameters
     ----------
     net : SparseMLP
-    X, y : array_like, shapes (n, n_inputs) and (n,)
+    X, y : array_like, shapes (n, n_features) and (n,), or a CheckedData alone
     most : int
         How many of each.
     threads : int or "auto", optional
@@ -123,7 +123,8 @@ def examples(
         If the data do not fit, or the network was never fitted.
     """
     most = check_int("most", most, 1)
-    inputs, codes = net.check_data(X, y)
+    data = net.check_data(X, y)
+    inputs, codes = data.X, data.y
     hidden = len(net.layers) > 2
     said = activations(net, inputs, -2, threads=threads) if hidden else seen_by(net, inputs)
     right = net.predict(inputs, threads=threads) == net.classes[codes]

@@ -10,7 +10,7 @@ from synaprune.network import SparseMLP
 
 
 def seen_by(net: SparseMLP, inputs: Inputs) -> NDArray[np.float64]:
-    """Return the inputs in the units that the network sees, shape (n, n_inputs)."""
+    """Return the inputs in the units that the network sees, shape (n, n_features)."""
     shift, scale = net.input_transform
     seen: NDArray[np.float64] = ((inputs - shift) * scale).astype(np.float64)
     return seen

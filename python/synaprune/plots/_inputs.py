@@ -37,7 +37,7 @@ def plot_inputs(
         out, the strongest 30 inputs are drawn as bars.
     label : optional
         The class whose energy is shown; the mean over all if left out.
-    X : array_like, shape (n, n_inputs), optional
+    X : array_like, shape (n, n_features), optional
         Weights energy by mean activations; see `explain.path_energy`.
     ax : matplotlib Axes, optional
 

@@ -32,21 +32,21 @@ def plot_path(path: PruningPath, ax: Axes | None = None) -> Axes:
     ax = axes_for(ax, (6.4, 4.0))
     ticker = require("matplotlib.ticker", "plot")
     counts = [s.n_synapses for s in path]
-    accuracies = [s.accuracy for s in path]
+    accuracies = [s.score for s in path]
     full, last = path.steps[0], path.steps[-1]
     captions = [(last, (0, -11), "left", "top")]
     if not ax.lines:  # several paths that share the axes mostly share the start
         captions.append((full, (0, 6), "right", "bottom"))
     (line,) = ax.plot(counts, accuracies, "-o", ms=3.5, lw=1.3, mec="white", mew=0.4, zorder=3)
     colour = line.get_color()
-    ax.axhline(full.accuracy, color=colour, lw=0.8, ls=(0, (4, 4)), alpha=0.6, zorder=1)
-    ax.plot(last.n_synapses, last.accuracy, "o", color=colour, ms=8, mfc="none", mew=1.3, zorder=4)
+    ax.axhline(full.score, color=colour, lw=0.8, ls=(0, (4, 4)), alpha=0.6, zorder=1)
+    ax.plot(last.n_synapses, last.score, "o", color=colour, ms=8, mfc="none", mew=1.3, zorder=4)
     in_percent = all(0.0 <= accuracy <= 1.0 for accuracy in accuracies)
     for step, offset, ha, va in captions:
-        figure = f"{step.accuracy:.2%}" if in_percent else f"{step.accuracy:.4g}"
+        figure = f"{step.score:.2%}" if in_percent else f"{step.score:.4g}"
         ax.annotate(
             f"{step.structure}\n{step.n_synapses} synapses, {figure}",
-            (step.n_synapses, step.accuracy),
+            (step.n_synapses, step.score),
             xytext=offset,
             textcoords="offset points",
             ha=ha,

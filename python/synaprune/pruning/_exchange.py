@@ -42,22 +42,22 @@ def exchange(
         The budget, as a multiple of the work so far.
     """
     most = (n_synapses or run.net.n_synapses, n_inputs or run.net.layers[0])
-    before, loss_before = run.net.core.copy(), _loss(run)
-    rng = np.random.default_rng(run.net.core.rng_state)
+    before, loss_before = run.net._core.copy(), _loss(run)
+    rng = np.random.default_rng(run.net._core.rng_state)
     run.limit = run.work * (1.0 + effort)
     best = before
     try:
         _settle(run, 5, optimizer)
-        best, least = run.net.core.copy(), _loss(run)
+        best, least = run.net._core.copy(), _loss(run)
         while True:
             loss = _loss(run) if _propose(run, most, optimizer, rng) else np.inf
             if loss < least:
-                best, least = run.net.core.copy(), loss
+                best, least = run.net._core.copy(), loss
             else:
-                run.net.core.assign(best)
+                run.net._core.assign(best)
                 run.tell("rejected", None)
     except (Spent, TrainingDiverged):  # the latter at this learning rate without any exchange
-        run.net.core.assign(best)
+        run.net._core.assign(best)
     finally:
         run.limit = float("inf")
     try:
@@ -67,17 +67,17 @@ def exchange(
     except TrainingDiverged:
         worse = True
     if worse:
-        run.net.core.assign(before)
+        run.net._core.assign(before)
         return
     last = run.path.steps.pop()
-    run.accept(epochs=last.epochs, accuracy_before=last.accuracy_before)
+    run.accept(epochs=last.epochs, accuracy_before=last.score_after_cut)
 
 
 def _loss(run: Run) -> float:
     """Mean loss over the training samples as they are, towards their classes."""
     y = run.data.y
     codes: NDArray[np.int32] = (y.argmax(axis=1) if y.ndim == 2 else y).astype(np.int32, copy=False)
-    loss: float = finite(run.net.core.evaluate(run.data.X, codes, run.threads.next()))[0]
+    loss: float = finite(run.net._core.evaluate(run.data.X, codes, run.threads.next()))[0]
     return loss
 
 
@@ -98,7 +98,7 @@ def _propose(
         _settle(run, 3, optimizer)
     except TrainingDiverged:
         return False
-    return run.net.n_inputs <= n_inputs
+    return run.net.n_used_inputs <= n_inputs
 
 
 def _settle(run: Run, epochs: int, optimizer: Optimizer) -> None:
@@ -128,4 +128,4 @@ def _grow(run: Run, n: int, rng: np.random.Generator) -> None:
     chosen: NDArray[np.bool_] = np.zeros(len(gain), bool)
     chosen[np.argpartition(-gain, n - 1)[:n] if n > 0 else []] = True
     more = np.split(chosen, ends[:-1])
-    run.net.core.assign(regrown(run.net, start, more).core)
+    run.net._core.assign(regrown(run.net, start, more)._core)

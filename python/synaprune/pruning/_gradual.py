@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from synaprune.network import WeightAverage
+from synaprune.network import average_weights
 from synaprune.pruning._run import Run
-from synaprune.training import Optimizer, Schedule, constant_then_cosine
+from synaprune.training import Optimizer, Schedule, WeightAverage, constant_then_cosine
 
 
 def gradual(
@@ -28,25 +28,25 @@ def gradual(
     last = max(1, math.floor(0.7 * epochs))
     cuts = [e for e in range(1, last + 1) if e > 0.05 * epochs]
     synapses = _falling(run.net.n_synapses, n_synapses, len(cuts))
-    inputs = _falling(run.net.n_inputs, n_inputs, len(cuts))
+    inputs = _falling(run.net.n_used_inputs, n_inputs, len(cuts))
     run.planned = epochs
     done, since, before = 0, 0, math.nan
     average = WeightAverage(average_last, epochs)
     schedule = schedule or constant_then_cosine(turn=last / epochs)
     later = None if final_optimizer is None else (last, final_optimizer)
     for epoch in run.train(epochs, schedule, later):
-        average.after(epoch, run.net)
+        average_weights(run.net, average, epoch)
         since += 1
         accuracy = None
         if epoch in cuts:
             done += 1
-            if run.net.n_synapses > synapses(done) or run.net.n_inputs > inputs(done):
+            if run.net.n_synapses > synapses(done) or run.net.n_used_inputs > inputs(done):
                 before = run.accuracy() if math.isnan(before) else before
                 run.accept(epochs=since, accuracy_before=before)
                 if run.net.n_synapses > synapses(done):
                     run.cut(run.net.n_synapses - synapses(done))
-                if run.net.n_inputs > inputs(done):
-                    run.cut_inputs(run.net.n_inputs - inputs(done))
+                if run.net.n_used_inputs > inputs(done):
+                    run.cut_inputs(run.net.n_used_inputs - inputs(done))
                 since, before = 0, run.accuracy()
                 accuracy = before
         if run.callback:
@@ -54,11 +54,11 @@ def gradual(
     run.accept(epochs=since, accuracy_before=before if since < epochs else run.accuracy())
     reached = {
         "synapses": (run.net.n_synapses, n_synapses),
-        "inputs": (run.net.n_inputs, n_inputs),
+        "inputs": (run.net.n_used_inputs, n_inputs),
     }
     targets = [(n, what, target) for what, (n, target) in reached.items() if target is not None]
     kept = all(n <= target for n, _, target in targets)
-    run.path.verdict = ("reached " if kept else "what is frozen holds ") + " and ".join(
+    run.path.stop_reason = ("reached " if kept else "what is frozen holds ") + " and ".join(
         f"{n} {what} (target {target})" for n, what, target in targets
     )
 

@@ -51,7 +51,7 @@ class Ladder:
     def tries(self, cut: Callable[[], object]) -> bool:
         """Cut, retrain, judge; then accept it, or undo it all. Returns which."""
         run = self.run
-        before, n = run.net.core.copy(), run.net.n_synapses
+        before, n = run.net._core.copy(), run.net.n_synapses
         cut()
         if run.net.n_synapses == n:  # all that is left is frozen
             return False
@@ -59,7 +59,7 @@ class Ladder:
         after_cut = run.accuracy()
         epochs = retrain(run, after_cut, self.retrain_epochs, self.patience)
         if epochs is None:
-            run.net.core.assign(before)
+            run.net._core.assign(before)
             run.tell("rejected", None)
             return False
         run.accept(epochs=epochs, accuracy_before=after_cut)
@@ -73,7 +73,7 @@ class Ladder:
 
     def begin_at(self, net: SparseMLP, step: int) -> None:
         """Go on from another network, which is taken for one of that step of the path."""
-        self.run.net.core.assign(net.core)
+        self.run.net._core.assign(net._core)
         del self.run.path.steps[step + 1 :]
         self._failed = (0, 0)
 
@@ -97,8 +97,8 @@ class Ladder:
     def _cut_inputs(self) -> bool:
         """Cut inputs in excess, half as many after a failure; returns whether any went."""
         net, some = self.run.net, False
-        n = self.excess(net.n_inputs)
-        while n := min(n, self.excess(net.n_inputs)):
+        n = self.excess(net.n_used_inputs)
+        while n := min(n, self.excess(net.n_used_inputs)):
             if self.tries(lambda: self.run.cut_inputs(n)):  # noqa: B023 - called at once
                 some = True
             else:

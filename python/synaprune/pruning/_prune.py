@@ -65,7 +65,7 @@ def prune(
     ----------
     net : SparseMLP
         Copied, never changed. For "ladder" a trained network; for "gradual" trained or fresh.
-    X : array_like, shape (n, n_inputs)
+    X : array_like, shape (n, n_features)
     y : array_like, shape (n,), or of float, shape (n, n_classes)
         Training data; labels or soft targets, as in `SparseMLP.fit`.
     validation : (X, y)
@@ -240,7 +240,7 @@ def prune(
             ladder = Ladder(run, retrain_epochs, patience, attempts, n_inputs)
             smallest_under_contract(run, ladder, effort)
     except Stop:
-        run.path.verdict = "ended by the callback"
+        run.path.stop_reason = "ended by the callback"
     except KeyboardInterrupt:
         raise PruningInterrupted(run.path) from None
     return run.path

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from synaprune.network import SparseMLP, Weights
+from synaprune.layers import SparseLayer
+from synaprune.network import SparseMLP
 
 
-def between_living_neurons(now: Weights, then: Weights) -> NDArray[np.bool_]:
+def between_living_neurons(now: SparseLayer, then: SparseLayer) -> NDArray[np.bool_]:
     """Which synapses of `then` connect rows and columns that have a synapse in `now`."""
     columns = np.zeros(then.n_in, bool)
     columns[now.indices] = True
@@ -18,14 +19,14 @@ def between_living_neurons(now: Weights, then: Weights) -> NDArray[np.bool_]:
     return chosen
 
 
-def living(now: Weights, then: Weights) -> NDArray[np.int64]:
+def living(now: SparseLayer, then: SparseLayer) -> NDArray[np.int64]:
     """Where the synapses of `now` are among those of `then`, which has them all."""
     return np.searchsorted(then.keys, now.keys)
 
 
 def regrown(
     net: SparseMLP,
-    then: Sequence[Weights],
+    then: Sequence[SparseLayer],
     chosen: Sequence[NDArray[np.bool_]],
     *,
     at_zero: bool = False,
@@ -35,7 +36,7 @@ def regrown(
     Parameters
     ----------
     net : SparseMLP
-    then : sequence of Weights
+    then : sequence of SparseLayer
         Layers that have all synapses of `net` and others.
     chosen : sequence of ndarray of bool
         Of each layer of `then`, which synapses the copy has besides those of `net`.
@@ -52,7 +53,7 @@ def regrown(
         counts = np.bincount(full.rows[keep], minlength=len(full.bias))
         indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         layers.append(
-            Weights(
+            SparseLayer(
                 full.n_in, indptr, full.indices[keep], values[keep], full.initial[keep], now.bias
             )
         )

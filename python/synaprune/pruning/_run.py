@@ -60,7 +60,8 @@ class Run:
     ) -> None:
         self.net = net.copy()
         self.data = self.net.prepare(X, y, **options)
-        self.X_val, self.y_val = self.net.check_validation(validation)
+        self.validation = self.net.check_validation(validation)
+        self.X_val, self.y_val = self.validation.X, self.validation.y
         self.ranking = ranking
         self.contract = contract
         self.batch_size = batch_size
@@ -76,7 +77,7 @@ class Run:
 
     def predicted(self) -> NDArray[np.int32]:
         """Class numbers of the validation samples, -1 where an output overflows; shape (n,)."""
-        return finite(self.net.core.classify(self.X_val, self.threads.next()))
+        return finite(self.net._core.classify(self.X_val, self.threads.next()))
 
     def correct(self) -> NDArray[np.bool_]:
         """Which validation samples the network gets right, shape (n,)."""
@@ -91,7 +92,7 @@ class Run:
         """Return the metric of the network as it is on the validation split."""
         if self.metric != "accuracy":
             return self.measure(self.predicted())
-        evaluation = finite(self.net.core.evaluate(self.X_val, self.y_val, self.threads.next()))
+        evaluation = finite(self.net._core.evaluate(self.X_val, self.y_val, self.threads.next()))
         return evaluation[1] / len(self.y_val)
 
     def holds(self, accuracy: float) -> bool:
@@ -119,7 +120,7 @@ class Run:
         """Generate the epoch number after each epoch of training."""
         size = self._size(self.net)
         for epoch, loss in run_epochs(
-            self.net.core, self.data, epochs=epochs, batch_size=self.batch_size,
+            self.net._core, self.data, epochs=epochs, batch_size=self.batch_size,
             optimizer=optimizer or self.optimizer, threads=self.threads, schedule=schedule,
             later=later,
         ):  # fmt: skip
@@ -130,7 +131,7 @@ class Run:
 
     def moments(self, net: SparseMLP) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return E[g] and E[g²] of a network's synapses over some of the training samples."""
-        return self.data.gradient_moments(net.core, self.threads.next())
+        return self.data.gradient_moments(net._core, self.threads.next())
 
     def count_try(self, net: SparseMLP | None = None) -> None:
         """Count a cut that is tried, or a network that is looked at, as the work of an epoch."""
@@ -138,7 +139,7 @@ class Run:
 
     def _size(self, net: SparseMLP) -> int:
         """Return what an epoch costs: synapses and neurons."""
-        return net.n_synapses + sum(net.core.structure)
+        return net.n_synapses + sum(net._core.structure)
 
     def _spend(self, work: int) -> None:
         self.work += work
@@ -164,8 +165,8 @@ class Run:
             self.net,
             criterion=self.ranking.name,
             epochs=epochs,
-            accuracy_before=accuracy_before,
-            accuracy=accuracy,
+            score_after_cut=accuracy_before,
+            score=accuracy,
             p_value=mcnemar(self._reference, correct),
             bound=self.contract.bound(correct),
         )

@@ -42,19 +42,19 @@ def smallest_under_contract(run: Run, ladder: Ladder, effort: float) -> None:
     run.accept(epochs=0, accuracy_before=full)
     ladder.go()
     tried_all = search(ladder, effort) if effort > 0.0 else True
-    if ladder.excess(run.net.n_inputs):
-        run.path.verdict = (
-            f"{ladder.n_inputs} inputs are not reached, {run.net.n_inputs} are left: "
+    if ladder.excess(run.net.n_used_inputs):
+        run.path.stop_reason = (
+            f"{ladder.n_inputs} inputs are not reached, {run.net.n_used_inputs} are left: "
             f"{run.contract.breach()}"
         )
     elif not run.net.n_synapses:
-        run.path.verdict = "no synapse is left"
+        run.path.stop_reason = "no synapse is left"
     elif all(part.all() for part in run.net.frozen_synapses):
-        run.path.verdict = "all that is left is frozen"
+        run.path.stop_reason = "all that is left is frozen"
     elif tried_all:
-        run.path.verdict = f"no cut survives: {run.contract.breach()}"
+        run.path.stop_reason = f"no cut survives: {run.contract.breach()}"
     else:
-        run.path.verdict = f"the budget of effort {effort:g} is spent"
+        run.path.stop_reason = f"the budget of effort {effort:g} is spent"
 
 
 def search(ladder: Ladder, effort: float) -> bool:
@@ -81,7 +81,7 @@ def search(ladder: Ladder, effort: float) -> bool:
         return False
     finally:
         run.limit = float("inf")
-        run.net.core.assign(run.path.smallest.core)
+        run.net._core.assign(run.path.smallest._core)
     return True
 
 
@@ -102,7 +102,7 @@ def _detours(ladder: Ladder) -> Iterator[Detour]:
 
 
 def _hidden(net: SparseMLP) -> int:
-    return sum(net.core.structure[1:-1])
+    return sum(net._core.structure[1:-1])
 
 
 def _improves(ladder: Ladder, detour: Detour) -> bool:
@@ -133,7 +133,7 @@ def _improves(ladder: Ladder, detour: Detour) -> bool:
 
 
 def _merit(ladder: Ladder, step: PathStep) -> tuple[int, int, int, float]:
-    return ladder.excess(step.n_inputs), step.n_synapses, step.n_inputs, -step.accuracy
+    return ladder.excess(step.n_inputs), step.n_synapses, step.n_inputs, -step.score
 
 
 def _least(n: int, best: int) -> int:
@@ -150,7 +150,7 @@ def _cut_neurons(ladder: Ladder, best: int, neuron: int) -> None:
         run.ranking.cut_neuron(probe, neuron, run.data, run.threads.next())
         if probe.n_synapses < _least(run.net.n_synapses, best):
             return
-        if not ladder.tries(lambda: run.net.core.assign(probe.core)):  # noqa: B023 - called at once
+        if not ladder.tries(lambda: run.net._core.assign(probe._core)):  # noqa: B023 - called at once
             return
         neuron = 0
 

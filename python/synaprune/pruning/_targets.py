@@ -44,7 +44,7 @@ def check_target(
     if n_synapses is not None:
         check_int("n_synapses", n_synapses, len(net.layers) - 1, net.n_synapses)
     if n_inputs is not None:
-        check_int("n_inputs", n_inputs, 1, net.n_inputs)
+        check_int("n_inputs", n_inputs, 1, net.n_used_inputs)
     frozen = net.frozen_synapses
     held = {
         "n_synapses": (n_synapses, sum(int(part.sum()) for part in frozen)),
@@ -53,7 +53,8 @@ def check_target(
     for name, (target, n) in held.items():
         if target is not None and target < n:
             raise ValueError(
-                f"{name} must be at least {n}, what is frozen, got {target}; see unfreeze"
+                f"{name} must be at least {n}, what is frozen, got {target}; "
+                "see with_nothing_frozen"
             )
     low, high = (-math.inf, math.inf) if callable(metric) else (0.0, 1.0)
     if min_accuracy is not None:

@@ -50,7 +50,7 @@ def collect(
         for name, pair in (("validation", validation), ("test", test))
         if pair is not None
     }
-    known = {name: (X, net.classes[y]) for name, (X, y) in splits.items()}
+    known = {name: (split.X, net.classes[split.y]) for name, split in splits.items()}
     if len(known) == 2 and np.array_equal(known["validation"][0], known["test"][0]):
         del known["test"]  # the same samples again prove nothing
     network, shown = network_facts(net, most)
@@ -79,12 +79,16 @@ def _summary(
         "dataset": options.get("dataset"),
         "structure": net.structure,
         "synapses": net.n_synapses,
-        "inputs": net.n_inputs,
+        "inputs": net.n_used_inputs,
         "bytes": net.n_bytes,
         "full": None
         if full is None
-        else {"structure": full.structure, "synapses": full.n_synapses, "inputs": full.n_inputs},
-        "verdict": "" if path is None else path.verdict,
+        else {
+            "structure": full.structure,
+            "synapses": full.n_synapses,
+            "inputs": full.n_used_inputs,
+        },
+        "verdict": "" if path is None else path.stop_reason,
         "contract": {g: options[g] for g in goals if options.get(g) is not None},
         "accuracy": {
             name: {
@@ -101,7 +105,7 @@ def _curve(path: PruningPath) -> list[dict[str, Any]]:
     return [
         {
             "synapses": step.n_synapses,
-            "accuracy": float(step.accuracy),
+            "accuracy": float(step.score),
             "structure": step.structure,
             "removed": step.n_removed,
             "epochs": step.epochs,

@@ -1,5 +1,6 @@
 """Optimisers, schedules, training data and the epoch loop over the core's network."""
 
+from synaprune.training._average import WeightAverage
 from synaprune.training._data import ShiftImages, TrainingSet, check_augment
 from synaprune.training._epochs import Callback, Progress, TrainingDiverged, run_epochs
 from synaprune.training._optimizers import SGD, Adam, Optimizer, check_optimizer
@@ -15,6 +16,7 @@ __all__ = [
     "ShiftImages",
     "TrainingDiverged",
     "TrainingSet",
+    "WeightAverage",
     "check_augment",
     "check_optimizer",
     "constant_then_cosine",

@@ -76,7 +76,7 @@ class TrainingSet:
 
     Attributes
     ----------
-    X : ndarray of float32 or uint8, shape (n, n_inputs)
+    X : ndarray of float32 or uint8, shape (n, n_features)
     y : ndarray of int32, shape (n,), or of float32, shape (n, n_classes)
         Class numbers, or a probability of each class.
     weights : ndarray of float32, shape (n,), or None

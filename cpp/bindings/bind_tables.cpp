@@ -1,0 +1,46 @@
+// The core's tables: their names, and what an entry does, for Python and for tests.
+#include <algorithm>
+
+#include "convert.hpp"
+#include "synaprune/losses.hpp"
+#include "synaprune/optimizer.hpp"
+#include "synaprune/prune.hpp"
+
+namespace synaprune::bindings {
+
+namespace {
+
+py::array_t<float> activate(const std::string& name, const py::array& x) {
+  const auto in = expect<float>("x", x, 1);
+  const ActivationKernel& f = kernels().activation(parse_activation(name));
+  py::array_t<float> out(in.size());
+  std::copy_n(in.data(), in.size(), out.mutable_data());
+  f.forward(in.size(), out.mutable_data());
+  return out;
+}
+
+py::array_t<float> slope(const std::string& name, const py::array& x) {
+  const auto in = expect<float>("x", x, 1);
+  const ActivationKernel& f = kernels().activation(parse_activation(name));
+  py::array_t<float> y = activate(name, x), out(in.size());
+  std::fill_n(out.mutable_data(), in.size(), 1.0f);
+  f.backward(in.size(), in.data(), y.data(), out.mutable_data());
+  return out;
+}
+
+}  // namespace
+
+void bind_tables(py::module_& m) {
+  m.attr("ACTIVATIONS") = py::tuple(py::cast(activation_names()));
+  m.attr("LOSSES") = py::tuple(py::cast(loss_names()));
+  m.attr("OPTIMIZERS") = py::tuple(py::cast(optimizer_names()));
+  m.attr("CRITERIA") = py::tuple(py::cast(criterion_names()));
+  std::vector<std::string> with_gradients;
+  for (const std::string& name : criterion_names())
+    if (needs_gradients(parse_criterion(name))) with_gradients.push_back(name);
+  m.attr("GRADIENT_CRITERIA") = py::tuple(py::cast(with_gradients));
+  m.def("activate", &activate, py::arg("activation"), py::arg("x"));
+  m.def("activation_slope", &slope, py::arg("activation"), py::arg("x"));
+}
+
+}  // namespace synaprune::bindings

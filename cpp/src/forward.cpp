@@ -1,0 +1,80 @@
+#include "synaprune/forward.hpp"
+
+namespace synaprune {
+
+Forward::Forward(const Model& model, const Kernels& kernels, offset_t most, bool keep_sums)
+    : model_(model), kernels_(kernels), tiles_{most} {
+  keep_sums |= kernels.activation(model.activation).needs_sums;
+  for (std::size_t l = 0; l < model.n_layers(); ++l) {
+    const auto n = static_cast<std::size_t>(tiles_.floats(model.weights(l).n_rows));
+    outputs_.emplace_back(n);
+    sums_.emplace_back(keep_sums && l + 1 < model.n_layers() ? n : 0);
+  }
+}
+
+bool Forward::run(const Samples& samples, offset_t first, offset_t n, bool check,
+                  Prefetcher* prefetcher) {
+  set_batch(n);
+  const InputView view = model_.view();
+  const auto floats = static_cast<std::size_t>(tiles_.floats(view.n_columns));
+  if (inputs_.size() < floats) inputs_.resize(floats);
+  for (offset_t t = 0; t < tiles_.count(); ++t)
+    if (!gather(kernels_, samples, first + t * tiles_.step, tiles_.size(t), view, check, nullptr,
+                inputs_.data() + tiles_.at(t, view.n_columns), [&] {
+                  if (prefetcher) prefetcher->next();
+                }))
+      return false;
+  for (std::size_t l = 0; l < model_.n_layers(); ++l)
+    layer(l, model_.all_rows(l), below(l), prefetcher);
+  return true;
+}
+
+void Forward::layer(std::size_t l, Rows rows, const float* X, Prefetcher* prefetcher) {
+  const LayerParameters& p = model_.parameters[l];
+  forward_rows(kernels_, model_.weights(l), rows, p.synapses.values.data(), p.biases.values.data(),
+               tiles_, {0, tiles_.count()}, X, sums(l), prefetcher);
+  activate(l, rows);
+}
+
+void Forward::activate(std::size_t l, Rows rows) {
+  if (l + 1 == model_.n_layers()) return;
+  const ActivationKernel& f = kernels_.activation(model_.activation);
+  for (offset_t t = 0; t < tiles_.count(); ++t) {
+    const offset_t first = tiles_.at(t, model_.weights(l).n_rows) +
+                           offset_t{rows.first} * tiles_.width(t),
+                   n = offset_t{rows.last - rows.first} * tiles_.width(t);
+    float* y = outputs(l) + first;
+    if (kept_sums(l)) std::copy_n(kept_sums(l) + first, n, y);
+    f.forward(n, y);
+  }
+}
+
+Backward::Backward(const Model& model, const Kernels& kernels, offset_t most)
+    : model_(model), kernels_(kernels) {
+  const Tiles tiles{most};
+  for (std::size_t l = 0; l < model.n_layers(); ++l) {
+    const bool hidden = l + 1 < model.n_layers();
+    deltas_.emplace_back(hidden ? tiles.floats(model.weights(l).n_rows) : 0);
+    transposed_values_.emplace_back(model.plan.layers[l].source.size());
+  }
+}
+
+void Backward::step(Forward& forward, std::size_t l, Rows columns, Prefetcher* prefetcher) {
+  const LayerPlan& plan = model_.plan.layers[l];
+  const Tiles tiles = forward.tiles();
+  const index_t n = plan.weights.n_columns;
+  transpose_values(plan, columns, model_.parameters[l].synapses.values.data(),
+                   transposed_values_[l].data());
+  input_gradients(kernels_, plan, columns, transposed_values_[l].data(), tiles, {0, tiles.count()},
+                  delta(forward, l), delta(forward, l - 1), prefetcher);
+  const ActivationKernel& f = kernels_.activation(model_.activation);
+  const float* sums = forward.kept_sums(l - 1);
+  for (offset_t t = 0; t < tiles.count(); ++t) {
+    const offset_t first = tiles.at(t, n) + offset_t{columns.first} * tiles.width(t);
+    f.backward(offset_t{columns.last - columns.first} * tiles.width(t),
+               sums ? sums + first : nullptr, forward.outputs(l - 1) + first,
+               delta(forward, l - 1) + first);
+  }
+}
+
+}  // namespace synaprune

@@ -1,0 +1,49 @@
+"""`CheckedData`: samples and labels that were checked once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synaprune.arrays import Inputs, Labels
+from synaprune.labels import brief
+
+
+@dataclass(frozen=True, eq=False)
+class CheckedData:
+    """Samples and labels that fit a network, as `SparseMLP.check_data` returns them.
+
+    `SparseMLP.score`, ``validation`` in `SparseMLP.fit` and the functions of `explain` that need
+    labels take this in place of X and y. They check only that it was made for the same number of
+    features and the same classes.
+
+    Attributes
+    ----------
+    X : ndarray of float32 or uint8, shape (n, n_features)
+    y : ndarray of int32, shape (n,)
+        Numbers of the classes.
+    classes : ndarray, shape (n_classes,)
+        The labels, sorted.
+
+    Examples
+    --------
+    >>> import synaprune as sn
+    >>> data = sn.datasets.xor()
+    >>> net = sn.SparseMLP((2, 4, 1), seed=0).fit(*data.train)
+    >>> checked = net.check_data(*data.test)
+    >>> net.score(checked) == net.score(*data.test)
+    True
+    """
+
+    X: Inputs
+    y: NDArray[np.int32]
+    classes: Labels
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def __repr__(self) -> str:
+        n, n_features = self.X.shape
+        return f"{type(self).__name__}({n} samples, {n_features} features, {brief(self.classes)})"

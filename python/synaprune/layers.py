@@ -1,0 +1,247 @@
+"""`SparseLayer`: one layer of a network as arrays, and numbers for the synapses of all layers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+CSR = ("indptr", "indices", "values", "initial", "bias")  # the arrays of a layer, in order
+Positions: TypeAlias = NDArray[np.int32] | NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class SparseLayer:
+    """One layer in canonical CSR form: a row per neuron of the layer, a column per neuron below.
+
+    Attributes
+    ----------
+    n_in : int
+        Neurons (or inputs) below, whether they have synapses or not.
+    indptr : ndarray of int64, shape (n_out + 1,)
+    indices : ndarray of int32, shape (nnz,)
+        Columns, ascending and unique in each row.
+    values, initial : ndarray of float32, shape (nnz,)
+        Weights now and at initialisation.
+    bias : ndarray of float32, shape (n_out,)
+
+    Examples
+    --------
+    >>> import dataclasses
+    >>> import synaprune as sn
+    >>> net = sn.SparseMLP((4, 3, 2), seed=0)
+    >>> first, last = net.weights
+    >>> half = dataclasses.replace(first, values=first.values / 2)
+    >>> bool(net.set_weights([half, last]).weights[0].values[0] == first.values[0] / 2)
+    True
+    """
+
+    n_in: int
+    indptr: NDArray[np.int64]
+    indices: NDArray[np.int32]
+    values: NDArray[np.float32]
+    initial: NDArray[np.float32]
+    bias: NDArray[np.float32]
+
+    def __repr__(self) -> str:
+        n_out, n_in = self.shape
+        return f"{type(self).__name__}({n_in} to {n_out}, {len(self.values)} synapses)"
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(n_out, n_in)."""
+        return len(self.bias), self.n_in
+
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """Row of each synapse, as `indices` is its column."""
+        return np.repeat(np.arange(len(self.bias), dtype=np.int64), np.diff(self.indptr))
+
+    @property
+    def keys(self) -> NDArray[np.int64]:
+        """One ascending number per synapse: row * n_in + column."""
+        return self.rows * self.n_in + self.indices
+
+    def to_dense(self) -> NDArray[np.float32]:
+        """Return the weights as an array of shape (n_out, n_in), zero where no synapse is."""
+        dense = np.zeros(self.shape, np.float32)
+        dense[self.rows, self.indices] = self.values
+        return dense
+
+    def to_core(self) -> tuple[Any, ...]:
+        """Return the tuple that the core takes, each array in the core's dtype and layout."""
+        return (
+            int(self.n_in),
+            _integers("indptr", self.indptr, np.int64),
+            _integers("indices", self.indices, np.int32),
+            *(np.ascontiguousarray(a, np.float32) for a in (self.values, self.initial, self.bias)),
+        )
+
+    def read_only(self) -> SparseLayer:
+        """Mark the layer's arrays as read-only and return the layer."""
+        for name in CSR:
+            getattr(self, name).flags.writeable = False
+        return self
+
+
+def split_synapses(flat: NDArray[Any], layers: Sequence[SparseLayer]) -> list[NDArray[Any]]:
+    """Split an array with one entry per synapse, layer by layer in CSR order, into layers.
+
+    Parameters
+    ----------
+    flat : ndarray, shape (n_synapses, ...)
+    layers : sequence of SparseLayer
+
+    Returns
+    -------
+    list of ndarray
+        Views, one per layer.
+    """
+    return np.split(flat, np.cumsum([len(layer.values) for layer in layers])[:-1])
+
+
+def split_biases(flat: NDArray[Any], layers: Sequence[SparseLayer]) -> list[NDArray[Any]]:
+    """Split an array with one entry per bias, layer by layer, into layers.
+
+    Parameters
+    ----------
+    flat : ndarray, shape (n_biases, ...)
+    layers : sequence of SparseLayer
+
+    Returns
+    -------
+    list of ndarray
+        Views, one per layer.
+    """
+    return np.split(flat, np.cumsum([len(layer.bias) for layer in layers])[:-1])
+
+
+def split_parameters(
+    flat: NDArray[Any], layers: Sequence[SparseLayer]
+) -> list[tuple[NDArray[Any], NDArray[Any]]]:
+    """Split an array with one entry per parameter into (synapses, biases) of each layer.
+
+    Parameters
+    ----------
+    flat : ndarray, shape (n_synapses + n_biases, ...)
+        The order of the core: layer by layer, the synapses of a layer before its biases.
+    layers : sequence of SparseLayer
+
+    Returns
+    -------
+    list of (ndarray, ndarray)
+        Views, one pair per layer.
+    """
+    sizes = [n for layer in layers for n in (len(layer.values), len(layer.bias))]
+    parts = np.split(flat, np.cumsum(sizes)[:-1])
+    return list(zip(parts[::2], parts[1::2], strict=True))
+
+
+def carried(
+    frozen: NDArray[np.uint8], before: Sequence[SparseLayer], after: Sequence[SparseLayer]
+) -> NDArray[np.uint8]:
+    """Return which parameters are frozen after synapses were removed or added.
+
+    Parameters
+    ----------
+    frozen : ndarray of uint8
+        1 for each frozen parameter of `before`, in the order of `split_parameters`.
+    before, after : sequence of SparseLayer
+        Layers of the same shapes.
+
+    Returns
+    -------
+    ndarray of uint8
+        The same for `after`: what was frozen stays frozen if it is still there.
+    """
+    parts = []
+    pairs = split_parameters(frozen, before)
+    for (synapses, biases), old, new in zip(pairs, before, after, strict=True):
+        parts += [np.isin(new.keys, old.keys[synapses != 0]).astype(np.uint8), biases]
+    return np.concatenate(parts)
+
+
+class SynapseIndex:
+    """Numbers for the synapses of a network, layer by layer in CSR order.
+
+    Parameters
+    ----------
+    layers : sequence of SparseLayer
+        The layers of the network whose synapses are numbered.
+    """
+
+    def __init__(self, layers: Sequence[SparseLayer]) -> None:
+        self.layers = layers
+        self.ends = np.cumsum([len(layer.values) for layer in layers], dtype=np.int64)
+        self.dtype = position_dtype(int(self.ends[-1]))
+
+    def positions(self, layers: Sequence[SparseLayer]) -> Positions:
+        """Return the numbers, ascending, of another network's synapses, which are all numbered."""
+        begins = [0, *self.ends[:-1]]
+        parts = [
+            begin + np.searchsorted(full.keys, part.keys)
+            for begin, full, part in zip(begins, self.layers, layers, strict=True)
+        ]
+        positions: Positions = np.concatenate(parts).astype(self.dtype)
+        return positions
+
+    def split(self, positions: NDArray[Any]) -> list[NDArray[np.int64]]:
+        """Return ascending numbers layer by layer, counted from each layer's first synapse."""
+        parts = np.split(positions, np.searchsorted(positions, self.ends[:-1]))
+        begins = [0, *self.ends[:-1]]
+        return [part - np.int64(begin) for part, begin in zip(parts, begins, strict=True)]
+
+    def select(
+        self, positions: NDArray[Any], values: NDArray[np.float32], biases: NDArray[np.float32]
+    ) -> list[SparseLayer]:
+        """Return layers with these synapses only, and with these weights and biases.
+
+        Parameters
+        ----------
+        positions : ndarray of int, shape (n_synapses,)
+            Ascending.
+        values : ndarray of float32, shape (n_synapses,)
+        biases : ndarray of float32, shape (n_biases,)
+        """
+        local = self.split(positions)
+        parts = np.split(values, np.cumsum([len(part) for part in local])[:-1])
+        return [
+            SparseLayer(
+                full.n_in,
+                np.searchsorted(part, full.indptr).astype(np.int64),
+                full.indices[part],
+                value,
+                full.initial[part],
+                bias,
+            )
+            for full, part, value, bias in zip(
+                self.layers, local, parts, split_biases(biases, self.layers), strict=True
+            )
+        ]
+
+    def rows_and_columns(self, positions: NDArray[Any]) -> list[NDArray[np.int32]]:
+        """Return (neuron, neuron below) of each synapse: one array a layer, shape (n, 2)."""
+        pairs = []
+        for layer, local in zip(self.layers, self.split(positions), strict=True):
+            rows = np.searchsorted(layer.indptr, local, side="right") - 1
+            pairs.append(np.stack([rows.astype(np.int32), layer.indices[local]], axis=1))
+        return pairs
+
+
+def position_dtype(n_synapses: int) -> type[np.signedinteger[Any]]:
+    """Return the smallest dtype that numbers the synapses: int32, beyond its range int64."""
+    return np.int32 if n_synapses <= np.iinfo(np.int32).max else np.int64
+
+
+def _integers(name: str, given: NDArray[Any], dtype: type[np.signedinteger[Any]]) -> NDArray[Any]:
+    """Return whole numbers in the core's dtype, or raise where that would change one."""
+    array = np.asarray(given)
+    if array.size and array.dtype.kind not in "iu":
+        raise TypeError(f"{name} must hold ints, got dtype {array.dtype}")
+    converted = np.ascontiguousarray(array, dtype)
+    if not np.array_equal(converted, array):
+        raise ValueError(f"{name} holds numbers that do not fit {np.dtype(dtype)}")
+    return converted

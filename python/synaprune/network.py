@@ -1,0 +1,999 @@
+"""`SparseMLP`: a multilayer perceptron whose synapses can be removed one by one."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from synaprune import _core, io
+from synaprune.arrays import Labels, as_inputs, as_labels, finite
+from synaprune.checks import check_callable, check_float, check_int, shown, shown_structure
+from synaprune.data import CheckedData
+from synaprune.labels import LabelEncoder, as_targets, brief
+from synaprune.layers import SparseLayer, carried, split_parameters
+from synaprune.scaling import INPUT_SCALINGS, InputTransform
+from synaprune.selection import (
+    InputParts,
+    NeuronParts,
+    Selection,
+    SynapseParts,
+    check_part,
+    find_synapse,
+)
+from synaprune.state import build_core, core_from_state, core_state, instance_attributes
+from synaprune.threads import ThreadChoice, Threads, check_threads
+from synaprune.training import (
+    Callback,
+    Optimizer,
+    Progress,
+    Schedule,
+    ShiftImages,
+    TrainingDiverged,
+    TrainingSet,
+    WeightAverage,
+    check_augment,
+    check_optimizer,
+    run_epochs,
+)
+
+ACTIVATIONS = ("relu", "sigmoid", "tanh")
+LOSSES = ("auto", "softmax", "sigmoid", "squared")
+_LARGEST = float(np.finfo(np.float32).max)
+_OVERFLOW = "X holds values so large that the network's outputs overflow"
+
+
+class SparseMLP:
+    """A classifier: a multilayer perceptron with sparse layers.
+
+    Parameters
+    ----------
+    layers : sequence of int
+        Inputs, hidden neurons of each layer, outputs, such as ``(784, 20, 10)``. Two classes take
+        one output (sigmoid) or two (softmax), more classes one output each.
+    activation : {"relu", "sigmoid", "tanh"}
+        Of the hidden neurons.
+    loss : {"auto", "softmax", "sigmoid", "squared"}
+        "softmax" and "sigmoid" are the cross-entropies; "squared" is half the squared error of
+        sigmoid outputs, as in the original work. "auto": sigmoid with one output, else softmax.
+    init_scale : float
+        Weights start uniform in ±init_scale·√(6 / (n_in + n_out)) (Glorot & Bengio, 2010), biases
+        at 0. Small starts make WSF rank what was learned.
+    input_scaling : {"auto", "center", "standard", "none"} or pair of array_like
+        How inputs become (x - shift)·scale, fixed at the first fit: "auto" is scale 1/255 for uint8
+        and nothing else; "center" also subtracts the mean of the first training data, which makes
+        images easier to learn; "standard" takes mean and standard deviation of the first training
+        data; a pair gives (shift, scale), each of shape (n_features,) or a number.
+    seed : int
+        Of the initial weights and of the order of the samples.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the argument, what was expected and what came.
+
+    Examples
+    --------
+    >>> from synaprune import SparseMLP, SGD, datasets
+    >>> data = datasets.xor()
+    >>> net = SparseMLP((2, 8, 1), activation="sigmoid", init_scale=1.0, seed=1)
+    >>> _ = net.fit(*data.train, epochs=3000, batch_size=4, optimizer=SGD(lr=1.0))
+    >>> net.predict(data.test.X).tolist()
+    [0, 1, 1, 0]
+    >>> net
+    SparseMLP(2-8-1, 24 synapses, sigmoid, classes [0, 1])
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[int],
+        *,
+        activation: str = "relu",
+        loss: str = "auto",
+        init_scale: float = 0.05,
+        input_scaling: str | tuple[ArrayLike, ArrayLike] = "auto",
+        seed: int = 0,
+    ) -> None:
+        if isinstance(layers, str) or not isinstance(layers, Iterable):
+            raise TypeError(f"layers must be a sequence of ints, got {shown(layers)}")
+        self.layers = tuple(check_int("each size in layers", n, 1) for n in layers)
+        if len(self.layers) < 2:
+            raise ValueError(f"layers must name at least inputs and outputs, got {self.layers}")
+        self.activation = _one_of("activation", activation, ACTIVATIONS)
+        self.loss = _resolve_loss(loss, self.layers[-1])
+        self.init_scale = check_float("init_scale", init_scale, 0.0, open_low=True)
+        self.input_scaling = (
+            _one_of("input_scaling", input_scaling, INPUT_SCALINGS)
+            if isinstance(input_scaling, str)
+            else InputTransform.given(input_scaling, self.layers[0])
+        )
+        self._input_names: tuple[str, ...] | None = None
+        self.seed = check_int("seed", seed, 0, 2**64 - 1)
+        self.reset()
+
+    def reset(self, seed: int | None = None) -> Self:
+        """Begin anew: fully connected, fresh initial weights, no classes; returns self.
+
+        Parameters
+        ----------
+        seed : int, optional
+            The seed to draw from; the old one if left out, which gives the same weights again.
+        """
+        if seed is not None:
+            self.seed = check_int("seed", seed, 0, 2**64 - 1)
+        self._core = _core.Network(
+            list(self.layers), self.activation, self.loss, self.init_scale, self.seed
+        )
+        self._labels: LabelEncoder | None = None
+        if isinstance(self.input_scaling, InputTransform):
+            self._core.input_transform = self.input_scaling
+        return self
+
+    # ---- what it is
+
+    @property
+    def classes(self) -> Labels:
+        """The labels, sorted; a ValueError if the network was never fitted."""
+        return self._encoder.classes
+
+    @property
+    def structure(self) -> str:
+        """Used inputs, connected hidden neurons of each layer, outputs: "465-20-10"."""
+        return "-".join(map(str, self._core.structure))
+
+    @property
+    def n_synapses(self) -> int:
+        """Number of synapses; biases do not count."""
+        return self._core.n_synapses
+
+    @property
+    def n_features(self) -> int:
+        """Number of columns of X."""
+        return self.layers[0]
+
+    @property
+    def n_used_inputs(self) -> int:
+        """Number of inputs that have a synapse out."""
+        return self._core.structure[0]
+
+    @property
+    def used_inputs(self) -> NDArray[np.int32]:
+        """Positions of the inputs that have a synapse out, ascending, int32."""
+        return np.unique(self.weights[0].indices)
+
+    @property
+    def input_names(self) -> tuple[str, ...] | None:
+        """Names of the columns of X, or None.
+
+        Setting them raises a TypeError or ValueError unless they are strings, unique, and one per
+        column.
+        """
+        return self._input_names
+
+    @input_names.setter
+    def input_names(self, names: Iterable[str] | None) -> None:
+        self._input_names = None if names is None else _checked_names(names, self.n_features)
+
+    def input_name(self, i: int) -> str:
+        """Return what an input is called, "x3" if nobody named it.
+
+        Parameters
+        ----------
+        i : int
+            Its position.
+
+        Returns
+        -------
+        str
+        """
+        return f"x{i}" if self._input_names is None else self._input_names[i]
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes of the connected part in CSR form: 8 per synapse, 12 per neuron with a bias."""
+        return 8 * self.n_synapses + 12 * sum(self._core.structure[1:])
+
+    @property
+    def weights(self) -> list[SparseLayer]:
+        """The layers in CSR form, as read-only copies; `set_weights` and `with_weight` change them.
+
+        Each access copies all layers out of the core.
+        """
+        return [SparseLayer(*layer).read_only() for layer in self._core.layers()]
+
+    @property
+    def frozen_synapses(self) -> list[NDArray[np.bool_]]:
+        """Which synapses are frozen, one array of bool per layer; see `with_frozen`."""
+        frozen, weights = self._core.frozen, self.weights
+        if frozen is None:
+            return [np.zeros(len(w.values), bool) for w in weights]
+        return [synapses != 0 for synapses, _ in split_parameters(frozen, weights)]
+
+    @property
+    def input_transform(self) -> InputTransform:
+        """(shift, scale), each of shape (n_features,): the network sees (x - shift)·scale."""
+        return InputTransform(*self._core.input_transform)
+
+    def __repr__(self) -> str:
+        labels = self._labels
+        classes = "not fitted" if labels is None else f"classes {brief(labels.classes)}"
+        structure = shown_structure(self.structure)
+        figures = f"{structure}, {self.n_synapses} synapses, {self.activation}, {classes}"
+        return f"{type(self).__name__}({figures})"
+
+    # ---- copies
+
+    def copy(self) -> Self:
+        """Return an independent copy, the optimiser's and the random state included.
+
+        Attributes that a subclass added are shared with the copy.
+        """
+        twin = object.__new__(type(self))
+        for name, value in instance_attributes(self).items():
+            setattr(twin, name, value)
+        twin._core = self._core.copy()
+        return twin
+
+    def __copy__(self) -> Self:
+        return self.copy()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return instance_attributes(self) | {"_core": core_state(self._core)}
+
+    def __setstate__(self, attributes: dict[str, Any]) -> None:
+        for name, value in attributes.items():
+            setattr(self, name, value)
+        self._core = core_from_state(self.layers, self.activation, self.loss, *attributes["_core"])
+
+    # ---- changes
+
+    def set_weights(self, weights: Sequence[SparseLayer]) -> Self:
+        """Replace all layers in place, structure and initial weights included; returns self.
+
+        What is frozen stays frozen where it is still there. The optimiser's state is dropped.
+
+        Parameters
+        ----------
+        weights : sequence of SparseLayer
+            One per layer, of the network's shapes; arrays are copied.
+
+        Raises
+        ------
+        ValueError
+            If shapes differ, CSR is not canonical, or values are not finite.
+        """
+        shapes = [w.shape for w in weights]
+        expected = list(zip(self.layers[1:], self.layers[:-1], strict=True))
+        if shapes != expected:
+            raise ValueError(f"weights must have shapes {shown(expected)}, got {shown(shapes)}")
+        frozen = self._core.frozen
+        core = build_core(
+            weights,
+            activation=self.activation,
+            loss=self.loss,
+            rng_state=self._core.rng_state,
+            input_transform=self._core.input_transform,
+            frozen=None if frozen is None else carried(frozen, self.weights, weights),
+        )
+        self._core.assign(core)
+        return self
+
+    def without(
+        self, *, inputs: InputParts = (), neurons: NeuronParts = (), synapses: SynapseParts = ()
+    ) -> Self:
+        """Return a copy without some parts; nothing is retrained.
+
+        Removed neurons output 0. A removed input is fixed at 0 after input scaling, which with
+        "center" or "standard" is its training mean. Units that are left without connections are
+        removed as well, which does not change the outputs. `explain.ablate` gives the same figures
+        for every single part.
+
+        Parameters
+        ----------
+        inputs : iterable of int or str
+            Positions or names.
+        neurons : iterable of (int, int), or of int
+            (hidden layer, neuron), layer 0 being the first; with one hidden layer the neuron alone
+            will do.
+        synapses : iterable of (int, int, int)
+            (layer, neuron that it leads to, neuron or input that it comes from), the layer as in
+            `weights`.
+
+        Returns
+        -------
+        SparseMLP
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a part does not exist.
+
+        Examples
+        --------
+        >>> import synaprune as sn
+        >>> net = sn.SparseMLP((4, 3, 2), seed=0)
+        >>> net.without(inputs=[0], neurons=[2], synapses=[(1, 0, 1)]).structure
+        '3-2-2'
+        """
+        selected = Selection(self.weights, self._input_names, inputs, neurons, synapses)
+        twin = self.copy()
+        twin._core.remove((~np.concatenate(selected.all_around())).astype(np.uint8))
+        return twin
+
+    def with_weight(self, layer: int, neuron: int, source: int, value: float) -> Self:
+        """Return a copy in which one synapse has another weight.
+
+        Parameters
+        ----------
+        layer, neuron, source : int
+            The synapse, as in `without`. Its initial weight stays what it was.
+        value : float
+            Finite.
+
+        Returns
+        -------
+        SparseMLP
+
+        Raises
+        ------
+        TypeError, ValueError
+            If there is no such synapse, or the value is not finite.
+
+        Examples
+        --------
+        >>> import synaprune as sn
+        >>> net = sn.SparseMLP((4, 3, 2), seed=0).with_weight(1, 0, 2, -1.5)
+        >>> float(net.weights[1].to_dense()[0, 2])
+        -1.5
+        """
+        weights = self.weights
+        layer, at = find_synapse(weights, (layer, neuron, source))
+        values = weights[layer].values.copy()
+        values[at] = check_float("value", value, -_LARGEST, _LARGEST)
+        weights[layer] = replace(weights[layer], values=values)
+        return self._with_weights(weights)
+
+    def with_bias(self, layer: int, neuron: int, value: float) -> Self:
+        """Return a copy in which one neuron has another bias.
+
+        Parameters
+        ----------
+        layer, neuron : int
+            The layer as in `weights`: 0 is the first hidden one, the last are the outputs.
+        value : float
+            Finite.
+
+        Returns
+        -------
+        SparseMLP
+
+        Raises
+        ------
+        TypeError, ValueError
+            If there is no such neuron, or the value is not finite.
+
+        Examples
+        --------
+        >>> import synaprune as sn
+        >>> net = sn.SparseMLP((4, 3, 2), seed=0).with_bias(0, 2, 0.25)
+        >>> net.weights[0].bias.tolist()
+        [0.0, 0.0, 0.25]
+        """
+        weights = self.weights
+        layer = check_part("layer", layer, len(weights))
+        neuron = check_part("neuron", neuron, len(weights[layer].bias))
+        bias = weights[layer].bias.copy()
+        bias[neuron] = check_float("value", value, -_LARGEST, _LARGEST)
+        weights[layer] = replace(weights[layer], bias=bias)
+        return self._with_weights(weights)
+
+    def with_frozen(
+        self,
+        *,
+        inputs: InputParts | None = None,
+        neurons: NeuronParts | None = None,
+        synapses: SynapseParts | None = None,
+    ) -> Self:
+        """Return a copy in which neither training nor pruning changes some parts.
+
+        A frozen input keeps its synapses out; a frozen neuron keeps its synapses in and its bias.
+        Without any argument everything is frozen. Frozen parts stay frozen in copies, in files and
+        along a pruning path until `with_nothing_frozen`; a frozen synapse stays even if its output
+        is no longer used.
+
+        Parameters
+        ----------
+        inputs, neurons, synapses
+            As in `without`.
+
+        Returns
+        -------
+        SparseMLP
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a part does not exist.
+
+        Examples
+        --------
+        >>> import synaprune as sn
+        >>> data = sn.datasets.xor()
+        >>> net = sn.SparseMLP((2, 3, 1), seed=0).with_frozen(neurons=[1])
+        >>> before = net.weights[0].to_dense()[1].tolist()
+        >>> net.fit(*data.train).weights[0].to_dense()[1].tolist() == before
+        True
+        """
+        everything = all(part is None for part in (inputs, neurons, synapses))
+        selected = Selection(self.weights, self._input_names, inputs, neurons, synapses)
+        pairs = zip(selected.incoming(), selected.biases(), strict=True)
+        frozen = np.concatenate([mask for pair in pairs for mask in pair]) | everything
+        before = self._core.frozen
+        twin = self.copy()
+        twin._core.frozen = (frozen if before is None else frozen | (before != 0)).astype(np.uint8)
+        return twin
+
+    def with_nothing_frozen(self) -> Self:
+        """Return a copy in which training and pruning may change everything again."""
+        twin = self.copy()
+        twin._core.frozen = None
+        return twin
+
+    def _with_weights(self, weights: Sequence[SparseLayer]) -> Self:
+        """Return a copy with other values at the same places, all state kept."""
+        twin = self.copy().set_weights(weights)
+        twin._core.optimizer_state = self._core.optimizer_state
+        return twin
+
+    # ---- data
+
+    @property
+    def _encoder(self) -> LabelEncoder:
+        if self._labels is None:
+            raise ValueError("the network was never fitted, so that it knows no labels: call fit")
+        return self._labels
+
+    def prepare(
+        self,
+        X: Any,
+        y: Any,
+        classes: Any = None,
+        *,
+        sample_weight: Any = None,
+        class_weight: Any = None,
+        label_smoothing: float = 0.0,
+        augment: ShiftImages | None = None,
+    ) -> TrainingSet:
+        """Fix classes and input transform, if no call has yet; return what the core trains on.
+
+        Parameters
+        ----------
+        X, y, sample_weight, class_weight, label_smoothing, augment
+            As in `fit`.
+        classes : array_like, optional
+            All labels that will ever come, if y lacks some.
+
+        Returns
+        -------
+        TrainingSet
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the data do not fit; nothing has changed then.
+        """
+        data, labels, transform = self._checked_training(
+            X, y, classes, sample_weight, class_weight, label_smoothing, augment
+        )
+        self._fix(labels, transform)
+        return data
+
+    def _checked_training(
+        self,
+        X: Any,
+        y: Any,
+        classes: Any = None,
+        sample_weight: Any = None,
+        class_weight: Any = None,
+        label_smoothing: float = 0.0,
+        augment: ShiftImages | None = None,
+    ) -> tuple[TrainingSet, LabelEncoder, InputTransform]:
+        """Return what to train on, and the labels and the input transform that it implies."""
+        inputs = as_inputs(X, self.n_features)
+        smoothing = check_float("label_smoothing", label_smoothing, 0.0, 1.0 - 2**-10)
+        augment = check_augment(augment, self.n_features)
+        labels, targets = as_targets(y, len(inputs), self._labels, classes, self.layers[-1])
+        weights = labels.sample_weights(targets, sample_weight, class_weight)
+        transform = self.input_transform
+        if self._labels is None and isinstance(self.input_scaling, str):
+            transform = InputTransform.fitted(inputs, self.input_scaling)
+        return TrainingSet(inputs, targets, weights, smoothing, augment), labels, transform
+
+    def _fix(self, labels: LabelEncoder, transform: InputTransform) -> None:
+        """Keep labels and input transform, which the first training data decide."""
+        if self._labels is None:
+            self._core.input_transform = transform
+            self._labels = labels
+
+    def check_data(self, X: Any, y: Any = None, *, name: str = "") -> CheckedData:
+        """Return further data, such as a validation split, in a form that is checked only once.
+
+        `score`, `fit`'s ``validation`` and the functions of `explain` take the result in place of
+        X and y.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, n_features), or CheckedData
+        y : array_like, shape (n,)
+            Labels; left out if X is a CheckedData.
+        name : str
+            What errors call the data, such as "validation".
+
+        Returns
+        -------
+        CheckedData
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the data do not fit, or the network was never fitted.
+        """
+        return self._checked(X, y, name, self._encoder)
+
+    def check_validation(self, validation: Any, name: str = "validation") -> CheckedData:
+        """Return a pair (X, y) in a form that is checked only once.
+
+        Parameters
+        ----------
+        validation : (X, y) or CheckedData
+        name : str
+            What errors call it.
+
+        Returns
+        -------
+        CheckedData
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `check_data`; also if it is no pair.
+        """
+        return self._checked_pair(validation, name, self._encoder)
+
+    def _checked(self, X: Any, y: Any, name: str, labels: LabelEncoder) -> CheckedData:
+        X_name, y_name = (f"{name} X", f"{name} y") if name else ("X", "y")
+        if not isinstance(X, CheckedData):
+            inputs = as_inputs(X, self.n_features, X_name)
+            return CheckedData(
+                inputs, labels.encode(as_labels(y, len(inputs), y_name), y_name), labels.classes
+            )
+        if y is not None:
+            raise TypeError(f"{y_name} must be left out where {X_name} is a CheckedData")
+        if X.X.shape[1] != self.n_features:
+            raise ValueError(f"{X_name} must have {self.n_features} columns, got {X.X.shape[1]}")
+        if not np.array_equal(X.classes, labels.classes):
+            raise ValueError(
+                f"{X_name} must have been checked for the classes {brief(labels.classes)}, "
+                f"got {brief(X.classes)}"
+            )
+        return X
+
+    def _checked_pair(self, pair: Any, name: str, labels: LabelEncoder) -> CheckedData:
+        if isinstance(pair, CheckedData):
+            return self._checked(pair, None, name, labels)
+        if isinstance(pair, np.ndarray | str) or not hasattr(pair, "__iter__"):
+            raise TypeError(f"{name} must be a pair (X, y), got {type(pair).__name__}")
+        parts = tuple(pair)
+        if len(parts) != 2:
+            raise ValueError(f"{name} must be a pair (X, y), got {len(parts)} parts")
+        return self._checked(*parts, name, labels)
+
+    # ---- training
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        epochs: int = 20,
+        batch_size: int = 64,
+        optimizer: Optimizer | None = None,
+        schedule: Schedule | None = None,
+        sample_weight: Any = None,
+        class_weight: Any = None,
+        label_smoothing: float = 0.0,
+        augment: ShiftImages | None = None,
+        average_last: int = 1,
+        validation: Any = None,
+        threads: Threads = None,
+        callback: Callback | None = None,
+    ) -> Self:
+        """Train; a second call continues from where the first ended.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, n_features)
+            Samples; float32 and uint8 are read as they are, other numbers are converted.
+        y : array_like, shape (n,), or of float, shape (n, n_classes)
+            Labels: ints, bools or strings. Or soft targets: a probability of each class, columns in
+            the order of `classes` (0, 1, … if the network knows none yet), such as a larger
+            network's ``predict_proba``.
+        epochs, batch_size : int
+            Passes over the data, and samples an update.
+        optimizer : SGD or Adam
+            Plain SGD if left out.
+        schedule : callable, optional
+            Takes the share of the epochs done, in [0, 1), returns a factor on the learning rate.
+        sample_weight : array_like, shape (n,), optional
+            How much each sample's loss counts; only ratios matter.
+        class_weight : dict or "balanced", optional
+            How much each class counts, by label, 1 where left out; "balanced": inversely to how
+            often it occurs. Multiplies `sample_weight`.
+        label_smoothing : float
+            Share of each target, in [0, 1), that is spread evenly over all classes (Szegedy et al.,
+            2016).
+        augment : ShiftImages, optional
+            How samples are varied, anew in each epoch.
+        average_last : int
+            The network ends with the mean of its weights after each of so many last epochs; 1
+            is none.
+        validation : (X, y) or CheckedData, optional
+            Data to report the accuracy on after each epoch.
+        threads : int or "auto", optional
+            "auto", or left out: one or as many as OpenMP offers (OMP_NUM_THREADS), whichever
+            proves faster; the choice is logged (logger "synaprune", level INFO) and told to the
+            callback. Results never depend on it.
+        callback : callable, optional
+            Called with a `Progress` after each epoch; returning True ends the training.
+
+        Returns
+        -------
+        SparseMLP
+            The network itself.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument does not fit; nothing has changed then.
+        TrainingDiverged
+            If the loss is no longer finite; the network is as it was before the call.
+        """
+        epochs = check_int("epochs", epochs, 1)
+        batch_size = check_int("batch_size", batch_size, 1)
+        average = WeightAverage(check_int("average_last", average_last, 1, epochs), epochs)
+        optimizer = check_optimizer(optimizer)
+        choice = ThreadChoice(threads)
+        check_callable("schedule", schedule)
+        check_callable("callback", callback)
+        data, labels, transform = self._checked_training(
+            X, y, None, sample_weight, class_weight, label_smoothing, augment
+        )
+        held_out = (
+            None if validation is None else self._checked_pair(validation, "validation", labels)
+        )
+        with self._restored_if_diverged():
+            self._fix(labels, transform)
+            for epoch, loss in run_epochs(
+                self._core, data, epochs=epochs, batch_size=batch_size,
+                optimizer=optimizer, threads=choice, schedule=schedule,
+            ):  # fmt: skip
+                average_weights(self, average, epoch)
+                if callback is None:
+                    continue
+                accuracy = None
+                if held_out is not None:
+                    result = self._core.evaluate(held_out.X, held_out.y, choice.next())
+                    accuracy = finite(result)[1] / len(held_out)
+                if callback(
+                    Progress("train", epoch, epochs, loss, accuracy, self.n_synapses, choice.next())
+                ):
+                    break
+        return self
+
+    def partial_fit(
+        self,
+        X: Any,
+        y: Any,
+        classes: Any = None,
+        *,
+        batch_size: int = 64,
+        optimizer: Optimizer | None = None,
+        threads: Threads = None,
+    ) -> Self:
+        """Train one pass over a part of the data.
+
+        Parameters
+        ----------
+        X, y, batch_size, optimizer, threads
+            As in `fit`.
+        classes : array_like, optional
+            All labels that will ever come; needed at the first call if y lacks some.
+
+        Returns
+        -------
+        SparseMLP
+            The network itself.
+
+        Raises
+        ------
+        TypeError, ValueError, TrainingDiverged
+            As `fit`; also if classes differ from those of an earlier call.
+        """
+        batch_size = check_int("batch_size", batch_size, 1)
+        optimizer = check_optimizer(optimizer)
+        choice = ThreadChoice(threads)
+        data, labels, transform = self._checked_training(X, y, classes)
+        with self._restored_if_diverged():
+            self._fix(labels, transform)
+            for _ in run_epochs(
+                self._core, data, epochs=1, batch_size=batch_size, optimizer=optimizer,
+                threads=choice,
+            ):  # fmt: skip
+                pass
+        return self
+
+    @contextmanager
+    def _restored_if_diverged(self) -> Iterator[None]:
+        """Put everything back as it was if the training diverges."""
+        core, labels = self._core.copy(), self._labels
+        try:
+            yield
+        except TrainingDiverged:
+            self._core.assign(core)
+            self._labels = labels
+            raise
+
+    # ---- prediction
+
+    def predict(self, X: Any, *, threads: Threads = None) -> Labels:
+        """Label of each sample; of equally likely classes the first.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, n_features)
+        threads : int or "auto", optional
+
+        Returns
+        -------
+        ndarray, shape (n,), of the labels' dtype
+
+        Raises
+        ------
+        TypeError, ValueError
+            If X does not fit, or the network was never fitted.
+        """
+        n_threads = check_threads(threads)
+        labels = self._core.labels(X, self.classes, n_threads)
+        if labels is None:  # to be converted, or wrong: then this says what is
+            inputs = as_inputs(X, self.n_features)
+            labels = finite(self._core.labels(inputs, self.classes, n_threads))
+        return labels
+
+    def predict_proba(self, X: Any, *, threads: Threads = None) -> NDArray[np.float32]:
+        """Probability of each class for each sample.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, n_features)
+        threads : int or "auto", optional
+
+        Returns
+        -------
+        ndarray of float32, shape (n, n_classes)
+            Columns in the order of `classes`. With loss "squared" and several outputs, these are
+            the outputs divided by their sum.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If X does not fit, the network was never fitted, or its outputs overflow.
+        """
+        _ = self.classes  # raises if never fitted
+        inputs, n_threads = as_inputs(X, self.n_features), check_threads(threads)
+        p = finite(self._core.probabilities(inputs, n_threads))
+        if not _core.all_finite(p):
+            raise ValueError(_OVERFLOW)
+        if self.layers[-1] == 1:
+            return np.hstack([1.0 - p, p])
+        if self.loss == "squared":
+            normalised: NDArray[np.float32] = p / p.sum(axis=1, keepdims=True)
+            return normalised
+        return p
+
+    def score(self, X: Any, y: Any = None, *, threads: Threads = None) -> float:
+        """Accuracy, the share of samples whose label is predicted, in [0, 1].
+
+        Parameters
+        ----------
+        X : array_like, shape (n, n_features), or CheckedData
+        y : array_like, shape (n,)
+            Left out if X is a CheckedData.
+        threads : int or "auto", optional
+
+        Returns
+        -------
+        float
+
+        Raises
+        ------
+        TypeError, ValueError
+            If X or y do not fit, or the network was never fitted.
+        """
+        data = self.check_data(X, y)
+        result = self._core.evaluate(data.X, data.y, check_threads(threads))
+        loss, n_correct = finite(result)
+        if not math.isfinite(loss):
+            raise ValueError(_OVERFLOW)
+        return n_correct / len(data)
+
+    # ---- files
+
+    def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """Return (JSON values, arrays) from which `from_state` makes an equal network.
+
+        Random and optimiser state are part of it: training goes on to the same bits.
+        """
+        values, arrays = core_state(self._core)
+        scaling = self.input_scaling if isinstance(self.input_scaling, str) else "given"
+        classes = None if self._labels is None else self._labels.classes
+        header = {
+            "layers": list(self.layers),
+            "activation": self.activation,
+            "loss": self.loss,
+            "init_scale": self.init_scale,
+            "input_scaling": scaling,
+            "seed": self.seed,
+            "classes": None if classes is None else classes.tolist(),
+            "labels": None if classes is None else classes.dtype.str,
+            "input_names": None if self._input_names is None else list(self._input_names),
+        }
+        return header | values, arrays
+
+    @classmethod
+    def from_state(cls, header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Self:
+        """Rebuild a network from what `state` returned.
+
+        Parameters
+        ----------
+        header : dict
+            JSON values.
+        arrays : dict of ndarray
+
+        Returns
+        -------
+        SparseMLP
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            If the parts do not fit each other.
+        """
+        net = cls.__new__(cls)
+        net.layers = tuple(check_int("each size in layers", n, 1) for n in header["layers"])
+        net.activation = _one_of("activation", header["activation"], ACTIVATIONS)
+        net.loss = _resolve_loss(header["loss"], net.layers[-1])
+        net.init_scale = check_float("init_scale", header["init_scale"], 0.0, open_low=True)
+        net.seed = check_int("seed", header["seed"], 0, 2**64 - 1)
+        net._core = core_from_state(net.layers, net.activation, net.loss, header, arrays)
+        scaling = header["input_scaling"]
+        net.input_scaling = (
+            net.input_transform
+            if scaling == "given"
+            else _one_of("input_scaling", scaling, INPUT_SCALINGS)
+        )
+        labels = header["classes"]
+        net._labels = (
+            None if labels is None else LabelEncoder.saved(labels, header["labels"], net.layers[-1])
+        )
+        net.input_names = header["input_names"]
+        return net
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write a model file (``.npz``); equal networks give equal bytes.
+
+        Random and optimiser state are part of the file; attributes that a subclass added are not.
+
+        Parameters
+        ----------
+        path : path-like
+            Where to; an older file is replaced only when the new one is whole.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written.
+        """
+        header, arrays = self.state()
+        io.write_model(
+            path,
+            {"version": _core.__version__, "network": header},
+            {f"network/{name}": a for name, a in arrays.items()},
+        )
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Read the network of a model file, whether `save` or `PruningPath.save` wrote it.
+
+        Parameters
+        ----------
+        path : path-like
+
+        Returns
+        -------
+        SparseMLP
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file.
+        ModelFileError
+            If it is not a whole and unaltered model file of this version's format.
+        """
+        header, arrays = io.read_model(path)
+        try:
+            return cls.from_state(header["network"], io.below("network/", arrays))
+        except (KeyError, IndexError, TypeError, ValueError) as error:
+            raise io.ModelFileError(f"{path} does not describe a network: {error}") from error
+
+
+def average_weights(net: SparseMLP, average: WeightAverage, epoch: int) -> None:
+    """Add the network's parameters after an epoch to an average; after the last one, set the mean.
+
+    Parameters
+    ----------
+    net : SparseMLP
+        Changed after the last epoch only.
+    average : WeightAverage
+    epoch : int
+        Counted from 1.
+    """
+    if not average.includes(epoch):
+        return
+    weights = net.weights
+    means = average.add(epoch, [a for w in weights for a in (w.values, w.bias)])
+    if means is not None:
+        pairs = zip(weights, means[::2], means[1::2], strict=True)
+        net.set_weights([replace(w, values=values, bias=bias) for w, values, bias in pairs])
+
+
+def _one_of(name: str, value: object, known: Sequence[str]) -> str:
+    """Return the value if it is one of the known names, or raise naming the argument."""
+    if not isinstance(value, str) or value not in known:
+        raise ValueError(f"{name} must be one of {', '.join(known)}, got {shown(value)}")
+    return value
+
+
+def _resolve_loss(loss: str, outputs: int) -> str:
+    """Return the loss that a name means with so many outputs, or raise if they do not fit."""
+    _one_of("loss", loss, LOSSES)
+    if loss == "auto":
+        return "sigmoid" if outputs == 1 else "softmax"
+    if loss == "sigmoid" and outputs != 1:
+        raise ValueError(f"loss 'sigmoid' needs one output, got {outputs}; use 'softmax'")
+    if loss == "softmax" and outputs == 1:
+        raise ValueError("loss 'softmax' needs one output a class, got one output; use 'sigmoid'")
+    return loss
+
+
+def _checked_names(names: Iterable[str], n_features: int) -> tuple[str, ...]:
+    """Return names of inputs, or raise unless they are strings, unique, and one per feature."""
+    if isinstance(names, str) or not isinstance(names, Iterable):
+        raise TypeError(f"input_names must be a sequence of strings or None, got {shown(names)}")
+    checked = tuple(names)
+    for name in checked:
+        if not isinstance(name, str):
+            raise TypeError(f"input_names must hold strings, got {shown(name)}")
+    if len(checked) != n_features:
+        raise ValueError(f"input_names must hold {n_features} names, got {len(checked)}")
+    seen: set[str] = set()
+    for name in checked:
+        if name in seen:
+            raise ValueError(f"input_names must be unique, got {shown(name)} twice")
+        seen.add(name)
+    return checked
