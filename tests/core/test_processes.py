@@ -274,7 +274,7 @@ os._exit(0)
 
 @needs_fork
 @linux
-@pytest.mark.skipif(not _core.build_info()["openmp"], reason="built without OpenMP")
+@pytest.mark.skipif(_core.build_info()["thread_runtime"] != "openmp", reason="built without OpenMP")
 @pytest.mark.parametrize("imported", ["before", "after"])
 def test_a_child_forked_beside_another_library_with_openmp_works(imported):
     """This used to hang where torch had used libgomp's threads before the fork.
