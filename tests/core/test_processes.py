@@ -90,7 +90,6 @@ import numpy as np
 import synaprune as sn
 X = np.random.default_rng(0).random((200_000, 64), np.float32)
 net = sn.SparseMLP((64, 256, 3), seed=0)
-fresh = [w.values.tobytes() for w in net.weights]
 def handler(signum, frame):
     net.save(sys.argv[1])
     raise KeyboardInterrupt
@@ -99,8 +98,8 @@ signal.setitimer(signal.ITIMER_REAL, 0.5)
 try:
     net.fit(X, np.arange(len(X)) % 3)
 except KeyboardInterrupt:
-    saved = sn.load(sys.argv[1])
-    print(saved.shape == net.shape, np.isfinite(saved.predict_proba(X[:9])).all())
+    saved = sn.SparseMLP.load(sys.argv[1])
+    print(saved.structure == net.structure, np.isfinite(saved.predict_proba(X[:9])).all())
 """
     result = run_alone(code, tmp_path / "checkpoint.npz")
     assert result.stdout == "True True\n", result.stderr
@@ -166,29 +165,27 @@ import threading
 import numpy as np
 from synaprune import _core
 net = _core.Network([64, 128, 128, 10], "relu", "softmax", 1.0, 0)
-X, reads, most = np.zeros((4000, 64), np.float32), [], 800
+X, reads, waited, most = np.zeros((4000, 64), np.float32), [], [], 800
 started = threading.Barrier(5)
 def reader():
     started.wait()
-    while len(reads) < most:
+    while len(reads) < most and len(waited) < 5:
         net.probabilities(X, 1)
         reads.append(None)
 readers = [threading.Thread(target=reader) for _ in range(4)]
 for thread in readers:
     thread.start()
 started.wait()
-waited = []
 for _ in range(5):
     before = len(reads)
     net.frozen = None
     waited.append(len(reads) - before)
-writes_ended_first = len(reads) < most
 for thread in readers:
     thread.join()
-print(writes_ended_first, max(waited) < 60, waited)
+print(len(reads) < most and max(waited) < 60, waited)
 """
     result = run_alone(code)
-    assert result.stdout.startswith("True True"), result.stdout + result.stderr
+    assert result.stdout.startswith("True"), result.stdout + result.stderr
 
 
 @linux
