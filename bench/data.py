@@ -78,8 +78,8 @@ def pruned_weights(settings: Settings) -> tuple[sn.SparseLayer, ...]:
     data = mnist(settings)
     net = sn.SparseMLP(LAYERS, seed=1000)
     path = sn.prune(
-        net, *data.train, validation=data.validation, n_synapses=TARGET, optimizer=SGD,
-        epochs=6 if settings.quick else 15,
+        net, *data.train, validation=data.validation, n_synapses=TARGET,
+        training=sn.Training(6 if settings.quick else 15, optimizer=SGD),
     )  # fmt: skip
     return tuple(path.smallest.weights)
 

@@ -1,9 +1,9 @@
-"""How much of a network is explained, and how sure that is.
+"""How many units of a network get a label, and how many labels are replicated.
 
     python -m bench.explain --data-dir DIR             development seeds; half of the validation
-                                                       split labels, the other half confirms
+                                                       split labels, the other half tests
     python -m bench.explain --data-dir DIR --final     announced seeds; the validation split labels,
-                                                       the test split confirms
+                                                       the test split tests
 
 ``--final`` writes bench/results/explain.md and appends the use to bench/results/final_log.md.
 """
@@ -21,8 +21,7 @@ import synaprune as sn
 from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 from synaprune import explain
-from synaprune.cli.job import Options, run_job
-from synaprune.cli.presets import preset_for
+from synaprune.cli.flags import job_from_flags
 
 from bench.final import commit, console, parse_arguments, write_results
 from bench.machine import cpu_model
@@ -45,7 +44,7 @@ def main() -> None:
     report = Report()
     networks = labels(report, args.data_dir, known, fresh, seeds)
     ablation_time(report, networks[0], data.train.X[:10000], data.train.y[:10000])
-    contributions(report, networks[0], data.train.X[:1000])
+    attributions(report, networks[0], data.train.X[:1000])
     xor(report, 101 if args.final else 1000)
     energy(report, range(1, 1 + PROBLEM_SEEDS) if args.final else range(1001, 1001 + PROBLEM_SEEDS))
     command = f"python -m bench.explain{' --final' * args.final}"
@@ -68,35 +67,35 @@ def _splits(data: sn.datasets.Dataset, *, final: bool) -> tuple[Pair, Pair]:
 def labels(
     report: Report, data_dir: str, known: Pair, fresh: Pair, seeds: range
 ) -> list[sn.SparseMLP]:
-    """Label parts on one split and prove it on another; returns the networks of 1259 synapses."""
-    report.text("## Labels, and whether fresh samples confirm them")
+    """Label units on one split and test the labels on another; return the larger networks."""
+    report.text("## Labels, and how many are replicated on fresh samples")
     report.text(
         f"MNIST 784-20-10, by the console, seeds {seeds[0]} to {seeds[-1]}, together; labelled on "
-        f"{len(known[1])} samples that nothing was trained on, confirmed on {len(fresh[1])} "
-        "others. At random: the share that would be confirmed if each label were dealt at random "
-        "among all sets of as many classes."
+        f"{len(known[1])} held-out samples, tested again on {len(fresh[1])} others. At random: the "
+        "share of labels that would be replicated if each were drawn at random among all sets of "
+        "as many classes."
     )
     rows, kept = [], []
     for flags in list(CONSOLE)[:2]:
-        counts: dict[str, list[explain.Confirmation]] = {}
+        counts: dict[str, list[explain.Replication]] = {}
         for seed in seeds:
             net = _pruned(data_dir, flags, seed)
             kept += [net] * (flags[1] == "1259")
             given, proof = explain.ablate(net, *known), explain.ablate(net, *fresh)
             for kind in ("neuron", "synapse", "input"):
-                found = explain.label_parts(given.only(kind))
-                counts.setdefault(kind, []).append(explain.confirm(found, proof.only(kind)))
+                found = explain.annotate_units(given.only(kind))
+                counts.setdefault(kind, []).append(explain.replicate(found, proof.only(kind)))
         for kind, each in counts.items():
-            parts, named, sure = (
+            units, named, sure = (
                 sum(getattr(c, name) for c in each)
-                for name in ("n_parts", "n_labelled", "n_confirmed")
+                for name in ("n_units", "n_labelled", "n_replicated")
             )
-            chance = sum(c.random * c.n_labelled for c in each) / max(1, named)
+            chance = sum(c.chance * c.n_labelled for c in each) / max(1, named)
             rows.append([
-                flags[1], f"{kind}s", str(parts), f"{named / parts:.1%}",
+                flags[1], f"{kind}s", str(units), f"{named / units:.1%}",
                 *((f"{sure / named:.1%}", f"{chance:.1%}") if named else ("–", "–")),
             ])  # fmt: skip
-    report.table(["synapses", "parts", "all", "labelled", "confirmed", "at random"], rows)
+    report.table(["synapses", "units", "all", "labelled", "replicated", "at random"], rows)
     return kept
 
 
@@ -113,7 +112,7 @@ def _pruned(data_dir: str, flags: tuple[str, ...], seed: int) -> sn.SparseMLP:
 def ablation_time(
     report: Report, net: sn.SparseMLP, X: NDArray[np.uint8], y: NDArray[np.int64]
 ) -> None:
-    """Time the removal of every single part."""
+    """Time the removal of every unit, one at a time."""
     times = []
     for _ in range(6):
         begin = time.perf_counter()
@@ -125,16 +124,16 @@ def ablation_time(
     )
 
 
-def contributions(report: Report, net: sn.SparseMLP, X: NDArray[np.uint8]) -> None:
-    """Compare the sum of contributions and bias with the logit that the core computes."""
+def attributions(report: Report, net: sn.SparseMLP, X: NDArray[np.uint8]) -> None:
+    """Compare the sum of attributions and bias with the logit that the core computes."""
     logits = explain.activations(net, X, -1)
     worst = 0.0
     for c, label in enumerate(net.classes.tolist()):
-        parts = explain.contributions(net, X, label)
-        terms = abs(parts.values).sum(axis=1) + abs(parts.bias)
-        worst = max(worst, float((abs(parts.logits - logits[:, c]) / terms).max()))
+        found = explain.attributions(net, X, label)
+        terms = abs(found.values).sum(axis=1) + abs(found.bias)
+        worst = max(worst, float((abs(found.logits - logits[:, c]) / terms).max()))
     report.text(
-        f"Contributions and bias sum to the logit of every class within {worst:.1e} of the sum of "
+        f"Attributions and bias sum to the logit of every class within {worst:.1e} of the sum of "
         f"absolute terms, on {len(X)} samples."
     )
 
@@ -142,11 +141,11 @@ def contributions(report: Report, net: sn.SparseMLP, X: NDArray[np.uint8]) -> No
 def xor(report: Report, first: int) -> None:
     """Count the runs whose printed rule is exclusive or."""
     data = sn.datasets.xor()
-    options = Options(preset_for("xor"), "auto", {"max_drop": 0.005})
+    job = job_from_flags(data, [])
     expected = np.array([False, True, True, False])
     right = 0
     for seed in range(first, first + XOR_RUNS):
-        net = run_job(data, options, seed=seed, threads=1).path.smallest
+        net = job.run(data, seed=seed, threads=1).path.smallest
         rule = explain.truth_tables(net)[-1]
         text = " xor ".join(data.input_names)
         right += rule.text == text and np.array_equal(rule.table, expected)

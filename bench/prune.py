@@ -67,8 +67,8 @@ def jobs(
     def ours(threads: int) -> None:
         path = sn.prune(
             network(full_weights()), X, y, validation=validation, n_synapses=TARGET,
-            epochs=epochs, batch_size=BATCH_SIZE, optimizer=SGD, threads=threads,
-            callback=lambda progress: False,
+            training=sn.Training(epochs, batch_size=BATCH_SIZE, optimizer=SGD), threads=threads,
+            callback=lambda progress: None,
         )  # fmt: skip
         finish("synaprune", path.smallest.n_synapses, path.steps[-1].score)
 

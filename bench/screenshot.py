@@ -15,11 +15,11 @@ from selenium.webdriver.common.by import By
 
 
 def main() -> None:
-    """Open the page, point at a neuron if asked to, and write a PNG."""
+    """Open the page, hover over a neuron, and write a PNG."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("page", type=Path)
     parser.add_argument("png", type=Path)
-    parser.add_argument("--hover", help="a neuron to point at, as LEVEL:NUMBER, inputs being 0")
+    parser.add_argument("--hover", help="neuron to hover over, COLUMN:NUMBER; inputs are column 0")
     parser.add_argument("--size", type=int, nargs=2, default=(1180, 1240), metavar=("W", "H"))
     args = parser.parse_args()
     options = webdriver.ChromeOptions()

@@ -100,7 +100,7 @@ def installed(peer: partial[Any]) -> bool:
 def verify(weights: Sequence[sn.SparseLayer], X: Any, y: Any) -> None:
     """End the run unless everybody makes the same step from the same batch of 64."""
     X, y = X[:64], y[:64]
-    net = network(weights).fit(X, y, epochs=1, batch_size=64, optimizer=SGD)
+    net = network(weights).fit(X, y, training=sn.Training(1, batch_size=64, optimizer=SGD))
     expected = [(w.to_dense(), w.bias) for w in net.weights]
     for name, factory in PEERS.items():
         if installed(factory):

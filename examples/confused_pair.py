@@ -1,10 +1,10 @@
-"""Open a network, find what confuses two classes, change that, and see what it gained and cost.
+"""Find the two classes that a network confuses most, change one weight, and measure the effect.
 
     python examples/confused_pair.py                                 digits, some seconds
     python examples/confused_pair.py mnist --data-dir DIR            MNIST with 38 synapses
 
-The validation split finds the pair and the training split chooses the change; what is said about
-the change in the end is of the test split, which had no part in it.
+The pair is found on the validation split, the change is chosen on the training split, and both
+networks are compared on the test split, which is used for nothing else.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Change = tuple[str, sn.SparseMLP]
 
 
 def main() -> None:
-    """Prune a network, then open it."""
+    """Prune a network, find its most confused classes, and change one weight or bias."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("dataset", nargs="?", default="digits", choices=("digits", "mnist"))
     parser.add_argument("--data-dir", help="folder that holds mnist/")
@@ -38,49 +38,50 @@ def main() -> None:
     a, b, n = most_confused(net, data.validation)
     first, second = net.classes[[a, b]].tolist()
     print(f"Most confused: {first} and {second}, {n} times.")
-    for line in parts_behind(net, data.validation, a, b):
+    for line in units_behind(net, data.validation, a, b):
         print(f"  {line}")
     name, changed = targeted_change(net, data.train, a, b)
-    print(f"The change: {name}. On the test split, which had no part in choosing it:")
+    print(f"The change: {name}. On the test split, which was not used to choose it:")
     print(explain.compare(net, changed, *data.test))
     before, after = (confusions(each, data.test, a, b) for each in (net, changed))
     print(f"{first} and {second} are confused {after} times, {before} before.")
 
 
 def small_network(data: sn.datasets.Dataset, n_synapses: int, seed: int) -> sn.SparseMLP:
-    """Train and prune d-20-c to so many synapses."""
+    """Train and prune a network d-20-c to the given number of synapses."""
     classes = len(np.unique(data.train.y))
-    net = sn.SparseMLP((data.n_inputs, 20, classes), input_scaling="center", seed=seed)
+    net = sn.SparseMLP((data.n_features, 20, classes), input_scaling="center", seed=seed)
     path = sn.prune(
         net, *data.train, validation=tuple(data.validation), n_synapses=n_synapses, n_inputs=20,
-        criterion="wsf_fisher", epochs=60, effort=1, optimizer=sn.SGD(lr=0.2),
+        criterion="wsf_fisher", strategy=sn.Gradual(regrow_budget=1),
+        training=sn.Training(60, optimizer=sn.SGD(lr=0.2)),
     )  # fmt: skip
     return path.smallest
 
 
 def confusions(net: sn.SparseMLP, split: sn.datasets.Split, a: int, b: int) -> int:
-    """Count the samples of each of two classes that are taken for the other."""
+    """Count the samples of each of two classes that are predicted as the other."""
     matrix = explain.confusion_matrix(net, *split)
     return int(matrix[a, b] + matrix[b, a])
 
 
 def most_confused(net: sn.SparseMLP, split: sn.datasets.Split) -> tuple[int, int, int]:
-    """Return the two classes that are most often taken for each other, and how often."""
+    """Return the two classes that are confused most often, and how often."""
     matrix = explain.confusion_matrix(net, *split)
     both = np.triu(matrix + matrix.T, 1)
     a, b = np.unravel_index(both.argmax(), both.shape)
     return int(a), int(b), int(both[a, b])
 
 
-def parts_behind(net: sn.SparseMLP, split: sn.datasets.Split, a: int, b: int) -> Iterator[str]:
-    """Say which neurons serve the two, by proof, and what pulls the confused samples over."""
+def units_behind(net: sn.SparseMLP, split: sn.datasets.Split, a: int, b: int) -> Iterator[str]:
+    """Describe the neurons that serve the two classes, and the inputs behind the confusion."""
     pair = net.classes[[a, b]].tolist()
     neurons = explain.ablate(net, *split, kinds=["neuron"])
-    for label, lost in zip(explain.label_parts(neurons), neurons.loss, strict=True):
+    for label, lost in zip(explain.annotate_units(neurons), neurons.loss, strict=True):
         if set(label.classes) & set(pair):
             serves = ", ".join(map(str, label.classes))
             yield (
-                f"neuron {label.part.index} serves {serves}: without it {pair[0]} loses "
+                f"neuron {label.unit.index} serves {serves}: without it {pair[0]} loses "
                 f"{lost[a]:.0%} and {pair[1]} {lost[b]:.0%}"
             )
     X, y = split
@@ -89,23 +90,23 @@ def parts_behind(net: sn.SparseMLP, split: sn.datasets.Split, a: int, b: int) ->
         which = (y == net.classes[true]) & (predicted == net.classes[taken])
         if not which.any():
             continue
-        wrong = pull(net, X[which], taken) - pull(net, X[which], true)
+        wrong = mean_attributions(net, X[which], taken) - mean_attributions(net, X[which], true)
         inputs = [i for i in np.argsort(-wrong)[:3] if wrong[i] > 0]
         names = ", ".join(f"{net.input_name(int(i))} ({wrong[i]:+.2f})" for i in inputs)
         yield (
-            f"{net.classes[true]} is taken for {net.classes[taken]} {which.sum()} times; what "
-            f"speaks most for {net.classes[taken]} there: {names}"
+            f"{net.classes[true]} is predicted as {net.classes[taken]} {which.sum()} times; the "
+            f"strongest inputs towards {net.classes[taken]}: {names}"
         )
 
 
-def pull(net: sn.SparseMLP, X: NDArray[np.generic], code: int) -> NDArray[np.float64]:
-    """Return what each input adds to a class's logit, on average."""
-    mean: NDArray[np.float64] = explain.contributions(net, X, net.classes[code]).values.mean(axis=0)
+def mean_attributions(net: sn.SparseMLP, X: NDArray[np.generic], code: int) -> NDArray[np.float64]:
+    """Return the mean attribution of each input to the logit of a class."""
+    mean: NDArray[np.float64] = explain.attributions(net, X, net.classes[code]).values.mean(axis=0)
     return mean
 
 
 def changes(net: sn.SparseMLP, a: int, b: int) -> Iterator[Change]:
-    """Yield what could be changed: a weight or the bias that leads to one of the two classes."""
+    """Yield changes of one weight or bias that leads to one of the two classes."""
     layer = len(net.layers) - 2
     last = net.weights[layer]
     for row in (a, b):
@@ -123,7 +124,7 @@ def changes(net: sn.SparseMLP, a: int, b: int) -> Iterator[Change]:
 
 
 def targeted_change(net: sn.SparseMLP, split: sn.datasets.Split, a: int, b: int) -> Change:
-    """Return the change that leaves fewest confusions of the two, among those that cost little."""
+    """Return the change with the fewest confusions of the two classes, among those of low cost."""
     best, least = ("none", net), confusions(net, split, a, b)
     floor = net.score(*split) - MAY_COST
     for name, changed in changes(net, a, b):

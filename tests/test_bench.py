@@ -130,4 +130,4 @@ def test_recipes_say_how_they_differ():
     assert Recipe((20,), 1259).text() == ""
     assert Recipe((20,), 1259, lr=0.4, shift=0.5).text() == "lr 0.4, shift 0.5"
     for recipe in (*ROWS.values(), *LOOPS.values(), *OPTIONS.values()):
-        assert recipe.final_optimizer.l1 == (recipe.l1 if recipe.l1_to_the_end else 0.0)
+        assert recipe.strategy.final_optimizer.l1 == (recipe.l1 if recipe.l1_to_the_end else 0.0)

@@ -18,6 +18,8 @@ class Recipe:
     ----------
     shift : float
         Probability that an image is moved by one pixel; 0 is none.
+    l1_to_the_end : bool
+        Not only until the last cut.
     teacher : tuple of int
         Hidden neurons of a network whose probabilities are the targets; () is none.
     all_images : bool
@@ -29,7 +31,7 @@ class Recipe:
     n_synapses: int
     n_inputs: int | None = None
     criterion: str = "wsf"
-    concentration: float = 0.0
+    structured_bias: float = 0.0
     init_scale: float = 0.05
     input_scaling: str = "auto"
     epochs: int = 150
@@ -41,9 +43,9 @@ class Recipe:
     batch_size: int = 64
     shift: float = 0.0
     label_smoothing: float = 0.0
-    average_last: int = 1
+    swa_epochs: int = 1
     teacher: tuple[int, ...] = ()
-    effort: float = 0.0
+    regrow_budget: float = 0.0
     all_images: bool = False
 
     @property
@@ -52,9 +54,22 @@ class Recipe:
         return sn.SGD(self.lr, self.momentum, self.weight_decay, self.l1)
 
     @property
-    def final_optimizer(self) -> sn.SGD:
-        """The same without L1, for what comes after the last cut."""
-        return self.optimizer if self.l1_to_the_end else replace(self.optimizer, l1=0.0)
+    def training(self) -> sn.Training:
+        """How the network is trained."""
+        return sn.Training(
+            self.epochs,
+            batch_size=self.batch_size,
+            optimizer=self.optimizer,
+            label_smoothing=self.label_smoothing,
+            augment=sn.ShiftImages(28, 28, 1, self.shift) if self.shift else None,
+            swa_epochs=self.swa_epochs,
+        )
+
+    @property
+    def strategy(self) -> sn.Gradual:
+        """How it is pruned."""
+        last = self.optimizer if self.l1_to_the_end else replace(self.optimizer, l1=0.0)
+        return sn.Gradual(final_optimizer=last, regrow_budget=self.regrow_budget)
 
     def text(self) -> str:
         """Return what differs from the defaults, to read beside a figure."""
@@ -96,7 +111,7 @@ ROWS = {
         epochs=100,
         label_smoothing=0.1,
     ),
-    "38": replace(_SMALL, n_synapses=38, n_inputs=20, shift=0.0, epochs=150, effort=10.0),
+    "38": replace(_SMALL, n_synapses=38, n_inputs=20, shift=0.0, epochs=150, regrow_budget=10.0),
 }
 # Multilayer perceptrons on MNIST: weights, final test error.
 PUBLISHED = {
@@ -119,11 +134,11 @@ OPTIONS = {
     "without centring": replace(BASE, input_scaling="auto"),
     "Glorot's scale": replace(BASE, init_scale=1.0),
     "label smoothing 0.05": replace(BASE, label_smoothing=0.05),
-    "mean of the last 10 epochs": replace(BASE, average_last=10),
+    "mean of the last 10 epochs": replace(BASE, swa_epochs=10),
     "a teacher of 200 neurons": replace(BASE, teacher=(200,)),
     "momentum 0.9, a tenth of the rate": replace(BASE, momentum=0.9, lr=0.02),
     "twice the rate": replace(BASE, lr=0.4),
-    "concentration 0.25": replace(BASE, concentration=0.25),
-    "effort 1": replace(BASE, effort=1.0),
+    "structured bias 0.25": replace(BASE, structured_bias=0.25),
+    "regrow budget 1": replace(BASE, regrow_budget=1.0),
     "four times the epochs": replace(BASE, epochs=400),
 }

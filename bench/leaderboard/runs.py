@@ -39,25 +39,27 @@ def run(data: sn.datasets.Dataset, recipe: Recipe, seed: int) -> Outcome:
     X, y = data.train
     if recipe.all_images:
         X, y = (np.concatenate([a, b]) for a, b in zip(data.train, data.validation, strict=True))
-    augment = sn.ShiftImages(28, 28, 1, recipe.shift) if recipe.shift else None
     if recipe.teacher:
-        y = _taught(X, y, recipe, augment, seed)
+        y = _taught(X, y, recipe, seed)
     net = sn.SparseMLP(
-        (data.n_inputs, *recipe.hidden, 10),
+        (data.n_features, *recipe.hidden, 10),
         init_scale=recipe.init_scale,
         input_scaling=recipe.input_scaling,
         seed=seed,
     )
     net.prepare(*data.train)
     path = sn.prune(
-        net, X, y, validation=data.validation, n_synapses=recipe.n_synapses,
-        n_inputs=recipe.n_inputs, criterion=recipe.criterion, concentration=recipe.concentration,
-        epochs=recipe.epochs, batch_size=recipe.batch_size, optimizer=recipe.optimizer,
-        final_optimizer=recipe.final_optimizer,
-        label_smoothing=recipe.label_smoothing, average_last=recipe.average_last,
-        effort=recipe.effort, threads=1,
-        augment=augment,
-    )  # fmt: skip
+        net,
+        X,
+        y,
+        validation=data.validation,
+        n_synapses=recipe.n_synapses,
+        n_inputs=recipe.n_inputs,
+        strategy=recipe.strategy,
+        criterion=sn.Criterion(recipe.criterion, structured_bias=recipe.structured_bias),
+        training=recipe.training,
+        threads=1,
+    )
     small = path.smallest
     accuracies = [small.score(*split, threads=1) for split in (data.validation, data.test)]
     seconds = time.perf_counter() - begin
@@ -66,18 +68,17 @@ def run(data: sn.datasets.Dataset, recipe: Recipe, seed: int) -> Outcome:
 
 
 def _taught(
-    X: NDArray[np.uint8],
-    y: NDArray[np.int64],
-    recipe: Recipe,
-    augment: sn.ShiftImages | None,
-    seed: int,
+    X: NDArray[np.uint8], y: NDArray[np.int64], recipe: Recipe, seed: int
 ) -> NDArray[np.float32]:
-    """Return what a larger network, trained with the same options, makes of the samples."""
+    """Return what a larger network, trained on the same images, makes of the samples."""
     teacher = sn.SparseMLP((X.shape[1], *recipe.teacher, 10), init_scale=1.0, seed=seed)
-    schedule = sn.constant_then_cosine()
-    teacher.fit(
-        X, y, epochs=30, optimizer=sn.SGD(0.1), schedule=schedule, augment=augment, threads=1
+    training = sn.Training(
+        30,
+        optimizer=sn.SGD(0.1),
+        lr_schedule=sn.ConstantThenCosine(),
+        augment=recipe.training.augment,
     )
+    teacher.fit(X, y, training=training, threads=1)
     return teacher.predict_proba(X, threads=1)
 
 

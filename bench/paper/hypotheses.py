@@ -31,7 +31,7 @@ def ablation(report: Report, data: sn.datasets.Dataset, seeds: range, *, quick: 
         chosen = np.random.default_rng(seed).choice(net.n_synapses, n, replace=False)
         worth = _rises(net, data, chosen)
         for name in sn.CRITERIA:
-            scores = np.concatenate(sn.score(net, name, *data.train))
+            scores = np.concatenate(sn.saliency(net, name, *data.train))
             correlations[name].append(
                 [rank_correlation(scores[chosen], w) for w in (worth, np.abs(worth))]
             )
@@ -108,6 +108,6 @@ def magnitude(
 
 def _similarity(data: sn.datasets.Dataset, scale: float, seed: int, epochs: int) -> float:
     net = sn.SparseMLP((784, 20, 10), init_scale=scale, input_scaling="center", seed=seed)
-    net.fit(*data.train, epochs=epochs, optimizer=sn.SGD(PLAIN.lr))
-    wsf, size = (np.concatenate(sn.score(net, name)) for name in ("wsf", "magnitude"))
+    net.fit(*data.train, training=sn.Training(epochs, optimizer=sn.SGD(PLAIN.lr)))
+    wsf, size = (np.concatenate(sn.saliency(net, name)) for name in ("wsf", "magnitude"))
     return rank_correlation(wsf, size)

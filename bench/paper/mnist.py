@@ -14,7 +14,7 @@ from bench.final import console
 from bench.paper.stats import mean_interval, verdict
 from bench.report import Report, duration
 
-_FEW = ("--inputs", "20", "--shift", "0", "--epochs", "150", "--effort", "10")
+_FEW = ("--inputs", "20", "--shift", "0", "--epochs", "150", "--regrow-budget", "10")
 CONSOLE = {  # flags, what the poster has: inputs at most, accuracy at least, and whether it is kept
     ("--synapses", "1259"): ("465-20-10, accuracy kept on 97 %", 465, 0.97, True),
     ("--synapses", "38", *_FEW): ("20 inputs, 50 %", 20, 0.5, False),
@@ -32,11 +32,11 @@ def xor(report: Report, *, final: bool, quick: bool) -> None:
     rows: list[list[str]] = []
     shares: dict[str, list[float]] = {}
     for seed in (101, 202, 303) if final else (1000, 2000, 3000):
-        for effort in ((), ("--effort", "0")):
-            record = console("prune", "xor", "--runs", str(runs), "--seed", str(seed), *effort)
+        for budget in ((), ("--search-budget", "0")):
+            record = console("prune", "xor", "--runs", str(runs), "--seed", str(seed), *budget)
             ends = [r["final"] for r in record["runs"]]
             n = sum(e["structure"] == "2-2-1" and e["n_synapses"] == 6 for e in ends)
-            what = "one way" if effort else "with going back"
+            what = "one way" if budget else "with going back"
             rows.append([str(seed), what, f"{n} of {runs}", f"{record['seconds']:.1f}"])
             shares.setdefault(what, []).append(n / runs)
     report.table(["first seed", "search", "2-2-1 with 6 synapses", "seconds"], rows)
@@ -50,7 +50,8 @@ def console_runs(report: Report, data_dir: Path, seeds: range, *, final: bool, q
     report.text("## MNIST, 784-20-10")
     splits = ("validation", "test") if final else ("validation",)
     for flags, (poster, most_inputs, least, kept) in CONSOLE.items():
-        short = ("--epochs", "10", "--effort", "0") if quick else ()
+        budget = "--search-budget" if "--max-drop" in flags else "--regrow-budget"
+        short = ("--epochs", "10", budget, "0") if quick else ()
         arguments = ("prune", "mnist", "--hidden", "20", *flags, *short)
         record = console(
             *arguments, "--data-dir", str(data_dir.resolve()), "--seed", str(seeds[0]),
@@ -92,10 +93,14 @@ def pruned(
     net = sn.SparseMLP((784, 20, 10), input_scaling="center", seed=seed)
     fresh = net.copy()
     sgd = sn.SGD(lr=0.2)
-    net.fit(*data.train, epochs=epochs, optimizer=sgd, schedule=sn.constant_then_cosine())
+    net.fit(
+        *data.train,
+        training=sn.Training(epochs, optimizer=sgd, lr_schedule=sn.ConstantThenCosine()),
+    )
     path = sn.prune(
-        fresh, *data.train, validation=data.validation, n_synapses=1259, epochs=epochs,
-        optimizer=replace(sgd, l1=1e-4), final_optimizer=sgd,
+        fresh, *data.train, validation=data.validation, n_synapses=1259,
+        training=sn.Training(epochs, optimizer=replace(sgd, l1=1e-4)),
+        strategy=sn.Gradual(final_optimizer=sgd),
     )  # fmt: skip
     return net, path
 
@@ -106,7 +111,9 @@ def speed(report: Report, data: sn.datasets.Dataset, seed: int, *, quick: bool) 
     full, path = pruned(data, seed, 3 if quick else 10)
     nets = {"full": full, "pruned": path.smallest}
     jobs = {
-        "an epoch of training": lambda net: net.copy().fit(*data.train, epochs=1, threads=1),
+        "an epoch of training": lambda net: net.copy().fit(
+            *data.train, training=sn.Training(1), threads=1
+        ),
         f"{len(data.train)} predictions": lambda net: net.predict(data.train.X, threads=1),
     }
     rows, ratios = [], []
@@ -166,17 +173,17 @@ def _epochs(net: sn.SparseMLP, data: sn.datasets.Dataset, most: int) -> list[flo
     epochs, seconds = [np.inf] * len(TARGETS), [np.inf] * len(TARGETS)
     spent, begin = 0.0, time.perf_counter()
 
-    def note(progress: sn.Progress) -> bool:
+    def note(progress: sn.Progress) -> object:
         nonlocal spent, begin
         spent += time.perf_counter() - begin
         for i, target in enumerate(TARGETS):
-            if progress.accuracy is not None and progress.accuracy >= target and epochs[i] > most:
+            if progress.score is not None and progress.score >= target and epochs[i] > most:
                 epochs[i], seconds[i] = progress.epoch, spent
         begin = time.perf_counter()
-        return max(epochs) <= most
+        return sn.STOP if max(epochs) <= most else None
 
     net.fit(
-        *data.train, epochs=most, optimizer=sn.SGD(0.2), validation=tuple(data.validation),
-        threads=1, callback=note,
+        *data.train, training=sn.Training(most, optimizer=sn.SGD(0.2)),
+        validation=tuple(data.validation), threads=1, callback=note,
     )  # fmt: skip
     return [*epochs, *seconds]

@@ -5,8 +5,7 @@ from __future__ import annotations
 import statistics
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 import synaprune as sn
@@ -29,6 +28,12 @@ class Setting:
     batch_size: int = 16
     epochs: int = 400
 
+    @property
+    def training(self) -> sn.Training:
+        """The recipe with the setting's numbers."""
+        optimizer = sn.SGD(self.lr, l1=self.l1)
+        return sn.Training(self.epochs, batch_size=self.batch_size, optimizer=optimizer)
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -43,8 +48,8 @@ def full(problem: Problem, train: Indices, s: Setting, seed: int) -> sn.SparseML
     """Train d-20-c."""
     net = _fresh(problem, s, seed)
     return net.fit(
-        problem.X[train], problem.y[train], optimizer=sn.SGD(s.lr, l1=s.l1),
-        schedule=sn.constant_then_cosine(), **_common(s),
+        problem.X[train], problem.y[train], threads=1,
+        training=replace(s.training, lr_schedule=sn.ConstantThenCosine()),
     )  # fmt: skip
 
 
@@ -60,7 +65,7 @@ def pruned(
         warnings.simplefilter("ignore", UserWarning)  # that L1 may spoil WSF
         return sn.prune(
             _fresh(problem, s, seed), X[train], y[train], validation=(X[judge], y[judge]),
-            n_synapses=n, criterion=s.criterion, optimizer=sn.SGD(s.lr, l1=s.l1), **_common(s),
+            n_synapses=n, criterion=s.criterion, training=s.training, threads=1,
         )  # fmt: skip
 
 
@@ -90,9 +95,3 @@ def _fresh(problem: Problem, s: Setting, seed: int) -> sn.SparseMLP:
     return sn.SparseMLP(
         problem.layers, init_scale=s.init_scale, input_scaling="standard", seed=seed
     )
-
-
-def _common(s: Setting) -> dict[str, Any]:
-    return {
-        "epochs": s.epochs, "batch_size": s.batch_size, "threads": 1,
-    }  # fmt: skip

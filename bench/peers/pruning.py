@@ -41,7 +41,7 @@ def prune_torch(
     start = sum(w.numel() for w in initial)
     last = max(1, math.floor(0.7 * epochs))
     cuts = [e for e in range(1, last + 1) if e > 0.05 * epochs]
-    factor = sn.constant_then_cosine(turn=last / epochs)
+    factor = sn.ConstantThenCosine(turn=last / epochs)
     path = []
     for epoch in range(1, epochs + 1):
         peer.optimizer.param_groups[0]["lr"] = lr * factor((epoch - 1) / epochs)

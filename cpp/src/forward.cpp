@@ -20,9 +20,7 @@ bool Forward::run(const Samples& samples, offset_t first, offset_t n, bool check
   if (inputs_.size() < floats) inputs_.resize(floats);
   for (offset_t t = 0; t < tiles_.count(); ++t)
     if (!gather(kernels_, samples, first + t * tiles_.step, tiles_.size(t), view, check, nullptr,
-                inputs_.data() + tiles_.at(t, view.n_columns), [&] {
-                  if (prefetcher) prefetcher->next();
-                }))
+                inputs_.data() + tiles_.at(t, view.n_columns)))
       return false;
   for (std::size_t l = 0; l < model_.n_layers(); ++l)
     layer(l, model_.all_rows(l), below(l), prefetcher);

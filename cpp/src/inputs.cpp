@@ -37,8 +37,8 @@ void move_image(const T* from, const ImageShift& image, index_t down, index_t ri
   }
 }
 
-}  // namespace
-
+// Where sample i of an epoch is to be read: itself, or a moved copy in row s of scratch whose columns
+// from the view's first to its last are set.
 const char* moved(const Samples& samples, offset_t i, const InputView& view, index_t s,
                   char* scratch) {
   const char* row = samples[i];
@@ -53,6 +53,19 @@ const char* moved(const Samples& samples, offset_t i, const InputView& view, ind
     move_image(reinterpret_cast<const float*>(row), samples.shift, down, right, first, last,
                reinterpret_cast<float*>(scratch));
   return scratch;
+}
+
+}  // namespace
+
+bool gather(const Kernels& kernels, const Samples& samples, offset_t first, index_t size,
+            const InputView& view, bool check, char* scratch, float* tile) {
+  const char* rows[max_tile];
+  const auto ld = static_cast<index_t>(padded(size));
+  for (index_t s = 0; s < size; ++s)
+    rows[s] = scratch ? moved(samples, first + s, view, s, scratch) : samples[first + s];
+  std::fill(rows + size, rows + ld, rows[0]);
+  return kernels.gather(samples.X.is_uint8, rows, samples.X.row_bytes(), view.columns,
+                        view.n_columns, view.shift, view.scale, ld, check, tile);
 }
 
 void gather_one(const Inputs& X, offset_t row, const InputView& view, float* x) {

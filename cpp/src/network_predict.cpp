@@ -19,7 +19,7 @@ bool Network::for_tiles(const Kernels& k, const Inputs& X, int threads,
   }
   const offset_t n_tiles = (X.n + max_tile - 1) / max_tile;
   const bool worth = (n_synapses() + X.row_bytes()) * X.n >= tuning::worth_a_team;
-  offset_t calls = X.is_uint8 ? 1 : max_tile / lanes;
+  offset_t calls = 0;
   for (std::size_t l = 0; l < n_layers(); ++l)
     calls += panels(m.weights(l).n_rows, m.weights(l).n_blocks);
   Team team(worth ? static_cast<int>(std::min<offset_t>(threads, n_tiles)) : 1);

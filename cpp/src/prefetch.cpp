@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "synaprune/portable.hpp"
+#include "synaprune/tuning.hpp"
 
 namespace synaprune {
 
@@ -17,10 +18,11 @@ void Prefetcher::begin(const Samples& samples, offset_t first, offset_t n, const
   samples_ = &samples;
   row_ = last_row_ = first;
   if (n <= 0 || view.n_columns == 0) return;
-  last_row_ = first + n;
+  // Of floats, `gather` itself prefetches all but the first few samples.
+  last_row_ = first + (samples.X.is_uint8 ? n : std::min(n, tuning::prefetch_samples));
   first_ = at_ = samples.X.offset(view.columns[0]);
   last_ = samples.X.offset(view.columns[view.n_columns - 1] + 1);
-  at_once_ = n * ((last_ - first_) / line + 1) / std::max<offset_t>(calls, 1) + 1;
+  at_once_ = (last_row_ - first) * ((last_ - first_) / line + 1) / std::max<offset_t>(calls, 1) + 1;
 }
 
 bool Prefetcher::next() {

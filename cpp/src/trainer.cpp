@@ -238,8 +238,7 @@ void Trainer::gather(offset_t i, index_t g, Rows blocks, int w) {
   for (offset_t t = 0; t < batch.count(); ++t)
     synaprune::gather(kernels_, t_.samples, i * t_.batch_size + t * batch.step, batch.size(t), view,
                       false, scratch,
-                      inputs(i, g) + batch.at(t, end - begin) + column * batch.width(t),
-                      [&] { prefetchers_[w].next(); });
+                      inputs(i, g) + batch.at(t, end - begin) + column * batch.width(t));
 }
 
 // What a group's columns add to the first layer's sums.

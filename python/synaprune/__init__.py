@@ -1,11 +1,13 @@
 """The smallest neural network that keeps your accuracy.
 
+>>> from dataclasses import replace
 >>> import synaprune as sn
 >>> data = sn.datasets.xor()
 >>> net = sn.SparseMLP((2, 8, 1), activation="sigmoid", init_scale=1.0, seed=1)
->>> _ = net.fit(*data.train, epochs=3000, batch_size=4, optimizer=sn.SGD(lr=1.0))
->>> path = sn.prune(net, *data.train, validation=data.validation, optimizer=sn.SGD(lr=1.0),
-...                 retrain_epochs=2000, patience=500, batch_size=4)
+>>> recipe = sn.Training(batch_size=4, optimizer=sn.SGD(lr=1.0))
+>>> _ = net.fit(*data.train, training=replace(recipe, epochs=3000))
+>>> path = sn.prune(net, *data.train, validation=data.validation, training=recipe,
+...                 strategy=sn.Iterative(retrain_epochs=2000, patience=500))
 >>> path.smallest.score(*data.test)
 1.0
 """
@@ -17,27 +19,29 @@ except ImportError as error:  # pragma: no cover - needs a broken installation
     raise ImportError(f"synaprune's compiled core cannot be loaded; {hint} ({error})") from error
 
 from synaprune import datasets, explain, plots, report
-from synaprune.criteria import CRITERIA, score
+from synaprune.criteria import CRITERIA, Criterion, GradientMoments, saliency
 from synaprune.data import CheckedData
 from synaprune.io import ModelFileError
 from synaprune.layers import SparseLayer
 from synaprune.linear import LinearGradients, SparseLinear
 from synaprune.network import SparseMLP
 from synaprune.path import PathStep, PruningPath
-from synaprune.pruning import PruningInterrupted, prune
+from synaprune.pruning import Gradual, Iterative, PruningInterrupted, Strategy, prune
 from synaprune.training import (
     SGD,
+    STOP,
     Adam,
+    ConstantThenCosine,
     Progress,
     ShiftImages,
+    Training,
     TrainingDiverged,
-    constant_then_cosine,
 )
 
 __all__ = [
-    "Adam", "CRITERIA", "CheckedData", "LinearGradients", "ModelFileError", "PathStep", "Progress",
-    "PruningInterrupted", "PruningPath", "SGD", "ShiftImages", "SparseLayer", "SparseLinear",
-    "SparseMLP", "TrainingDiverged", "__version__", "build_info", "constant_then_cosine",
-    "datasets", "explain", "plots", "prune", "report", "score",
-    "set_isa",
+    "Adam", "CRITERIA", "CheckedData", "ConstantThenCosine", "Criterion", "GradientMoments",
+    "Gradual", "Iterative", "LinearGradients", "ModelFileError", "PathStep", "Progress",
+    "PruningInterrupted", "PruningPath", "SGD", "STOP", "ShiftImages", "SparseLayer",
+    "SparseLinear", "SparseMLP", "Strategy", "Training", "TrainingDiverged", "__version__",
+    "build_info", "datasets", "explain", "plots", "prune", "report", "saliency", "set_isa",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Optional packages, imported when they are needed."""
+"""Optional dependencies, imported on use."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def require(module: str, extra: str) -> Any:
-    """Import `module`, or say which of synaprune's extras installs it."""
+    """Import `module`, or raise an ImportError that names the extra which installs it."""
     try:
         return importlib.import_module(module)
     except ImportError as error:

@@ -263,3 +263,32 @@ def brief(classes: Labels) -> str:
     labels = [shown(label) for label in classes[:10].tolist()]
     more = f", … {len(classes)} in all" if len(classes) > 10 else ""
     return f"[{', '.join(labels)}{more}]"
+
+
+def class_number(classes: Labels, label: Any) -> int:
+    """Return the position of one label among the classes of a network.
+
+    Parameters
+    ----------
+    classes : ndarray, shape (n_classes,)
+    label
+        An int, bool or string.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    ValueError
+        If the label is not among the classes.
+
+    Examples
+    --------
+    >>> class_number(np.array(["no", "yes"]), "yes")
+    1
+    """
+    where = np.flatnonzero(classes == label)
+    if len(where) != 1:
+        raise ValueError(f"label must be one of {brief(classes)}, got {shown(label)}")
+    return int(where[0])

@@ -66,13 +66,23 @@ class SparseLayer:
         return self.rows * self.n_in + self.indices
 
     def to_dense(self) -> NDArray[np.float32]:
-        """Return the weights as an array of shape (n_out, n_in), zero where no synapse is."""
+        """Return the weights as a dense array, zero where there is no synapse.
+
+        Returns
+        -------
+        ndarray of float32, shape (n_out, n_in)
+        """
         dense = np.zeros(self.shape, np.float32)
         dense[self.rows, self.indices] = self.values
         return dense
 
     def to_core(self) -> tuple[Any, ...]:
-        """Return the tuple that the core takes, each array in the core's dtype and layout."""
+        """Return the tuple that the core takes, each array in the core's dtype and layout.
+
+        Returns
+        -------
+        tuple
+        """
         return (
             int(self.n_in),
             _integers("indptr", self.indptr, np.int64),
@@ -81,7 +91,12 @@ class SparseLayer:
         )
 
     def read_only(self) -> SparseLayer:
-        """Mark the layer's arrays as read-only and return the layer."""
+        """Mark the layer's arrays as read-only and return the layer.
+
+        Returns
+        -------
+        SparseLayer
+        """
         for name in CSR:
             getattr(self, name).flags.writeable = False
         return self

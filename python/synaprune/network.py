@@ -31,20 +31,20 @@ from synaprune.state import build_core, core_from_state, core_state, instance_at
 from synaprune.threads import ThreadChoice, Threads, check_threads
 from synaprune.training import (
     Callback,
-    Optimizer,
     Progress,
-    Schedule,
-    ShiftImages,
+    Training,
     TrainingDiverged,
     TrainingSet,
     WeightAverage,
+    asks_to_stop,
     check_augment,
-    check_optimizer,
+    check_training,
+    lr_factors,
     run_epochs,
 )
 
-ACTIVATIONS = ("relu", "sigmoid", "tanh")
-LOSSES = ("auto", "softmax", "sigmoid", "squared")
+ACTIVATIONS = _core.ACTIVATIONS
+LOSSES = ("auto", *_core.LOSSES)
 _LARGEST = float(np.finfo(np.float32).max)
 _OVERFLOW = "X holds values so large that the network's outputs overflow"
 
@@ -80,10 +80,10 @@ class SparseMLP:
 
     Examples
     --------
-    >>> from synaprune import SparseMLP, SGD, datasets
+    >>> from synaprune import SGD, SparseMLP, Training, datasets
     >>> data = datasets.xor()
     >>> net = SparseMLP((2, 8, 1), activation="sigmoid", init_scale=1.0, seed=1)
-    >>> _ = net.fit(*data.train, epochs=3000, batch_size=4, optimizer=SGD(lr=1.0))
+    >>> _ = net.fit(*data.train, training=Training(3000, batch_size=4, optimizer=SGD(lr=1.0)))
     >>> net.predict(data.test.X).tolist()
     [0, 1, 1, 0]
     >>> net
@@ -124,6 +124,11 @@ class SparseMLP:
         ----------
         seed : int, optional
             The seed to draw from; the old one if left out, which gives the same weights again.
+
+        Returns
+        -------
+        SparseMLP
+            The network itself.
         """
         if seed is not None:
             self.seed = check_int("seed", seed, 0, 2**64 - 1)
@@ -233,6 +238,10 @@ class SparseMLP:
         """Return an independent copy, the optimiser's and the random state included.
 
         Attributes that a subclass added are shared with the copy.
+
+        Returns
+        -------
+        SparseMLP
         """
         twin = object.__new__(type(self))
         for name, value in instance_attributes(self).items():
@@ -262,6 +271,11 @@ class SparseMLP:
         ----------
         weights : sequence of SparseLayer
             One per layer, of the network's shapes; arrays are copied.
+
+        Returns
+        -------
+        SparseMLP
+            The network itself.
 
         Raises
         ------
@@ -440,7 +454,12 @@ class SparseMLP:
         return twin
 
     def with_nothing_frozen(self) -> Self:
-        """Return a copy in which training and pruning may change everything again."""
+        """Return a copy in which training and pruning may change everything again.
+
+        Returns
+        -------
+        SparseMLP
+        """
         twin = self.copy()
         twin._core.frozen = None
         return twin
@@ -466,18 +485,18 @@ class SparseMLP:
         classes: Any = None,
         *,
         sample_weight: Any = None,
-        class_weight: Any = None,
-        label_smoothing: float = 0.0,
-        augment: ShiftImages | None = None,
+        training: Training | None = None,
     ) -> TrainingSet:
         """Fix classes and input transform, if no call has yet; return what the core trains on.
 
         Parameters
         ----------
-        X, y, sample_weight, class_weight, label_smoothing, augment
+        X, y
             As in `fit`.
         classes : array_like, optional
             All labels that will ever come, if y lacks some.
+        sample_weight, training
+            As in `fit`.
 
         Returns
         -------
@@ -488,32 +507,24 @@ class SparseMLP:
         TypeError, ValueError
             If the data do not fit; nothing has changed then.
         """
-        data, labels, transform = self._checked_training(
-            X, y, classes, sample_weight, class_weight, label_smoothing, augment
-        )
+        recipe = check_training(training)
+        data, labels, transform = self._checked_training(X, y, classes, sample_weight, recipe)
         self._fix(labels, transform)
         return data
 
     def _checked_training(
-        self,
-        X: Any,
-        y: Any,
-        classes: Any = None,
-        sample_weight: Any = None,
-        class_weight: Any = None,
-        label_smoothing: float = 0.0,
-        augment: ShiftImages | None = None,
+        self, X: Any, y: Any, classes: Any, sample_weight: Any, recipe: Training
     ) -> tuple[TrainingSet, LabelEncoder, InputTransform]:
         """Return what to train on, and the labels and the input transform that it implies."""
         inputs = as_inputs(X, self.n_features)
-        smoothing = check_float("label_smoothing", label_smoothing, 0.0, 1.0 - 2**-10)
-        augment = check_augment(augment, self.n_features)
+        augment = check_augment(recipe.augment, self.n_features)
         labels, targets = as_targets(y, len(inputs), self._labels, classes, self.layers[-1])
-        weights = labels.sample_weights(targets, sample_weight, class_weight)
+        weights = labels.sample_weights(targets, sample_weight, recipe.class_weight)
         transform = self.input_transform
         if self._labels is None and isinstance(self.input_scaling, str):
             transform = InputTransform.fitted(inputs, self.input_scaling)
-        return TrainingSet(inputs, targets, weights, smoothing, augment), labels, transform
+        data = TrainingSet(inputs, targets, weights, recipe.label_smoothing, augment)
+        return data, labels, transform
 
     def _fix(self, labels: LabelEncoder, transform: InputTransform) -> None:
         """Keep labels and input transform, which the first training data decide."""
@@ -600,16 +611,9 @@ class SparseMLP:
         self,
         X: Any,
         y: Any,
-        *,
-        epochs: int = 20,
-        batch_size: int = 64,
-        optimizer: Optimizer | None = None,
-        schedule: Schedule | None = None,
         sample_weight: Any = None,
-        class_weight: Any = None,
-        label_smoothing: float = 0.0,
-        augment: ShiftImages | None = None,
-        average_last: int = 1,
+        *,
+        training: Training | None = None,
         validation: Any = None,
         threads: Threads = None,
         callback: Callback | None = None,
@@ -624,25 +628,10 @@ class SparseMLP:
             Labels: ints, bools or strings. Or soft targets: a probability of each class, columns in
             the order of `classes` (0, 1, … if the network knows none yet), such as a larger
             network's ``predict_proba``.
-        epochs, batch_size : int
-            Passes over the data, and samples an update.
-        optimizer : SGD or Adam
-            Plain SGD if left out.
-        schedule : callable, optional
-            Takes the share of the epochs done, in [0, 1), returns a factor on the learning rate.
         sample_weight : array_like, shape (n,), optional
             How much each sample's loss counts; only ratios matter.
-        class_weight : dict or "balanced", optional
-            How much each class counts, by label, 1 where left out; "balanced": inversely to how
-            often it occurs. Multiplies `sample_weight`.
-        label_smoothing : float
-            Share of each target, in [0, 1), that is spread evenly over all classes (Szegedy et al.,
-            2016).
-        augment : ShiftImages, optional
-            How samples are varied, anew in each epoch.
-        average_last : int
-            The network ends with the mean of its weights after each of so many last epochs; 1
-            is none.
+        training : Training, optional
+            The recipe: epochs (20 if left out), batch size, optimiser and so on.
         validation : (X, y) or CheckedData, optional
             Data to report the accuracy on after each epoch.
         threads : int or "auto", optional
@@ -650,7 +639,8 @@ class SparseMLP:
             proves faster; the choice is logged (logger "synaprune", level INFO) and told to the
             callback. Results never depend on it.
         callback : callable, optional
-            Called with a `Progress` after each epoch; returning True ends the training.
+            Called with a `Progress` after each epoch. Returning `STOP`, or raising StopIteration,
+            ends the training; nothing else does.
 
         Returns
         -------
@@ -664,24 +654,21 @@ class SparseMLP:
         TrainingDiverged
             If the loss is no longer finite; the network is as it was before the call.
         """
-        epochs = check_int("epochs", epochs, 1)
-        batch_size = check_int("batch_size", batch_size, 1)
-        average = WeightAverage(check_int("average_last", average_last, 1, epochs), epochs)
-        optimizer = check_optimizer(optimizer)
+        recipe = check_training(training).with_epochs(20)
+        assert recipe.epochs is not None
         choice = ThreadChoice(threads)
-        check_callable("schedule", schedule)
         check_callable("callback", callback)
-        data, labels, transform = self._checked_training(
-            X, y, None, sample_weight, class_weight, label_smoothing, augment
-        )
+        factors = lr_factors(recipe.lr_schedule, recipe.epochs)
+        data, labels, transform = self._checked_training(X, y, None, sample_weight, recipe)
         held_out = (
             None if validation is None else self._checked_pair(validation, "validation", labels)
         )
+        average = WeightAverage(recipe.swa_epochs, recipe.epochs)
         with self._restored_if_diverged():
             self._fix(labels, transform)
             for epoch, loss in run_epochs(
-                self._core, data, epochs=epochs, batch_size=batch_size,
-                optimizer=optimizer, threads=choice, schedule=schedule,
+                self._core, data, factors=factors, batch_size=recipe.batch_size,
+                optimizer=recipe.optimizer, threads=choice,
             ):  # fmt: skip
                 average_weights(self, average, epoch)
                 if callback is None:
@@ -690,9 +677,10 @@ class SparseMLP:
                 if held_out is not None:
                     result = self._core.evaluate(held_out.X, held_out.y, choice.next())
                     accuracy = finite(result)[1] / len(held_out)
-                if callback(
-                    Progress("train", epoch, epochs, loss, accuracy, self.n_synapses, choice.next())
-                ):
+                progress = Progress(
+                    "train", epoch, recipe.epochs, loss, accuracy, self.n_synapses, choice.next()
+                )
+                if asks_to_stop(callback, progress):
                     break
         return self
 
@@ -701,19 +689,26 @@ class SparseMLP:
         X: Any,
         y: Any,
         classes: Any = None,
+        sample_weight: Any = None,
         *,
-        batch_size: int = 64,
-        optimizer: Optimizer | None = None,
+        training: Training | None = None,
         threads: Threads = None,
     ) -> Self:
         """Train one pass over a part of the data.
 
         Parameters
         ----------
-        X, y, batch_size, optimizer, threads
+        X, y
             As in `fit`.
         classes : array_like, optional
             All labels that will ever come; needed at the first call if y lacks some.
+        sample_weight
+            As in `fit`.
+        training : Training, optional
+            The recipe, without `epochs`, `lr_schedule` and `swa_epochs`, since this is one pass,
+            and without balanced classes, since this is a part of the data.
+        threads : int or "auto", optional
+            As in `fit`.
 
         Returns
         -------
@@ -725,15 +720,20 @@ class SparseMLP:
         TypeError, ValueError, TrainingDiverged
             As `fit`; also if classes differ from those of an earlier call.
         """
-        batch_size = check_int("batch_size", batch_size, 1)
-        optimizer = check_optimizer(optimizer)
+        recipe = check_training(training)
+        recipe.refuse("epochs", "lr_schedule", "swa_epochs", by="partial_fit, which is one pass")
+        if recipe.class_weight == "balanced":
+            raise ValueError(
+                "training has class_weight='balanced', which means nothing to partial_fit, "
+                "which sees a part of the data; give a dict"
+            )
         choice = ThreadChoice(threads)
-        data, labels, transform = self._checked_training(X, y, classes)
+        data, labels, transform = self._checked_training(X, y, classes, sample_weight, recipe)
         with self._restored_if_diverged():
             self._fix(labels, transform)
             for _ in run_epochs(
-                self._core, data, epochs=1, batch_size=batch_size, optimizer=optimizer,
-                threads=choice,
+                self._core, data, factors=[1.0], batch_size=recipe.batch_size,
+                optimizer=recipe.optimizer, threads=choice,
             ):  # fmt: skip
                 pass
         return self
@@ -838,6 +838,11 @@ class SparseMLP:
         """Return (JSON values, arrays) from which `from_state` makes an equal network.
 
         Random and optimiser state are part of it: training goes on to the same bits.
+
+        Returns
+        -------
+        header : dict
+        arrays : dict of ndarray
         """
         values, arrays = core_state(self._core)
         scaling = self.input_scaling if isinstance(self.input_scaling, str) else "given"

@@ -112,6 +112,10 @@ class PathStep:
 
         Keys are the attributes' names, but for ``accuracy_before`` (`score_after_cut`) and
         ``accuracy`` (`score`).
+
+        Returns
+        -------
+        dict
         """
         return {key: getattr(self, name) for name, key in _RECORD.items()}
 
@@ -147,7 +151,7 @@ class PruningPath:
     >>> data = sn.datasets.xor()
     >>> net = sn.SparseMLP((2, 6, 1), seed=0)
     >>> path = sn.prune(net.fit(*data.train), *data.train, validation=data.validation,
-    ...                 n_synapses=6, epochs=10)
+    ...                 n_synapses=6, training=sn.Training(10))
     >>> [step.n_synapses for step in path.steps][0], path.smallest.n_synapses <= 6
     (18, True)
     """
@@ -263,11 +267,13 @@ class PruningPath:
 
         Parameters
         ----------
-        n_synapses, n_inputs : int, optional
-            At most so many.
+        n_synapses : int, optional
+            Maximum number of synapses.
         min_accuracy : float, optional
-            At least this accuracy on the validation split, a fraction (or another number, if the
-            path was judged by a metric of yours).
+            Minimum accuracy on the validation split, a fraction (or the minimum of the metric by
+            which the path was judged).
+        n_inputs : int, optional
+            Maximum number of used inputs.
 
         Returns
         -------
@@ -334,7 +340,8 @@ class PruningPath:
         >>> import synaprune as sn
         >>> data = sn.datasets.xor()
         >>> net = sn.SparseMLP((2, 6, 1), seed=0)
-        >>> path = sn.prune(net, *data.train, validation=data.validation, n_synapses=6, epochs=10)
+        >>> path = sn.prune(net, *data.train, validation=data.validation, n_synapses=6,
+        ...                 training=sn.Training(10))
         >>> path.undo(len(path) - 1).n_synapses
         18
         """
@@ -370,7 +377,8 @@ class PruningPath:
         >>> import synaprune as sn
         >>> data = sn.datasets.xor()
         >>> net = sn.SparseMLP((2, 6, 1), seed=0)
-        >>> path = sn.prune(net, *data.train, validation=data.validation, n_synapses=6, epochs=10)
+        >>> path = sn.prune(net, *data.train, validation=data.validation, n_synapses=6,
+        ...                 training=sn.Training(10))
         >>> sum(len(pairs) for pairs in path.removed(1)) == path.steps[1].n_removed
         True
         """
@@ -382,7 +390,12 @@ class PruningPath:
     # ---- ways to show it
 
     def table(self) -> str:
-        """Return the path as a text table, one line a step, with bounds where there are any."""
+        """Return the path as a text table, one line a step, with bounds where there are any.
+
+        Returns
+        -------
+        str
+        """
         bounded = any(s.bound is not None for s in self.steps)
         head = f"{'step':>4} {'synapses':>9} {'inputs':>7} {'structure':<18} {'epochs':>6}"
         head = f"{head} {'after cut':>10} {'score':>9} {'p':>7}"
@@ -424,7 +437,8 @@ class PruningPath:
         >>> import synaprune as sn
         >>> data = sn.datasets.xor()
         >>> net = sn.SparseMLP((2, 6, 1), seed=0)
-        >>> path = sn.prune(net, *data.train, validation=data.validation, n_synapses=6, epochs=10)
+        >>> path = sn.prune(net, *data.train, validation=data.validation, n_synapses=6,
+        ...                 training=sn.Training(10))
         >>> path.plot().figure.savefig("path.png")  # doctest: +SKIP
         """
         from synaprune.plots import plot_path
@@ -463,7 +477,8 @@ class PruningPath:
         >>> import synaprune as sn
         >>> data = sn.datasets.xor()
         >>> net = sn.SparseMLP((2, 6, 1), seed=0)
-        >>> path = sn.prune(net, *data.train, validation=data.validation, n_synapses=6, epochs=10)
+        >>> path = sn.prune(net, *data.train, validation=data.validation, n_synapses=6,
+        ...                 training=sn.Training(10))
         >>> path.report("xor.html", validation=data.validation)  # doctest: +SKIP
         """
         from synaprune.report import write_report
@@ -471,7 +486,12 @@ class PruningPath:
         write_report(file, self, validation=validation, test=test, image_shape=image_shape)
 
     def to_json(self) -> str:
-        """Return the steps' figures as a JSON array."""
+        """Return the steps' figures as a JSON array.
+
+        Returns
+        -------
+        str
+        """
         return json.dumps([s.record() for s in self.steps])
 
     # ---- files

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import synaprune as sn
-from synaprune.pruning import _ladder, _run
 
 
 def _blobs(n_classes=2, n=90, n_inputs=4, seed=0):
@@ -33,7 +32,7 @@ def _goes_on_alike(a, b, X, y, optimizer):
     """Whether two networks train on to equal bits, unseen optimiser state included."""
     a, b = a.copy(), b.copy()
     for net in (a, b):
-        net.fit(X, y, epochs=2, batch_size=16, optimizer=optimizer)
+        net.fit(X, y, training=sn.Training(2, batch_size=16, optimizer=optimizer))
     return _bits(a) == _bits(b)
 
 
@@ -70,7 +69,7 @@ def data():
 def trained(data):
     """Make a fresh copy of a network that gets all of `data` right; 4-6-1, 30 synapses."""
     net = sn.SparseMLP((4, 6, 1), init_scale=1.0, seed=3)
-    net.fit(*data, epochs=30, batch_size=16, optimizer=sn.SGD(lr=0.3))
+    net.fit(*data, training=sn.Training(30, batch_size=16, optimizer=sn.SGD(lr=0.3)))
     assert net.score(*data) == 1.0
     return net.copy
 
@@ -82,36 +81,44 @@ def trained3():
     y = rng.permutation(np.arange(150) % 3)
     X = (rng.normal(0.0, 1.0, (3, 5))[y] + rng.normal(0.0, 0.8, (150, 5))).astype(np.float32)
     net = sn.SparseMLP((5, 8, 3), init_scale=1.0, seed=1)
-    net.fit(X, y, epochs=40, batch_size=16, optimizer=sn.SGD(lr=0.1))
+    net.fit(X, y, training=sn.Training(40, batch_size=16, optimizer=sn.SGD(lr=0.1)))
     return lambda: (net.copy(), X, y)
 
 
-@pytest.fixture
-def spy(monkeypatch):
-    """Record the cuts of a run, and let a test decide which of them survive.
+class Watched(sn.Strategy):
+    """A strategy that is watched: which cuts it makes, and its session.
 
-    ``spy.verdict(run, n, spared)`` says so; None leaves it to the real `retrain`.
+    Its metric lets a test decide which cuts survive: ``decide(session, n, skip)``, asked after two
+    epochs of retraining, in which all state moves (weights, biases, momentum, random).
     """
 
-    class Spy:
-        run = None
-        cuts = ()
-        verdict = None
+    def __init__(self, strategy, decide=None):
+        self.strategy, self.decide = strategy, decide
+        self.starts_trained = strategy.starts_trained
+        self.cuts, self.session, self._judged = [], None, 0
 
-    cut, retrain = _run.Run.cut, _ladder.retrain
+    def check(self, goal, training):
+        self.strategy.check(goal, training)
 
-    def recording_cut(run, n, spared=0):
-        Spy.run = run
-        Spy.cuts = (*Spy.cuts, (n, spared))
-        cut(run, n, spared)
+    def run(self, session):
+        self.session = session
+        cut = session.cut
 
-    def decided_retrain(run, *args, **options):
-        if Spy.verdict is None:
-            return retrain(run, *args, **options)
-        for _ in run.train(2):  # all state moves: weights, biases, momentum, random
-            pass
-        return 0 if Spy.verdict(run, *Spy.cuts[-1]) else None
+        def recording(n, skip=0):
+            self.cuts.append((n, skip))
+            self._judged = 0
+            cut(n, skip)
 
-    monkeypatch.setattr(_run.Run, "cut", recording_cut)
-    monkeypatch.setattr(_ladder, "retrain", decided_retrain)
-    return Spy
+        session.cut = recording
+        return self.strategy.run(session)
+
+    def metric(self, truth, predicted):
+        self._judged += 1
+        if not self.cuts:
+            return 1.0
+        return float(self._judged > 2 and self.decide(self.session, *self.cuts[-1]))
+
+
+@pytest.fixture(scope="session")
+def watched():
+    return Watched

@@ -266,10 +266,15 @@ def test_equal_numbers_give_equal_networks_and_outputs(scaling, top, tmp_path, b
     for name, same in layouts(X, tmp_path).items():
         before = np.array(same).tobytes()
         net = sn.SparseMLP((4, 5, 1), input_scaling=scaling)
-        net.fit(same, y, epochs=2, batch_size=16, validation=(same, y), optimizer=sn.SGD(1e-3))
+        net.fit(
+            same,
+            y,
+            validation=(same, y),
+            training=sn.Training(2, batch_size=16, optimizer=sn.SGD(1e-3)),
+        )
         results[name] = bits(net), net.predict_proba(same).tobytes(), net.score(same, y)
         net.predict(same)
-        sn.prune(net, same, y, validation=(same, y), n_synapses=9, epochs=2)
+        sn.prune(net, same, y, validation=(same, y), n_synapses=9, training=sn.Training(2))
         assert np.array(same).tobytes() == before
     assert all(result == results["float32"] for result in results.values()), results.keys()
 

@@ -1,19 +1,20 @@
 """The accuracy contract of `prune`: with confidence, with other metrics, and on which samples."""
 
 import dataclasses
+import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import synaprune as sn
-from synaprune.cli.job import Options, run_job
-from synaprune.cli.presets import preset_for
 from synaprune.io import read_model, write_model
-from synaprune.pruning import METRICS, accuracy_lower_bound, drop_upper_bound
+from synaprune.job import Job
+from synaprune.pruning import Goal
+from synaprune.stats import accuracy_lower_bound, drop_upper_bound
 
-QUICK = {
-    "retrain_epochs": 4, "attempts": 3, "optimizer": sn.SGD(0.1), "batch_size": 16, "effort": 0,
-}  # fmt: skip
+RECIPE = sn.Training(batch_size=16, optimizer=sn.SGD(0.1))
+QUICK = {"strategy": sn.Iterative(4, n_candidates=3, search_budget=0), "training": RECIPE}
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +25,7 @@ def large():
     y = rng.permutation(np.arange(1200) % 3)
     X = (centres[y] + rng.normal(0.0, 1.0, (1200, 5))).astype(np.float32)
     net = sn.SparseMLP((5, 8, 3), init_scale=1.0, seed=1)
-    net.fit(X[:300], y[:300], epochs=40, batch_size=16, optimizer=sn.SGD(0.1))
+    net.fit(X[:300], y[:300], training=sn.Training(40, batch_size=16, optimizer=sn.SGD(0.1)))
     return lambda: (net.copy(), X[:300], y[:300], (X[300:], y[300:]))
 
 
@@ -59,7 +60,7 @@ def test_the_accuracys_lower_bound_is_kept_in_every_step(confidence, large):
     net, X, y, validation = large()
     least = right(net, validation).mean() - 0.05
     path = sn.prune(
-        net, X, y, validation=validation, min_accuracy=least, confidence=confidence, **QUICK
+        net, X, y, validation=validation, min_score=least, confidence=confidence, **QUICK
     )
     assert len(path) > 2
     for i, step in enumerate(path):
@@ -118,10 +119,10 @@ def test_too_few_samples_for_the_confidence(data, trained):
         sn.prune(trained(), *data, validation=(X, y), max_drop=0, confidence=0.95)
     message = (
         r"^the network has validation accuracy 1\.0000, but its lower bound at confidence=0\.95 is "
-        r"0\.9418 on 50 samples, below min_accuracy 0\.9500; train it further first, validate on"
+        r"0\.9418 on 50 samples, below min_score 0\.9500; train it further first, validate on"
     )
     with pytest.raises(ValueError, match=message):
-        sn.prune(trained(), *data, validation=(X, y), min_accuracy=0.95, confidence=0.95)
+        sn.prune(trained(), *data, validation=(X, y), min_score=0.95, confidence=0.95)
 
 
 def test_the_samples_that_are_said_to_be_enough_are(data, trained):
@@ -139,9 +140,9 @@ WRONG = [
     ({"confidence": math.nan}, ValueError, r"^confidence must be .*, got nan"),
     ({"confidence": "0.9"}, TypeError, r"^confidence must be a number, got '0\.9'$"),
     ({"confidence": True}, TypeError, r"^confidence must be a number, got True$"),
-    ({"confidence": 0.9, "n_synapses": 9}, ValueError, r"max_drop, got n_synapses$"),
+    ({"confidence": 0.9, "n_synapses": 9}, ValueError, r"min_score, got n_synapses=9$"),
     ({"confidence": 0.9, "metric": "balanced_accuracy"}, ValueError,
-     r"^confidence goes with metric 'accuracy' alone, got 'balanced accuracy'$"),
+     r"^confidence goes with metric 'accuracy' alone, got 'balanced_accuracy'$"),
     ({"confidence": 0.9, "metric": max}, ValueError, r"alone, got 'max'$"),
     ({"metric": "f1"}, ValueError,
      r"^metric must be one of accuracy, balanced_accuracy or a callable, got 'f1'$"),
@@ -155,7 +156,7 @@ WRONG = [
     ({"metric": lambda t, p: np.ones(2)}, TypeError, r"^metric must return a number, got array"),
     ({"metric": lambda t: 0.9}, TypeError, r"positional argument"),
     ({"metric": max, "max_drop": -1.0}, ValueError, r"^max_drop must be .*, got -1"),
-    ({"metric": max, "min_accuracy": math.inf}, ValueError, r"^min_accuracy must be .*, got inf"),
+    ({"metric": max, "min_score": math.inf}, ValueError, r"^min_score must be .*, got inf"),
     ({"metric": "balanced_accuracy", "max_drop": 2.0}, ValueError, r"^max_drop must be .*, got 2"),
 ]  # fmt: skip
 
@@ -170,6 +171,47 @@ def test_wrong_arguments_are_named(wrong, error, message, data, trained, bits):
     with pytest.raises(error, match=message):
         sn.prune(net, *data, **{"validation": data, **wrong})
     assert bits(net) == before
+
+
+# --- one pass a network -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"max_drop": 0.03, "confidence": 0.9, **QUICK},
+        {"n_synapses": 12, "training": replace(RECIPE, epochs=10)},
+    ],
+    ids=["iterative", "gradual"],
+)
+@pytest.mark.parametrize("watches", [True, False])
+def test_every_network_is_judged_by_one_pass(options, watches, large):
+    # An accepted network used to pass over the validation split three times.
+    net, X, y, validation = large()
+    kind = sn.Gradual if "n_synapses" in options else sn.Iterative
+    judged = []
+
+    class Watched(kind):
+        def run(self, session):
+            judge = session.judge
+
+            def once():
+                judged.append([w.values.tobytes() for w in session.net.weights])
+                return judge()
+
+            session.judge = once
+            return super().run(session)
+
+    fields = vars(options.get("strategy", sn.Gradual()))
+    told = []
+    path = sn.prune(
+        net, X, y, validation=validation, callback=told.append if watches else None,
+        **{**options, "strategy": Watched(**fields)},
+    )  # fmt: skip
+    assert len(path) > 2
+    assert all(one != other for one, other in itertools.pairwise(judged))
+    if watches and kind is sn.Gradual:  # one an epoch, and each cut before and after
+        assert len(judged) <= 10 + len(path) - 1
 
 
 # --- metrics ------------------------------------------------------------------------------------
@@ -187,11 +229,15 @@ def lopsided():
     X = (rng.normal(0.0, 1.2, (3, 5))[y] + rng.normal(0.0, 0.8, (1000, 5))).astype(np.float32)
     labels = np.array(["a", "b", "rare"])[y]
     net = sn.SparseMLP((5, 8, 3), init_scale=1.0, seed=1)
-    net.fit(X[:300], labels[:300], epochs=60, batch_size=16, optimizer=sn.SGD(0.1))
+    net.fit(X[:300], labels[:300], training=sn.Training(60, batch_size=16, optimizer=sn.SGD(0.1)))
     return lambda: (net.copy(), X[:300], labels[:300], (X[300:], labels[300:]))
 
 
-TARGETS = [{"max_drop": 0.03}, {"min_accuracy": 0.6}, {"n_synapses": 12, "epochs": 10}]
+TARGETS = [
+    {"max_drop": 0.03, **QUICK},
+    {"min_score": 0.6, **QUICK},
+    {"n_synapses": 12, "training": replace(RECIPE, epochs=10)},
+]
 targets = pytest.mark.parametrize("target", TARGETS, ids=lambda target: next(iter(target)))
 
 
@@ -201,17 +247,17 @@ def test_balanced_accuracy_is_what_the_path_keeps(target, lopsided):
     told = []
     path = sn.prune(
         net, X, y, validation=validation, metric="balanced_accuracy", callback=told.append,
-        **target, **QUICK,
+        **target,
     )  # fmt: skip
     full = balanced(validation[1], net.predict(validation[0]))
-    least = target.get("min_accuracy", full - target["max_drop"] if "max_drop" in target else 0.0)
+    least = target.get("min_score", full - target["max_drop"] if "max_drop" in target else 0.0)
     assert len(path) > 2
     for i, step in enumerate(path):
         now = balanced(validation[1], path.network(i).predict(validation[0]))
         assert step.score == pytest.approx(now, abs=1e-12)
         assert step.score >= least - 1e-9
         assert step.bound is None
-    assert [p.accuracy for p in told if p.stage == "accepted"] == [s.score for s in path]
+    assert [p.score for p in told if p.stage == "accepted"] == [s.score for s in path]
     if "n_synapses" not in target:
         assert path.stop_reason.startswith(
             "no cut survives: validation balanced accuracy would fall"
@@ -231,7 +277,7 @@ def test_a_callable_gets_labels_and_decides_as_the_name_does(target, lopsided, b
         truth[:] = predicted[:] = "a"  # ours to spoil
         return np.float64(result)
 
-    options = {"validation": validation, **target, **QUICK}
+    options = {"validation": validation, **target}
     mine = sn.prune(net, X, y, metric=metric, **options)
     named = sn.prune(net, X, y, metric="balanced_accuracy", **options)
     assert len(seen) > len(mine) > 2
@@ -244,7 +290,7 @@ def test_balanced_accuracy_leaves_out_classes_that_no_sample_has(lopsided):
     two = yv != "rare"
     path = sn.prune(
         net, X, y, validation=(Xv[two], yv[two]), metric="balanced_accuracy", n_synapses=64,
-        epochs=2,
+        training=sn.Training(2),
     )  # fmt: skip
     assert path.steps[0].score == pytest.approx(balanced(yv[two], path.smallest.predict(Xv[two])))
 
@@ -262,8 +308,8 @@ def test_a_metric_has_units_of_its_own(lopsided):
     assert min(step.score for step in path) >= full - 600
     assert path.stop_reason.startswith("no cut survives: validation profit would fall below -")
     assert path.select(min_accuracy=full - 600).n_synapses == path.smallest.n_synapses
-    with pytest.raises(ValueError, match=r"validation profit -?\d+\.0000, below min_accuracy 1\.0"):
-        sn.prune(net, X, y, validation=validation, metric=profit, min_accuracy=1, **QUICK)
+    with pytest.raises(ValueError, match=r"validation profit -?\d+\.0000, below min_score 1\.0"):
+        sn.prune(net, X, y, validation=validation, metric=profit, min_score=1, **QUICK)
 
 
 def test_an_error_of_the_metric_passes_through(data, trained):
@@ -282,35 +328,47 @@ def test_a_metric_is_not_asked_about_outputs_that_overflow(data, trained):
     net._core.input_transform = (np.zeros(4, np.float32), np.full(4, 1e30, np.float32))
     for metric in ("balanced_accuracy", "accuracy"):
         path = sn.prune(
-            net, X, y, validation=(big, y), metric=metric, min_accuracy=0, attempts=1, effort=0
+            net,
+            X,
+            y,
+            validation=(big, y),
+            metric=metric,
+            min_score=0,
+            strategy=sn.Iterative(n_candidates=1, search_budget=0),
         )
         assert 0.0 <= path.steps[0].score <= 1.0
     with pytest.raises(ValueError, match=r"^validation X holds values so large"):
         sn.prune(
-            net, X, y, validation=(big, y), metric=balanced, min_accuracy=0, attempts=1, effort=0
+            net,
+            X,
+            y,
+            validation=(big, y),
+            metric=balanced,
+            min_score=0,
+            strategy=sn.Iterative(n_candidates=1, search_budget=0),
         )
 
 
 # --- the test split -----------------------------------------------------------------------------
 
 GOALS = [
-    {"target": {"max_drop": 0.02}},
-    {"target": {"max_drop": 0.05}, "confidence": 0.9},
-    {"target": {"min_accuracy": 0.85}, "confidence": 0.9},
-    {"target": {"max_drop": 0.02}, "metric": METRICS[1]},
-    {"target": {"n_synapses": 150}},
+    Goal(max_drop=0.02),
+    Goal(max_drop=0.05, confidence=0.9),
+    Goal(min_score=0.85, confidence=0.9),
+    Goal(max_drop=0.02, metric="balanced_accuracy"),
+    Goal(n_synapses=150),
 ]
 
 
 @pytest.mark.parametrize("goal", GOALS, ids=str)
 def test_test_labels_change_nothing_but_the_reported_test_accuracy(goal):
     data = sn.datasets.digits()
-    preset = dataclasses.replace(preset_for("digits"), epochs=15, retrain_epochs=5, attempts=2)
-    options = Options(preset, "auto", **goal)
+    strategy = None if goal.counted else sn.Iterative(5, n_candidates=2)
+    job = Job(training=replace(RECIPE, epochs=15), goal=goal, strategy=strategy)
     wrong = np.roll(data.test.y, 1)
     assert (wrong != data.test.y).mean() > 0.8
     altered = dataclasses.replace(data, test=sn.datasets.Split(data.test.X, wrong))
-    results = [run_job(d, options, seed=1001, threads=1) for d in (data, altered)]
+    results = [job.run(d, seed=1001, threads=1) for d in (data, altered)]
     records = [result.record() for result in results]
     for record in records:
         record.pop("seconds")

@@ -6,35 +6,36 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import synaprune as sn
+from synaprune import _core
 from synaprune.criteria import check_criterion
 
 
 def test_wsf_is_the_distance_from_the_initial_weight(trained):
     net = trained()
-    for got, w in zip(sn.score(net, "wsf"), net.weights, strict=True):
+    for got, w in zip(sn.saliency(net, "wsf"), net.weights, strict=True):
         assert got.dtype == np.float32
         assert (got == np.abs(w.values - w.initial)).all()
         assert (got > 0).any()
-    default, wsf = sn.score(net), sn.score(net, "wsf")
+    default, wsf = sn.saliency(net), sn.saliency(net, "wsf")
     assert all((a == b).all() for a, b in zip(default, wsf, strict=True))
 
 
 def test_magnitude_is_the_absolute_weight(trained):
     net = trained()
-    for got, w in zip(sn.score(net, "magnitude"), net.weights, strict=True):
+    for got, w in zip(sn.saliency(net, "magnitude"), net.weights, strict=True):
         assert (got == np.abs(w.values)).all()
 
 
 def test_random_is_drawn_from_the_networks_state_and_leaves_it(trained, bits):
     net = trained()
     before = bits(net)
-    one, two = sn.score(net, "random"), sn.score(net, "random")
+    one, two = sn.saliency(net, "random"), sn.saliency(net, "random")
     assert bits(net) == before
     assert all((a == b).all() for a, b in zip(one, two, strict=True))
     flat = np.concatenate(one)
     assert len(np.unique(flat)) == net.n_synapses
     assert ((flat >= 0) & (flat < 1)).all()
-    other = np.concatenate(sn.score(sn.SparseMLP((4, 6, 1), seed=77), "random"))
+    other = np.concatenate(sn.saliency(sn.SparseMLP((4, 6, 1), seed=77), "random"))
     assert (flat != other).any()
 
 
@@ -43,24 +44,25 @@ def test_scores_stand_in_the_order_of_the_synapses_of_a_sparse_network():
     first = sn.SparseLayer(3, [0, 1, 3], [2, 0, 1], [1.0, -2.0, 3.0], [0.5, 2.0, 3.0], [0.0, 0.0])
     second = sn.SparseLayer(2, [0, 1], [1], [-4.0], [-5.0], [0.0])
     net.set_weights([first, second])
-    assert [s.tolist() for s in sn.score(net, "wsf")] == [[0.5, 4.0, 0.0], [1.0]]
-    assert [s.tolist() for s in sn.score(net, "magnitude")] == [[1.0, 2.0, 3.0], [4.0]]
+    assert [s.tolist() for s in sn.saliency(net, "wsf")] == [[0.5, 4.0, 0.0], [1.0]]
+    assert [s.tolist() for s in sn.saliency(net, "magnitude")] == [[1.0, 2.0, 3.0], [4.0]]
     empty = [replace(w, indptr=0 * w.indptr, indices=[], values=[], initial=[])
              for w in net.weights]  # fmt: skip
-    assert [len(s) for s in sn.score(net.set_weights(empty), "wsf")] == [0, 0]
+    assert [len(s) for s in sn.saliency(net.set_weights(empty), "wsf")] == [0, 0]
 
 
 @pytest.mark.parametrize("name", ["WSF", "", "hessian", None, 3, ["wsf"]], ids=repr)
 def test_unknown_criteria_are_named(name, trained):
-    for ask in (check_criterion, lambda name: sn.score(trained(), name)):
+    for ask in (check_criterion, sn.Criterion, lambda name: sn.saliency(trained(), name)):
         with pytest.raises((TypeError, ValueError), match=r"criterion must be one of wsf, magni"):
             ask(name)
 
 
-def test_criteria_are_documented_by_name():
-    for name, text in sn.CRITERIA.items():
-        assert check_criterion(name) == name
-        assert text
+def test_criteria_are_those_of_the_core_and_documented():
+    assert sn.CRITERIA == _core.CRITERIA
+    for name in sn.CRITERIA:
+        assert check_criterion(name) == sn.Criterion(name)
+        assert f'"{name}": ' in sn.saliency.__doc__
 
 
 def test_scores_with_gradients_take_data_and_leave_the_network(trained, data, bits):
@@ -75,11 +77,11 @@ def test_scores_with_gradients_take_data_and_leave_the_network(trained, data, bi
         "taylor": abs(w * mean),
     }
     for name, formula in expected.items():
-        got = sn.score(net, name, *data)
+        got = sn.saliency(net, name, *data)
         assert [len(s) for s in got] == [len(layer.values) for layer in net.weights]
         np.testing.assert_allclose(np.concatenate(got), formula, rtol=1e-5)
         with pytest.raises(ValueError, match=f"criterion '{name}' needs data: give X and y"):
-            sn.score(net, name)
+            sn.saliency(net, name)
     assert bits(net) == before
 
 
@@ -93,7 +95,10 @@ def test_scores_are_computed_from_at_most_ten_thousand_samples():
     y = np.arange(25_000) % 2
     net = sn.SparseMLP((3, 4, 1), init_scale=1.0)
     some = np.arange(10_000) * 25_000 // 10_000
-    all_of_them, of_some = sn.score(net, "fisher", X, y), sn.score(net, "fisher", X[some], y[some])
+    all_of_them, of_some = (
+        sn.saliency(net, "fisher", X, y),
+        sn.saliency(net, "fisher", X[some], y[some]),
+    )
     assert [a.tolist() for a in all_of_them] == [a.tolist() for a in of_some]
 
 
@@ -104,12 +109,12 @@ def test_a_callable_ranks_over_csr_arrays(trained, data):
         assert all(isinstance(w, sn.SparseLayer) for w in weights)
         return [w.values for w in weights]
 
-    assert [a.tolist() for a in sn.score(net, negative_weight)] == [
+    assert [a.tolist() for a in sn.saliency(net, negative_weight)] == [
         w.values.tolist() for w in net.weights
     ]
     path = sn.prune(
-        net, *data, validation=data, criterion=negative_weight, n_synapses=8, epochs=4,
-        optimizer=sn.SGD(1e-9),
+        net, *data, validation=data, criterion=negative_weight, n_synapses=8,
+        training=sn.Training(4, optimizer=sn.SGD(1e-9)),
     )  # fmt: skip
     assert {step.criterion for step in path} == {"negative_weight"}
     kept = np.concatenate([w.values for w in path.smallest.weights])
@@ -126,23 +131,60 @@ def test_a_callable_ranks_over_csr_arrays(trained, data):
 )
 def test_callables_that_return_no_scores_are_named(result, message, trained):
     with pytest.raises(ValueError, match=message):
-        sn.score(trained(), lambda weights: result)
+        sn.saliency(trained(), lambda weights: result)
 
 
-def test_per_layer_and_concentration_reach_the_cut(trained3, trained, data):
+def test_a_callable_that_asks_gets_the_moments_of_the_gradients(trained3, bits):
+    net, X, y = trained3()
+    before = bits(net)
+
+    def fisher(layers, gradient_moments):
+        assert all(isinstance(moments, sn.GradientMoments) for moments in gradient_moments)
+        return [w.values**2 * g.square for w, g in zip(layers, gradient_moments, strict=True)]
+
+    class Taylor:
+        def __call__(self, layers, *, gradient_moments=None):
+            pairs = zip(layers, gradient_moments, strict=True)
+            return [abs(w.values * mean) for w, (mean, _) in pairs]
+
+    for mine, name in ((fisher, "fisher"), (Taylor(), "taylor")):
+        for got, expected in zip(
+            sn.saliency(net, mine, X, y), sn.saliency(net, name, X, y), strict=True
+        ):
+            np.testing.assert_allclose(got, expected, rtol=1e-6)
+        with pytest.raises(ValueError, match=r"^criterion '(fisher|Taylor)' needs data: give X"):
+            sn.saliency(net, mine)
+    paths = [
+        sn.prune(
+            net,
+            X,
+            y,
+            validation=(X, y),
+            n_synapses=20,
+            training=sn.Training(6),
+            criterion=criterion,
+        )
+        for criterion in (fisher, "fisher")
+    ]
+    assert [p.living.tolist() for p in paths[0]] == [p.living.tolist() for p in paths[1]]
+    assert bits(net) == before
+
+
+def test_per_layer_and_structured_bias_reach_the_cut(trained3):
     net, X, y = trained3()
 
-    def pruned(**options):
-        path = sn.prune(net, X, y, validation=(X, y), n_synapses=16, epochs=8, **options)
-        return path.smallest
+    def pruned(**fields):
+        return sn.prune(
+            net, X, y, validation=(X, y), n_synapses=16, training=sn.Training(8),
+            criterion=sn.Criterion(**fields),
+        ).smallest  # fmt: skip
 
     sizes = [[len(w.values) for w in pruned(per_layer=p).weights] for p in (False, True)]
     assert sizes[0] != sizes[1]
-    assert pruned(concentration=3.0).n_used_inputs < pruned().n_used_inputs
-    options = {"validation": data, "n_synapses": 12, "epochs": 6}
-    for name, value in {"concentration": -1.0, "per_layer": "yes"}.items():
+    assert pruned(structured_bias=3.0).n_used_inputs < pruned().n_used_inputs
+    for name, value in {"structured_bias": -1.0, "per_layer": "yes"}.items():
         with pytest.raises((TypeError, ValueError), match=f"^{name} must be"):
-            sn.prune(trained(), *data, **options, **{name: value})
+            sn.Criterion(**{name: value})
 
 
 SPOILERS = [
@@ -154,11 +196,13 @@ SPOILERS = [
 
 
 @pytest.mark.parametrize(("optimizer", "message"), SPOILERS)
-@pytest.mark.parametrize("strategy", ["ladder", "gradual"])
-def test_wsf_warns_of_what_spoils_it(optimizer, message, strategy, data, trained):
-    options = {"validation": data, "optimizer": optimizer, "retrain_epochs": 1, "attempts": 1}
-    if strategy == "gradual":
-        options |= {"n_synapses": 20, "epochs": 2}
+@pytest.mark.parametrize("counted", [False, True])
+def test_wsf_warns_of_what_spoils_it(optimizer, message, counted, data, trained):
+    options = {"validation": data, "training": sn.Training(optimizer=optimizer)}
+    if counted:
+        options |= {"n_synapses": 20, "training": sn.Training(2, optimizer=optimizer)}
+    else:
+        options |= {"strategy": sn.Iterative(1, n_candidates=1)}
     with pytest.warns(UserWarning, match=message) as caught:
         sn.prune(trained(), *data, **options)
     assert [w.filename for w in caught] == [__file__]  # it points at the caller's line
@@ -168,8 +212,9 @@ def test_wsf_warns_of_what_spoils_it(optimizer, message, strategy, data, trained
             sn.prune(trained(), *data, criterion=criterion, **options)
 
 
-@pytest.mark.parametrize("optimizer", [None, sn.SGD(), sn.SGD(0.1, momentum=0.9)], ids=repr)
+@pytest.mark.parametrize("optimizer", [sn.SGD(), sn.SGD(0.1, momentum=0.9)], ids=repr)
 def test_wsf_is_at_peace_with_plain_sgd(optimizer, data, trained):
+    training = sn.Training(2, optimizer=optimizer)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        sn.prune(trained(), *data, validation=data, optimizer=optimizer, n_synapses=20, epochs=2)
+        sn.prune(trained(), *data, validation=data, training=training, n_synapses=20)

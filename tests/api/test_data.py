@@ -30,8 +30,8 @@ def test_checked_data_stand_for_x_and_y(checked, data, bits):
     told = {}
     for name, validation in (("pair", data), ("checked", held_out)):
         twin, told[name] = net.copy(), []
-        twin.fit(*data, epochs=3, validation=validation, callback=told[name].append)
-    assert [p.accuracy for p in told["pair"]] == [p.accuracy for p in told["checked"]]
+        twin.fit(*data, training=sn.Training(3), validation=validation, callback=told[name].append)
+    assert [p.score for p in told["pair"]] == [p.score for p in told["checked"]]
     a, b = (sn.explain.ablate(net, *args) for args in (data, (held_out,)))
     np.testing.assert_array_equal(a.lost, b.lost)
     matrix = sn.explain.confusion_matrix(net, held_out)
@@ -50,14 +50,16 @@ def test_checked_data_of_another_network_are_refused(taker, checked, data):
     take = {
         "score": lambda net: net.score(held_out),
         "check_data": lambda net: net.check_data(held_out, name="validation"),
-        "fit": lambda net: net.fit(data[0], ["a", "b"] * 45, epochs=1, validation=held_out),
+        "fit": lambda net: net.fit(
+            data[0], ["a", "b"] * 45, training=sn.Training(1), validation=held_out
+        ),
     }[taker]
-    other = sn.SparseMLP((4, 1)).fit(data[0], ["a", "b"] * 45, epochs=1)
+    other = sn.SparseMLP((4, 1)).fit(data[0], ["a", "b"] * 45, training=sn.Training(1))
     with pytest.raises(
         ValueError, match=r"X must have been checked for the classes \['a', 'b'\], "
     ):
         take(other)
-    wide = sn.SparseMLP((5, 1)).fit(np.ones((2, 5)), [0, 1], epochs=1)
+    wide = sn.SparseMLP((5, 1)).fit(np.ones((2, 5)), [0, 1], training=sn.Training(1))
     if taker != "fit":
         with pytest.raises(ValueError, match=r"X must have 5 columns, got 4$"):
             take(wide)

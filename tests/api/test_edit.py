@@ -10,7 +10,7 @@ def net():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(200, 6)).astype(np.float32)
     made = sn.SparseMLP((6, 5, 4, 3), activation="tanh", seed=1, init_scale=1.0)
-    made.fit(X, np.arange(200) % 3, epochs=3, optimizer=sn.SGD(0.1, momentum=0.9))
+    made.fit(X, np.arange(200) % 3, training=sn.Training(3, optimizer=sn.SGD(0.1, momentum=0.9)))
     made.input_names = tuple("abcdef")
     return made
 
@@ -73,7 +73,9 @@ def test_set_weight_and_bias_change_one_number(net):
 def test_frozen_parts_do_not_move_and_others_do(net, optimizer, batch_size):
     X, y = data()
     held = net.with_frozen(inputs=[2], neurons=[(1, 0)], synapses=[(2, 1, 3)])
-    after = held.copy().fit(X, y, epochs=3, optimizer=optimizer, batch_size=batch_size)
+    after = held.copy().fit(
+        X, y, training=sn.Training(3, optimizer=optimizer, batch_size=batch_size)
+    )
     old, new = held.weights, after.weights
     moved = [a.to_dense() != b.to_dense() for a, b in zip(old, new, strict=True)]
     assert not moved[0][:, 2].any()
@@ -86,7 +88,7 @@ def test_frozen_parts_do_not_move_and_others_do(net, optimizer, batch_size):
     assert not biases[1][0]
     assert biases[1][1:].any()
     assert biases[2].all()
-    free = held.with_nothing_frozen().fit(X, y, epochs=1)
+    free = held.with_nothing_frozen().fit(X, y, training=sn.Training(1))
     assert (free.weights[1].to_dense()[0] != old[1].to_dense()[0]).any()
 
 
@@ -96,23 +98,28 @@ def test_frozen_networks_train_alike_on_any_threads(sizes, bits):
     X = rng.normal(size=(300, sizes[0])).astype(np.float32)
     net = sn.SparseMLP(sizes, activation="tanh", seed=0, init_scale=1.0)
     net = net.with_frozen(neurons=[(0, 1)], inputs=[3])
-    results = [bits(net.copy().fit(X, np.arange(300) % 3, epochs=2, threads=n)) for n in (1, 2, 7)]
+    results = [
+        bits(net.copy().fit(X, np.arange(300) % 3, training=sn.Training(2), threads=n))
+        for n in (1, 2, 7)
+    ]
     assert results[0] == results[1] == results[2]
-    twin = net.copy().fit(X, np.arange(300) % 3, epochs=2)
+    twin = net.copy().fit(X, np.arange(300) % 3, training=sn.Training(2))
     assert (twin.weights[0].to_dense()[1] == net.weights[0].to_dense()[1]).all()
-    free = net.with_nothing_frozen().fit(X, np.arange(300) % 3, epochs=1)
+    free = net.with_nothing_frozen().fit(X, np.arange(300) % 3, training=sn.Training(1))
     assert (free.weights[0].to_dense()[1] != net.weights[0].to_dense()[1]).any()
 
 
 def test_freezing_everything_leaves_nothing_to_train(net, bits):
     X, y = data()
     held = net.with_frozen()
-    after = held.copy().fit(X, y, epochs=2)
+    after = held.copy().fit(X, y, training=sn.Training(2))
     assert [w.values.tobytes() for w in after.weights] == [w.values.tobytes() for w in net.weights]
     assert [w.bias.tobytes() for w in after.weights] == [w.bias.tobytes() for w in net.weights]
-    ladder = sn.prune(held, X, y, validation=(X, y), max_drop=1.0, retrain_epochs=1)
-    assert ladder.smallest.n_synapses == net.n_synapses
-    assert ladder.stop_reason == "all that is left is frozen"
+    path = sn.prune(
+        held, X, y, validation=(X, y), max_drop=1.0, strategy=sn.Iterative(retrain_epochs=1)
+    )
+    assert path.smallest.n_synapses == net.n_synapses
+    assert path.stop_reason == "all that is left is frozen"
 
 
 def test_empty_lists_freeze_nothing(net):
@@ -151,10 +158,10 @@ ONE_SIDED = {
 @pytest.mark.parametrize(
     "target",
     [
-        {"n_synapses": 20, "epochs": 12},
-        {"n_synapses": 20, "epochs": 12, "effort": 1},
-        {"max_drop": 0.6, "retrain_epochs": 3, "effort": 2},
-        {"max_drop": 0.6, "retrain_epochs": 3, "n_inputs": 6},
+        {"n_synapses": 20, "training": sn.Training(12)},
+        {"n_synapses": 20, "training": sn.Training(12), "strategy": sn.Gradual(regrow_budget=1)},
+        {"max_drop": 0.6, "strategy": sn.Iterative(3, search_budget=2)},
+        {"max_drop": 0.6, "strategy": sn.Iterative(3), "n_inputs": 6},
     ],
 )
 def test_clean_up_spares_what_is_frozen_too(net, parts, target):
@@ -162,7 +169,7 @@ def test_clean_up_spares_what_is_frozen_too(net, parts, target):
     X, y = data()
     held = net.with_frozen(**ONE_SIDED[parts])
     before = held._core.frozen
-    path = sn.prune(held, X, y, validation=(X, y), average_last=1, **target)
+    path = sn.prune(held, X, y, validation=(X, y), **target)
     for step in range(len(path)):
         small = path.network(step)
         for old, now, was, kept in zip(
@@ -191,13 +198,18 @@ def test_what_is_removed_by_name_goes_even_if_it_is_frozen(net):
     assert net.with_frozen(neurons=[(0, 1)]).without(neurons=[(0, 1)]).structure == "6-4-4-3"
 
 
-@pytest.mark.parametrize("target", [{"n_synapses": 12}, {"n_inputs": 2}, {"max_drop": 0.5}])
+@pytest.mark.parametrize(
+    "target",
+    [
+        {"n_synapses": 12, "training": sn.Training(10)},
+        {"n_inputs": 2, "training": sn.Training(10)},
+        {"max_drop": 0.5, "strategy": sn.Iterative(3, search_budget=0.5)},
+    ],
+)
 def test_pruning_spares_what_is_frozen_and_files_keep_it(net, tmp_path, target):
     X, y = data()
     held = net.with_frozen(synapses=[(0, 0, 4), (0, 1, 4), (1, 0, 1), (1, 0, 0), (2, 0, 0)])
-    path = sn.prune(
-        held, X, y, validation=(X, y), epochs=10, retrain_epochs=3, effort=0.5, **target
-    )
+    path = sn.prune(held, X, y, validation=(X, y), **target)
     path.save(tmp_path / "path.npz")
     loaded = sn.PruningPath.load(tmp_path / "path.npz")
     for small in (path.smallest, loaded.smallest, sn.SparseMLP.load(tmp_path / "path.npz")):

@@ -1,24 +1,66 @@
 """`SparseMLP.fit` and `partial_fit`: arguments, promises, callbacks, interrupts."""
 
 import os
+import pickle
 import signal
+from dataclasses import FrozenInstanceError, replace
 
 import numpy as np
 import pytest
 import synaprune as sn
 from synaprune import _core
 
-# --- arguments of fit ---------------------------------------------------------------------------
+# --- the recipe ---------------------------------------------------------------------------------
 
 NOT_INTS = [True, 1.0, "1"]
-BAD_FITS = [
+BAD_RECIPES = [
     *[({n: v}, TypeError, rf"^{n} must be an int, got {type(v).__name__}")
-      for n in ("epochs", "batch_size", "threads") for v in NOT_INTS],
+      for n in ("epochs", "batch_size", "swa_epochs") for v in NOT_INTS],
     *[({n: v}, ValueError, rf"^{n} must be from 1 to .*, got {v}$")
-      for n in ("epochs", "batch_size", "threads") for v in (0, -1, 2**40)],
-    ({"epochs": None}, TypeError, r"^epochs must be an int, got NoneType"),
-    ({"optimizer": "adam"}, TypeError, r"^optimizer must be an SGD or an Adam, got 'adam'"),
-    ({"optimizer": 0.1}, TypeError, r"^optimizer must be an SGD or an Adam, got 0\.1"),
+      for n in ("epochs", "batch_size", "swa_epochs") for v in (0, -1, 2**40)],
+    ({"epochs": 3, "swa_epochs": 4}, ValueError,
+     r"^swa_epochs must be from 1 to 3, the epochs, got 4$"),
+    ({"optimizer": "adam"}, TypeError, r"^optimizer must be an optimizer, .*, got 'adam'"),
+    ({"optimizer": 0.1}, TypeError, r"^optimizer must be an optimizer, .*, got 0\.1"),
+    ({"optimizer": None}, TypeError, r"^optimizer must be an optimizer, .*, got None"),
+    ({"lr_schedule": 0.5}, TypeError, r"^lr_schedule must be a callable, got 0\.5"),
+    ({"class_weight": "even"}, TypeError, r"^class_weight must be 'balanced' or a dict, got 'ev"),
+    ({"class_weight": {0: -1.0}}, ValueError, r"^class_weight of 0 must be finite and in"),
+    ({"class_weight": {0: "1"}}, TypeError, r"^class_weight of 0 must be a number, got '1'"),
+    ({"label_smoothing": 1.0}, ValueError, r"^label_smoothing must be finite and in"),
+    ({"label_smoothing": None}, TypeError, r"^label_smoothing must be a number"),
+    ({"augment": 1}, TypeError, r"^augment must be a ShiftImages, got 1"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("fields", "error", "message"), BAD_RECIPES)
+def test_a_field_out_of_range_raises_when_the_recipe_is_made(fields, error, message):
+    with pytest.raises(error, match=message):
+        sn.Training(**fields)
+
+
+def test_a_recipe_is_a_value():
+    recipe = sn.Training(np.int64(3), class_weight={"a": 2}, lr_schedule=sn.ConstantThenCosine())
+    assert recipe == sn.Training(3, class_weight={"a": 2.0}, lr_schedule=sn.ConstantThenCosine())
+    assert type(recipe.epochs) is int
+    assert pickle.loads(pickle.dumps(recipe)) == recipe
+    weights = {"a": 2.0}
+    recipe = sn.Training(class_weight=weights)
+    weights["a"] = -1.0
+    assert recipe.class_weight == {"a": 2.0}
+    with pytest.raises(FrozenInstanceError):
+        recipe.epochs = 5
+
+
+# --- arguments of fit ---------------------------------------------------------------------------
+
+BAD_FITS = [
+    *[({"threads": v}, TypeError, rf"^threads must be an int, got {type(v).__name__}")
+      for v in NOT_INTS],
+    *[({"threads": v}, ValueError, rf"^threads must be from 1 to .*, got {v}$")
+      for v in (0, -1, 2**40)],
+    ({"training": {"epochs": 3}}, TypeError, r"^training must be a Training, got {'epochs': 3}"),
+    ({"training": sn.Training}, TypeError, r"^training must be a Training, got <class"),
     ({"validation": 5}, (TypeError, ValueError), r"^validation must "),
     ({"validation": (np.ones((6, 4)),)}, (TypeError, ValueError), r"^validation must "),
     ({"validation": np.ones((6, 4))}, (TypeError, ValueError), r"^validation must "),
@@ -26,7 +68,7 @@ BAD_FITS = [
     ({"validation": (np.ones((6, 4)), [0] * 5)}, ValueError, r"^validation y must have one label"),
     ({"validation": (np.ones((6, 4)), [7] * 6)}, ValueError, r"^validation y holds the label 7"),
 ]  # fmt: skip
-OF_PARTIAL_FIT = {"batch_size", "threads", "optimizer"}
+OF_PARTIAL_FIT = {"training", "threads"}
 bad_calls = pytest.mark.parametrize(
     ("call", "bad", "error", "message"),
     [
@@ -83,24 +125,27 @@ def test_unknown_labels_at_a_later_call_are_named(data, trained, bits):
 
 
 @pytest.mark.parametrize(
-    "optimizer", [None, sn.SGD(0.1), sn.SGD(0.05, momentum=0.9), sn.Adam(0.01)], ids=repr
+    "optimizer", [sn.SGD(), sn.SGD(0.1), sn.SGD(0.05, momentum=0.9), sn.Adam(0.01)], ids=repr
 )
 def test_fit_continues_bit_for_bit(optimizer, data, bits):
     def net():
         return sn.SparseMLP((4, 6, 1), init_scale=1.0, seed=5)
 
-    options = {"batch_size": 16, "optimizer": optimizer}
-    once = net().fit(*data, epochs=6, **options)
-    twice = net().fit(*data, epochs=3, **options).fit(*data, epochs=3, **options)
+    recipe = sn.Training(batch_size=16, optimizer=optimizer)
+    once = net().fit(*data, training=replace(recipe, epochs=6))
+    half = replace(recipe, epochs=3)
+    twice = net().fit(*data, training=half).fit(*data, training=half)
     parts = net()
     for _ in range(6):
-        parts.partial_fit(*data, **options)
+        parts.partial_fit(*data, training=recipe)
     assert bits(once) == bits(twice) == bits(parts)
 
 
 def test_momentum_makes_a_difference(data, bits):
     plain, heavy = (
-        sn.SparseMLP((4, 6, 1)).fit(*data, epochs=2, optimizer=sn.SGD(0.05, momentum=m))
+        sn.SparseMLP((4, 6, 1)).fit(
+            *data, training=sn.Training(2, optimizer=sn.SGD(0.05, momentum=m))
+        )
         for m in (0.0, 0.9)
     )
     assert bits(plain) != bits(heavy)
@@ -117,7 +162,7 @@ def test_partial_fit_with_all_classes(blobs):
     net.partial_fit(X, y)
     net.partial_fit(X[few], y[few], [0, 1, 2])
     for _ in range(60):
-        net.partial_fit(X, y, batch_size=8, optimizer=sn.SGD(0.2))
+        net.partial_fit(X, y, training=sn.Training(batch_size=8, optimizer=sn.SGD(0.2)))
     assert net.score(X, y) >= 0.95
 
 
@@ -141,7 +186,7 @@ def test_a_diverging_partial_fit_leaves_an_unfitted_network_unfitted(blobs, bits
     net = sn.SparseMLP((4, 8, 3), init_scale=1.0, input_scaling="standard")
     before = bits(net)
     with pytest.raises(sn.TrainingDiverged):
-        net.partial_fit(X * 1e10, y, optimizer=sn.SGD(1e30))
+        net.partial_fit(X * 1e10, y, training=sn.Training(optimizer=sn.SGD(1e30)))
     assert bits(net) == before
 
 
@@ -174,12 +219,12 @@ def test_partial_fit_refuses_other_classes(classes, error, message, data, traine
 def test_callback_is_told_of_every_epoch(data, bits):
     told = []
     net = sn.SparseMLP((4, 6, 1), init_scale=1.0)
-    net.fit(*data, epochs=5, callback=told.append)
+    net.fit(*data, training=sn.Training(5), callback=told.append)
     assert [(p.stage, p.epoch, p.epochs, p.n_synapses) for p in told] == [
         ("train", epoch, 5, 30) for epoch in range(1, 6)
     ]
-    assert all(p.accuracy is None and 0.0 < p.loss < 10.0 for p in told)
-    silent = sn.SparseMLP((4, 6, 1), init_scale=1.0).fit(*data, epochs=5)
+    assert all(p.score is None and 0.0 < p.loss < 10.0 for p in told)
+    silent = sn.SparseMLP((4, 6, 1), init_scale=1.0).fit(*data, training=sn.Training(5))
     assert bits(net) == bits(silent)
 
 
@@ -189,9 +234,9 @@ def test_callback_is_told_the_validation_accuracy(data):
     told = []
 
     def callback(progress):
-        told.append((progress.accuracy, net.score(X[:30], y[:30])))
+        told.append((progress.score, net.score(X[:30], y[:30])))
 
-    net.fit(X, y, epochs=4, validation=(X[:30], y[:30]), callback=callback)
+    net.fit(X, y, training=sn.Training(4), validation=(X[:30], y[:30]), callback=callback)
     assert len(told) == 4
     assert all(said == true for said, true in told)
 
@@ -205,9 +250,47 @@ def test_validation_does_not_change_training(data, bits):
     assert bits(nets[0]) == bits(nets[1])
 
 
-def test_callback_that_returns_true_ends_the_fit(data, bits):
-    net = sn.SparseMLP((4, 6, 1)).fit(*data, epochs=9, callback=lambda p: p.epoch == 3)
-    assert bits(net) == bits(sn.SparseMLP((4, 6, 1)).fit(*data, epochs=3))
+@pytest.mark.parametrize("how", ["return", "raise"])
+def test_callback_that_asks_to_stop_ends_the_fit(how, data, bits):
+    def third(progress):
+        if progress.epoch == 3:
+            if how == "raise":
+                raise StopIteration
+            return sn.STOP
+        return None
+
+    net = sn.SparseMLP((4, 6, 1)).fit(*data, training=sn.Training(9), callback=third)
+    assert bits(net) == bits(sn.SparseMLP((4, 6, 1)).fit(*data, training=sn.Training(3)))
+
+
+def test_f5_callbacks_that_return_something_true_end_nothing(data, tmp_path):
+    # A progress bar's update and a file's write used to end the training after an epoch.
+    epochs = []
+    with (tmp_path / "log").open("w") as log:
+        for callback in (
+            lambda p: log.write(f"{p.loss}\n"),
+            lambda p: epochs.append(p.epoch) or True,
+            lambda p: np.True_,
+        ):
+            sn.SparseMLP((4, 6, 1)).fit(*data, training=sn.Training(20), callback=callback)
+    assert len((tmp_path / "log").read_text().splitlines()) == len(epochs) == 20
+
+
+@pytest.mark.parametrize(
+    ("recipe", "message"),
+    [
+        (sn.Training(2), r"^training has epochs=2, which means nothing to partial_fit, which is"),
+        (sn.Training(lr_schedule=sn.ConstantThenCosine()), r"^training has lr_schedule=Constant"),
+        (sn.Training(swa_epochs=2), r"^training has swa_epochs=2, which means nothing to partial"),
+        (sn.Training(class_weight="balanced"), r"^training has class_weight='balanced', which "),
+    ],
+)
+def test_partial_fit_refuses_what_one_pass_cannot_do(recipe, message, data, bits):
+    net = sn.SparseMLP((4, 6, 1))
+    before = bits(net)
+    with pytest.raises(ValueError, match=message):
+        net.partial_fit(*data, training=recipe)
+    assert bits(net) == before
 
 
 class OddError(Exception):
@@ -222,10 +305,10 @@ def test_an_exception_in_a_callback_leaves_a_usable_network(error, data, bits):
 
     net = sn.SparseMLP((4, 6, 1), init_scale=1.0)
     with pytest.raises(error, match="from the callback"):
-        net.fit(*data, epochs=5, callback=callback)
+        net.fit(*data, training=sn.Training(5), callback=callback)
     twin = net.copy()
     for n in (net, twin):
-        n.fit(*data, epochs=40, batch_size=16, optimizer=sn.SGD(0.3))
+        n.fit(*data, training=sn.Training(40, batch_size=16, optimizer=sn.SGD(0.3)))
     assert net.score(*data) == 1.0
     assert bits(net) == bits(twin)
 
@@ -233,5 +316,12 @@ def test_an_exception_in_a_callback_leaves_a_usable_network(error, data, bits):
 def test_ctrl_c_leaves_a_usable_network(data):
     net = sn.SparseMLP((4, 6, 1), init_scale=1.0)
     with pytest.raises(KeyboardInterrupt):
-        net.fit(*data, epochs=10**6, callback=lambda p: os.kill(os.getpid(), signal.SIGINT))
-    assert net.fit(*data, epochs=60, batch_size=16, optimizer=sn.SGD(0.3)).score(*data) == 1.0
+        net.fit(
+            *data,
+            training=sn.Training(10**6),
+            callback=lambda p: os.kill(os.getpid(), signal.SIGINT),
+        )
+    assert (
+        net.fit(*data, training=sn.Training(60, batch_size=16, optimizer=sn.SGD(0.3))).score(*data)
+        == 1.0
+    )

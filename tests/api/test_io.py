@@ -114,7 +114,9 @@ def test_a_loaded_network_trains_on_as_the_saved_one(tmp_path, data, trained, bi
     net = trained()
     net.save(tmp_path / "net.npz")
     loaded = sn.SparseMLP.load(tmp_path / "net.npz")
-    assert bits(net.fit(*data, epochs=2)) == bits(loaded.fit(*data, epochs=2))
+    assert bits(net.fit(*data, training=sn.Training(2))) == bits(
+        loaded.fit(*data, training=sn.Training(2))
+    )
     assert bits(net.reset()) == bits(loaded.reset())
 
 
@@ -124,12 +126,14 @@ def test_a_given_scaling_outlives_a_reset_of_the_loaded_network(tmp_path, bits):
     assert bits(sn.SparseMLP.load(tmp_path / "net.npz").reset()) == bits(net)
 
 
-@pytest.mark.parametrize("optimizer", [None, sn.SGD(0.05, momentum=0.9), sn.Adam(0.01)], ids=str)
+@pytest.mark.parametrize(
+    "optimizer", [sn.SGD(), sn.SGD(0.05, momentum=0.9), sn.Adam(0.01)], ids=str
+)
 def test_equal_networks_are_equal_bytes(optimizer, tmp_path, data):
     contents = set()
     for name in ("a.npz", "b", "c.model"):
         net = sn.SparseMLP((4, 6, 1), seed=8)
-        net.fit(*data, epochs=2, optimizer=optimizer, threads=len(contents) + 1)
+        net.fit(*data, training=sn.Training(2, optimizer=optimizer), threads=len(contents) + 1)
         net.save(str(tmp_path / name))
         contents.add((tmp_path / name).read_bytes())
     assert len(contents) == 1
@@ -152,7 +156,7 @@ def model(trained, tmp_path_factory):
 @pytest.fixture(scope="module")
 def path_model(trained, data, tmp_path_factory):
     """A saved path, and its file."""
-    path = sn.prune(trained(), *data, validation=data, n_synapses=10, epochs=6)
+    path = sn.prune(trained(), *data, validation=data, n_synapses=10, training=sn.Training(6))
     file = tmp_path_factory.mktemp("path") / "path.npz"
     path.save(file)
     return path, file

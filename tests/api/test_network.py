@@ -125,21 +125,21 @@ def test_input_scaling_is_fixed_at_the_first_fit(scaling, dtype, shift, scale):
     net = sn.SparseMLP((2, 3, 1), input_scaling=scaling)
     if not isinstance(scaling, tuple):
         assert shift_scale(net) == [[0, 0], [1, 1]]
-    net.fit(X, [0, 1, 0, 1], epochs=1)
+    net.fit(X, [0, 1, 0, 1], training=sn.Training(1))
     assert shift_scale(net) == [shift, scale]
-    net.fit(X.astype(np.float32) * 10 + 3, [0, 1, 0, 1], epochs=1)
+    net.fit(X.astype(np.float32) * 10 + 3, [0, 1, 0, 1], training=sn.Training(1))
     net.partial_fit(X + 1, [0, 1, 0, 1])
     assert shift_scale(net) == [shift, scale]
     net.reset()
-    net.fit(X.astype(np.float64), [0, 1, 0, 1], epochs=1)
+    net.fit(X.astype(np.float64), [0, 1, 0, 1], training=sn.Training(1))
     if scaling not in ("auto", "center") or dtype != np.uint8:
         assert shift_scale(net) == [shift, scale]
 
 
 def test_scaling_by_hand_equals_scaled_inputs(data, bits):
     X, y = data
-    net = sn.SparseMLP((4, 6, 1), input_scaling=(0.5, 2.0)).fit(X, y, epochs=3)
-    by_hand = sn.SparseMLP((4, 6, 1)).fit((X - np.float32(0.5)) * 2, y, epochs=3)
+    net = sn.SparseMLP((4, 6, 1), input_scaling=(0.5, 2.0)).fit(X, y, training=sn.Training(3))
+    by_hand = sn.SparseMLP((4, 6, 1)).fit((X - np.float32(0.5)) * 2, y, training=sn.Training(3))
     assert [w.values.tolist() for w in net.weights] == [w.values.tolist() for w in by_hand.weights]
     assert (net.predict_proba(X) == by_hand.predict_proba((X - np.float32(0.5)) * 2)).all()
 
@@ -167,7 +167,7 @@ def test_standard_scaling_of_tiny_values_is_finite_or_named():
 
 def test_reset_begins_anew(data, bits):
     fresh = sn.SparseMLP((4, 6, 1), seed=5)
-    net = fresh.copy().fit(*data, optimizer=sn.SGD(0.1, momentum=0.9))
+    net = fresh.copy().fit(*data, training=sn.Training(optimizer=sn.SGD(0.1, momentum=0.9)))
     assert bits(net) != bits(fresh)
     assert net.reset() is net
     assert bits(net) == bits(fresh)
@@ -181,29 +181,29 @@ def test_reset_begins_anew(data, bits):
 
 
 def test_reset_of_a_pruned_network_is_fully_connected(data, trained):
-    path = sn.prune(trained(), *data, validation=data, n_synapses=8, epochs=4)
+    path = sn.prune(trained(), *data, validation=data, n_synapses=8, training=sn.Training(4))
     assert path.smallest.n_synapses <= 8
     assert path.smallest.reset().n_synapses == 30
 
 
 def test_copies_are_independent_and_go_on_alike(data, trained, bits, goes_on_alike):
     heavy = sn.SGD(0.05, momentum=0.9)
-    net = trained().fit(*data, epochs=2, optimizer=heavy)
+    net = trained().fit(*data, training=sn.Training(2, optimizer=heavy))
     before = bits(net)
     twin = net.copy()
     assert bits(twin) == before
     assert goes_on_alike(net, twin, *data, heavy)
-    twin.fit(*data, epochs=1)
+    twin.fit(*data, training=sn.Training(1))
     twin.input_names = ("a", "b", "c", "d")
     twin.reset(9)
     assert bits(net) == before
     twin = net.copy()
-    net.fit(*data, epochs=1)
+    net.fit(*data, training=sn.Training(1))
     assert bits(twin) == before
 
 
 def test_writing_into_what_a_network_shows_changes_nothing(data, bits):
-    net = sn.SparseMLP((4, 6, 1)).fit(*data, epochs=1)
+    net = sn.SparseMLP((4, 6, 1)).fit(*data, training=sn.Training(1))
     twin = net.copy()
     before = bits(net)
     shown = [net.used_inputs, *net.input_transform, net.classes]
@@ -217,14 +217,15 @@ def test_writing_into_what_a_network_shows_changes_nothing(data, bits):
 def go_on(net, data, optimizer):
     """What a network becomes when it trains on: momentum and moments show in it."""
     return [
-        w.values.tobytes() for w in net.copy().fit(*data, epochs=2, optimizer=optimizer).weights
+        w.values.tobytes()
+        for w in net.copy().fit(*data, training=sn.Training(2, optimizer=optimizer)).weights
     ]
 
 
 @pytest.mark.parametrize("optimizer", [sn.SGD(0.05, momentum=0.9), sn.Adam(0.01)], ids=str)
 def test_every_kind_of_copy_keeps_the_optimizer_state(optimizer, data, tmp_path, whole):
     """`deepcopy`, pickles and files used to forget momentum and the moments of Adam."""
-    net = sn.SparseMLP((4, 6, 1), seed=1).fit(*data, epochs=3, optimizer=optimizer)
+    net = sn.SparseMLP((4, 6, 1), seed=1).fit(*data, training=sn.Training(3, optimizer=optimizer))
     net.save(tmp_path / "net.npz")
     copies = {
         "copy": net.copy(),
@@ -260,13 +261,13 @@ class Tagged(sn.SparseMLP):
 )  # fmt: skip
 def test_attributes_of_a_subclass_outlive_copies_and_pickles(copied, data, whole):
     """Pickles and `deepcopy` used to drop all that a subclass had added."""
-    net = Tagged(["a", 1]).fit(*data, epochs=1)
+    net = Tagged(["a", 1]).fit(*data, training=sn.Training(1))
     twin = copied(net)
     assert type(twin) is Tagged
     assert (twin.tag, twin.place) == (["a", 1], "slot")
     assert whole(twin) == whole(net)
     assert not twin.classes.flags.writeable
-    twin.fit(*data, epochs=1)
+    twin.fit(*data, training=sn.Training(1))
     assert whole(twin) != whole(net)
 
 
@@ -274,7 +275,7 @@ def test_a_shallow_copy_does_not_share_the_weights(data, bits):
     """`copy.copy` must not leave two networks that train each other."""
     net = sn.SparseMLP((4, 6, 1))
     before = bits(net)
-    copy.copy(net).fit(*data, epochs=1)
+    copy.copy(net).fit(*data, training=sn.Training(1))
     assert bits(net) == before
 
 
@@ -354,7 +355,9 @@ LONG = {
         lambda: sn.SparseMLP((2, 10)).fit(np.zeros((2, 2)), ["x" * 10_000] * 2), ValueError,
     ),
     "class_weight": (
-        lambda: many().fit(np.zeros((1, 2)), [0], class_weight={"x" * 10_000: 1.0}), ValueError,
+        lambda: many().fit(
+            np.zeros((1, 2)), [0], training=sn.Training(class_weight={"x" * 10_000: 1.0})
+        ), ValueError,
     ),
     "soft": (lambda: many().fit(np.zeros((1, 2)), np.ones((1, 10_000))), ValueError),
     "dtype": (
@@ -400,7 +403,7 @@ def test_reprs_of_many_or_long_classes_are_short():
 
 
 def test_set_weights_replaces_structure_and_keeps_the_rest(data):
-    net = sn.SparseMLP((4, 6, 1), input_scaling=(0.5, 2.0)).fit(*data, epochs=1)
+    net = sn.SparseMLP((4, 6, 1), input_scaling=(0.5, 2.0)).fit(*data, training=sn.Training(1))
     state, transform = net._core.rng_state, shift_scale(net)
     first, second = net.weights
     row = np.array([0, 1, 1, 1, 1, 1, 1])
@@ -423,7 +426,7 @@ def test_set_weights_replaces_structure_and_keeps_the_rest(data):
         ({"values": np.full(24, np.nan)}, r"layer 0: weights and biases must be finite"),
         ({"initial": np.full(24, np.inf)}, r"layer 0: weights and biases must be finite"),
         ({"bias": np.full(6, np.nan)}, r"layer 0: weights and biases must be finite"),
-        ({"values": np.zeros(23)}, r"layer 0: values and initial must have one entry a synapse"),
+        ({"values": np.zeros(23)}, r"layer 0: values must have 24 entries"),
         ({"indices": np.tile([3, 2, 1, 0], 6)}, r"layer 0"),
         ({"indices": np.tile([0, 1, 2, 4], 6)}, r"layer 0"),
         ({"indices": np.tile([0, 1, 1, 2], 6)}, r"layer 0"),

@@ -5,6 +5,7 @@ import json
 import math
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -36,23 +37,31 @@ def accepted(monkeypatch):
 def runs(trained3):
     """Make (path, X, y) of a run, by name; kept, since paths are not changed by use."""
     net, X, y = trained3()
-    options = {"validation": (X, y), "batch_size": 16}
-    ladder = {**options, "max_drop": 0.02, "retrain_epochs": 4, "attempts": 3, "effort": 0}
+    recipe = sn.Training(batch_size=16, optimizer=sn.SGD(0.1))
     paths = {
-        "ladder": sn.prune(net, X, y, **ladder, optimizer=sn.SGD(0.1)),
-        "gradual": sn.prune(net, X, y, **options, n_synapses=9, epochs=12, optimizer=sn.SGD(0.1)),
-    }
+        "iterative": sn.prune(
+            net, X, y, validation=(X, y), max_drop=0.02, training=recipe,
+            strategy=sn.Iterative(4, n_candidates=3, search_budget=0),
+        ),
+        "gradual": sn.prune(
+            net, X, y, validation=(X, y), n_synapses=9, training=replace(recipe, epochs=12)
+        ),
+    }  # fmt: skip
     assert all(len(path) > 5 for path in paths.values())
     return lambda name: (paths[name], X, y)
 
 
-both = pytest.mark.parametrize("run", ["ladder", "gradual"])
+HEAVY = sn.Training(optimizer=sn.SGD(0.1, momentum=0.5))
+both = pytest.mark.parametrize("run", ["iterative", "gradual"])
 
 
 @pytest.mark.parametrize("criterion", sn.CRITERIA)
 @pytest.mark.parametrize(
     "target",
-    [{"max_drop": 0.02, "retrain_epochs": 3, "effort": 0}, {"n_synapses": 9, "epochs": 10}],
+    [
+        {"max_drop": 0.02, "strategy": sn.Iterative(3, search_budget=0), "training": HEAVY},
+        {"n_synapses": 9, "training": replace(HEAVY, epochs=10)},
+    ],
 )
 @pytest.mark.parametrize("activation", ["relu", "sigmoid"])
 def test_every_step_comes_back_as_it_was_accepted(
@@ -61,11 +70,8 @@ def test_every_step_comes_back_as_it_was_accepted(
     _, X, y = trained3()
     net = sn.SparseMLP((5, 6, 4, 3), activation=activation, init_scale=1.0, seed=2)
     net.input_names = tuple("abcde")
-    net.fit(X, y, epochs=30, batch_size=8, optimizer=sn.SGD(0.3))
-    path = sn.prune(
-        net, X, y, validation=(X, y), criterion=criterion, optimizer=sn.SGD(0.1, momentum=0.5),
-        **target,
-    )  # fmt: skip
+    net.fit(X, y, training=sn.Training(30, batch_size=8, optimizer=sn.SGD(0.3)))
+    path = sn.prune(net, X, y, validation=(X, y), criterion=criterion, **target)
     assert len(path) == len(accepted) > 2
     path.save(tmp_path / "path.npz")
     loaded = sn.PruningPath.load(tmp_path / "path.npz")
@@ -82,7 +88,7 @@ def test_networks_of_a_path_are_copies(run, runs, bits):
     path, X, y = runs(run)
     before = [bits(path.network(i)) for i in range(len(path))]
     for i in range(len(path)):
-        path.network(i).fit(X, y, epochs=1).reset(3)
+        path.network(i).fit(X, y, training=sn.Training(1)).reset(3)
     assert [bits(path.network(i)) for i in range(len(path))] == before
 
 
@@ -218,7 +224,7 @@ def test_select_names_what_was_asked_and_the_nearest(runs):
 def test_select_of_equally_small_steps_gives_the_more_accurate(trained, data):
     path = sn.PruningPath(trained())
     for accuracy in (0.5, 0.75, 0.6):
-        net = trained().fit(*data, epochs=len(path) + 1)
+        net = trained().fit(*data, training=sn.Training(len(path) + 1))
         path.add(net, criterion="wsf", epochs=1, score_after_cut=0.5, score=accuracy,
                  p_value=1.0)  # fmt: skip
     assert path.select(n_synapses=30)._core.rng_state == path.steps[1].rng_state
@@ -228,7 +234,7 @@ def test_select_of_equally_small_steps_gives_the_more_accurate(trained, data):
 def test_select_refuses_what_is_no_number(name, runs):
     for value in (math.nan, "5", [5], True):
         with pytest.raises((TypeError, ValueError), match=rf"^{name} must be "):
-            runs("ladder")[0].select(**{name: value})
+            runs("iterative")[0].select(**{name: value})
 
 
 def test_select_takes_zero_at_its_word(data, trained):
@@ -284,14 +290,14 @@ def test_save_and_load(run, runs, tmp_path, bits):
             assert a.dtype == b.dtype
             assert a.tobytes() == b.tobytes()
     middle = len(path) // 2
-    nets = [p.network(middle).fit(X, y, epochs=1) for p in (path, loaded)]
+    nets = [p.network(middle).fit(X, y, training=sn.Training(1)) for p in (path, loaded)]
     assert bits(nets[0]) == bits(nets[1])
     loaded.save(tmp_path / "b.npz")
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
 
 
 def test_options_and_hash_are_saved_along(runs, tmp_path):
-    runs("ladder")[0].save(tmp_path / "a.npz")
+    runs("iterative")[0].save(tmp_path / "a.npz")
     path = sn.PruningPath.load(tmp_path / "a.npz")
     path.options = {"hidden": [8], "name": "größe", "lr": 0.1, "none": None}
     path.data_sha256 = "00" * 32
@@ -305,7 +311,7 @@ def test_names_and_labels_come_back_with_every_step(trained3, tmp_path):
     labels = np.array(["ä", "b", "c"])[y]
     net = sn.SparseMLP((5, 8, 3), init_scale=1.0)
     net.input_names = ("p", "q", "r", "s", "t")
-    path = sn.prune(net, X, labels, validation=(X, labels), n_synapses=20, epochs=6)
+    path = sn.prune(net, X, labels, validation=(X, labels), n_synapses=20, training=sn.Training(6))
     path.save(tmp_path / "a.npz")
     for p in (path, sn.PruningPath.load(tmp_path / "a.npz")):
         for i in range(len(path)):

@@ -17,13 +17,15 @@ ROWS = {"plain": 0, "momentum": 1, "adam": 2}
 optimizers = pytest.mark.parametrize("name", OPTIMIZERS)
 
 
-def prune(trained3, name, **options):
+def prune(trained3, name, epochs=None):
     net, X, y = trained3()
-    options = {"max_drop": 0.02, "retrain_epochs": 3, "attempts": 2, "effort": 0, **options}
-    return sn.prune(
-        net, X, y, validation=(X, y), optimizer=OPTIMIZERS[name], batch_size=16,
-        criterion="magnitude", **options,
-    ), X, y  # fmt: skip
+    recipe = sn.Training(epochs, batch_size=16, optimizer=OPTIMIZERS[name])
+    if epochs is None:
+        goal = {"max_drop": 0.02, "strategy": sn.Iterative(3, n_candidates=2, search_budget=0)}
+    else:
+        goal = {"n_synapses": 9}
+    path = sn.prune(net, X, y, validation=(X, y), criterion="magnitude", training=recipe, **goal)
+    return path, X, y
 
 
 STEPS = st.tuples(st.just("step"), st.integers(0, 25), st.integers(0, 2), st.integers(0, 9))
@@ -43,7 +45,7 @@ def test_network_undo_select_and_files_give_every_bit(
     net, X, y = trained3()
     optimizer = OPTIMIZERS[name]
     if n_trained:
-        net.fit(X, y, epochs=n_trained, batch_size=16, optimizer=optimizer)
+        net.fit(X, y, training=sn.Training(n_trained, batch_size=16, optimizer=optimizer))
     path, kept = sn.PruningPath(net), []
     file = tmp_path_factory.mktemp("path") / "path.npz"
 
@@ -56,10 +58,10 @@ def test_network_undo_select_and_files_give_every_bit(
     for action in actions:
         if action[0] == "step":
             _, n_cut, epochs, tenths = action
-            flat = np.concatenate(sn.score(net, criterion, X, y))
+            flat = np.concatenate(sn.saliency(net, criterion, X, y))
             net._core.cut(flat, min(n_cut, net.n_synapses))
             if epochs:
-                net.fit(X, y, epochs=epochs, batch_size=16, optimizer=optimizer)
+                net.fit(X, y, training=sn.Training(epochs, batch_size=16, optimizer=optimizer))
             accept(tenths / 10)
         elif action[0] == "undo" and action[1] < len(kept):
             del kept[-action[1] :]
@@ -92,9 +94,9 @@ def test_network_undo_select_and_files_give_every_bit(
 
 
 @optimizers
-@pytest.mark.parametrize("target", [{}, {"max_drop": None, "n_synapses": 9, "epochs": 8}])
+@pytest.mark.parametrize("epochs", [None, 8])
 def test_training_goes_on_from_any_step_as_it_would_have(
-    name, target, trained3, tmp_path, monkeypatch, whole, goes_on_alike
+    name, epochs, trained3, tmp_path, monkeypatch, whole, goes_on_alike
 ):
     # This used to forget momentum and Adam's moments.
     accepted = []
@@ -105,7 +107,7 @@ def test_training_goes_on_from_any_step_as_it_would_have(
         return add(self, net, **record)
 
     monkeypatch.setattr(sn.PruningPath, "add", recording)
-    path, X, y = prune(trained3, name, **target)
+    path, X, y = prune(trained3, name, epochs)
     path.save(tmp_path / "path.npz")
     loaded = sn.PruningPath.load(tmp_path / "path.npz")
     assert len(path) == len(accepted) > 3
@@ -117,7 +119,7 @@ def test_training_goes_on_from_any_step_as_it_would_have(
 
 @optimizers
 def test_bytes_of_a_step(name, trained3, tmp_path):
-    path, _, _ = prune(trained3, name, n_synapses=9, max_drop=None, epochs=8)
+    path, _, _ = prune(trained3, name, 8)
     for step in path:
         n, biases = step.n_synapses, 8 + 3
         rows = ROWS[name]
@@ -171,8 +173,10 @@ def places(net):
 
 def test_removed_names_the_synapses_that_went(trained3):
     net, X, y = trained3()
-    first = sn.prune(net, X, y, validation=(X, y), n_synapses=40, epochs=6).smallest
-    path = sn.prune(first, X, y, validation=(X, y), n_synapses=9, epochs=9)  # the start has gaps
+    first = sn.prune(net, X, y, validation=(X, y), n_synapses=40, training=sn.Training(6)).smallest
+    path = sn.prune(
+        first, X, y, validation=(X, y), n_synapses=9, training=sn.Training(9)
+    )  # the start has gaps
     assert len(path) > 3
     for i, step in enumerate(path):
         removed = path.removed(i)
@@ -194,7 +198,7 @@ def test_removed_names_the_synapses_that_went(trained3):
 
 def test_files_without_optimiser_states_still_load(trained3, tmp_path, bits):
     """As the first version wrote them: positions in int64, no optimiser, whatever was used."""
-    path, _, _ = prune(trained3, "momentum", n_synapses=9, max_drop=None, epochs=8)
+    path, _, _ = prune(trained3, "momentum", 8)
     file = tmp_path / "path.npz"
     path.save(file)
     header, arrays = read_model(file)
@@ -228,7 +232,7 @@ def test_files_without_optimiser_states_still_load(trained3, tmp_path, bits):
     ],
 )
 def test_a_whole_file_with_a_wrong_optimiser_state_is_refused(bend, trained3, tmp_path):
-    path, _, _ = prune(trained3, "momentum", n_synapses=9, max_drop=None, epochs=8)
+    path, _, _ = prune(trained3, "momentum", 8)
     file = tmp_path / "bent.npz"
     path.save(file)
     header, arrays = read_model(file)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import synaprune as sn
 from synaprune import explain, plots
-from synaprune.layout import strongest_synapses, vertical_places
+from synaprune.explain.graph_layout import node_positions, strongest_synapses
 
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
@@ -24,8 +24,10 @@ def digits():
 
 @pytest.fixture(scope="module")
 def path(digits):
-    net = sn.SparseMLP((64, 8, 10), seed=0).fit(*digits.train, epochs=30)
-    return sn.prune(net, *digits.train, validation=digits.validation, n_synapses=120, epochs=20)
+    net = sn.SparseMLP((64, 8, 10), seed=0).fit(*digits.train, training=sn.Training(30))
+    return sn.prune(
+        net, *digits.train, validation=digits.validation, n_synapses=120, training=sn.Training(20)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -43,14 +45,14 @@ def texts(ax):
 
 
 def test_a_network_has_a_line_a_synapse_and_names_its_classes(net, ablation):
-    labels = explain.label_parts(ablation.only("neuron"))
+    labels = explain.annotate_units(ablation.only("neuron"))
     ax = plots.plot_network(net, labels)
     assert sum(len(c.get_segments()) for c in ax.collections if hasattr(c, "get_segments")) == 120
     assert ax.get_title(loc="left") == f"{net.structure}, 120 synapses"
     assert texts(ax)[-10:] == [str(c) for c in range(10)]
     served = [", ".join(map(str, x.classes)) for x in labels if x.classes]
     assert sorted(t for t in texts(ax)[:-10] if not t.startswith("x")) == sorted(served)
-    few = plots.plot_network(net, most=50, ax=pyplot.figure().subplots())
+    few = plots.plot_network(net, max_synapses=50, ax=pyplot.figure().subplots())
     assert few.get_title(loc="left").endswith("the weakest 70 not drawn")
     for ax in (
         plots.plot_network(sn.SparseMLP((3, 2))),
@@ -115,9 +117,9 @@ def test_wsf_before_and_after_a_cut(path):
     ax = plots.plot_wsf(path, 1)
     gone = path.steps[1].n_removed
     names = [t.get_text() for t in ax.get_legend().get_texts()]
-    assert names == [f"cut ({gone})", f"stay ({path.steps[1].n_synapses})", "after retraining"]
+    assert names == [f"removed ({gone})", f"kept ({path.steps[1].n_synapses})", "after retraining"]
     assert ax.get_title(loc="left").startswith("step 1: 592 → ")
-    with pytest.raises(ValueError, match="step 0"):
+    with pytest.raises(ValueError, match="step must not be 0"):
         plots.plot_wsf(path, 0)
     with pytest.raises(IndexError):
         plots.plot_wsf(path, 1000)
@@ -129,12 +131,12 @@ def test_ablation_shows_what_matters_most(ablation):
     assert image.get_array().shape == (40, 10)
     shown = abs(100 * ablation.loss).max()
     assert image.get_array().max() == pytest.approx(shown)
-    assert ax.get_title(loc="left") == f"the 40 that matter most of {len(ablation)}"
+    assert ax.get_title(loc="left") == f"the 40 units with the largest changes, of {len(ablation)}"
     neurons = plots.plot_ablation(ablation.only("neuron"), ax=pyplot.figure().subplots())
-    assert neurons.get_yticklabels()[0].get_text() == "neuron 0"
+    assert neurons.get_yticklabels()[0].get_text() == "neuron 0 of layer 0"
     bare = sn.SparseMLP((2, 2), seed=0).fit(np.eye(2), [0, 1])
     none = explain.ablate(bare, np.eye(2), [0, 1]).only("neuron")
-    with pytest.raises(ValueError, match="no part"):
+    with pytest.raises(ValueError, match="ablation must hold a unit"):
         plots.plot_ablation(none)
 
 
@@ -144,7 +146,7 @@ def test_confusion_counts_stand_in_their_cells(net, digits):
     assert sum(int(t) for t in texts(ax)) == len(digits.test.y)
     with pytest.raises(ValueError, match="square"):
         plots.plot_confusion(matrix[:3])
-    with pytest.raises(ValueError, match="name 10 classes, got 2"):
+    with pytest.raises(ValueError, match="classes must have 10 labels, got 2"):
         plots.plot_confusion(matrix, ["a", "b"])
 
 
@@ -175,7 +177,7 @@ def test_neurons_stand_where_their_synapses_lead():
     strands = net.without(
         synapses=[(1, 0, 0), (1, 1, 1), (0, 0, 0), (0, 0, 2), (0, 1, 1), (0, 1, 3)]
     )
-    inputs, hidden, outputs = vertical_places(strands)
+    inputs, hidden, outputs = node_positions(strands)
     assert outputs == {0: 0.25, 1: 0.75}
     assert hidden == {1: 0.25, 0: 0.75}
     assert max(inputs[0], inputs[2]) < min(inputs[1], inputs[3])

@@ -20,7 +20,7 @@ def closed_figures():
 @pytest.fixture(scope="module")
 def path(trained3):
     net, X, y = trained3()
-    return sn.prune(net, X, y, validation=(X, y), n_synapses=9, epochs=12)
+    return sn.prune(net, X, y, validation=(X, y), n_synapses=9, training=sn.Training(12))
 
 
 def drawn(ax):
@@ -60,7 +60,9 @@ def test_paths_share_axes_that_are_given(path):
 
 def test_a_network_of_nothing_has_its_place(trained3):
     net, X, y = trained3()
-    path = sn.prune(net, X, y, validation=(X, y), max_drop=1.0, retrain_epochs=1)
+    path = sn.prune(
+        net, X, y, validation=(X, y), max_drop=1.0, strategy=sn.Iterative(retrain_epochs=1)
+    )
     assert path.smallest.n_synapses == 0
     ax = path.plot()
     assert ax.get_xscale() == "symlog"
@@ -79,7 +81,7 @@ def test_other_metrics_are_no_percentages(trained3):
 
 
 def test_what_cannot_be_drawn_is_refused(path, trained3):
-    with pytest.raises(ValueError, match=r"^the path has no step to plot$"):
+    with pytest.raises(ValueError, match=r"^the path must have a step to plot, got an empty one$"):
         sn.PruningPath(trained3()[0]).plot()
     for ax in (5, "axes", np.zeros(3)):
         with pytest.raises(TypeError, match=r"^ax must be a matplotlib Axes, got "):

@@ -52,7 +52,7 @@ def test_fit_learns_blobs(activation, n_classes, n_out, loss, blobs):
     X, y = blobs(n_classes, n=120)
     net = sn.SparseMLP((4, 12, n_out), activation=activation, loss=loss, init_scale=1.0)
     assert net.loss == (loss if loss != "auto" else "sigmoid" if n_out == 1 else "softmax")
-    assert net.fit(X, y, epochs=150, batch_size=8, optimizer=sn.SGD(lr=0.3)) is net
+    assert net.fit(X, y, training=sn.Training(150, batch_size=8, optimizer=sn.SGD(lr=0.3))) is net
     assert net.score(X, y) >= 0.95
     p = net.predict_proba(X)
     assert p.shape == (len(X), n_classes)
@@ -65,7 +65,12 @@ def test_fit_learns_blobs(activation, n_classes, n_out, loss, blobs):
 @pytest.mark.parametrize("layers", [(4, 1), (4, 2), (4, 8, 6, 1)])
 def test_fit_learns_at_any_depth(layers, data):
     net = sn.SparseMLP(layers, init_scale=1.0)
-    assert net.fit(*data, epochs=60, batch_size=8, optimizer=sn.SGD(lr=0.2)).score(*data) == 1.0
+    assert (
+        net.fit(*data, training=sn.Training(60, batch_size=8, optimizer=sn.SGD(lr=0.2))).score(
+            *data
+        )
+        == 1.0
+    )
 
 
 @pytest.mark.parametrize(
@@ -85,7 +90,7 @@ def test_predict_speaks_in_the_labels_of_fit(names, kind, blobs):
     names = np.array(names)
     X, codes = blobs(len(names))
     net = sn.SparseMLP((4, 10, len(names)), init_scale=1.0)
-    net.fit(X, names[codes], epochs=60, batch_size=8, optimizer=sn.SGD(lr=0.1))
+    net.fit(X, names[codes], training=sn.Training(60, batch_size=8, optimizer=sn.SGD(lr=0.1)))
     labels = net.predict(X)
     assert labels.shape == (len(X),)
     assert labels.dtype.kind == net.classes.dtype.kind == kind
@@ -112,7 +117,9 @@ def test_a_single_sample_and_a_single_batch(data, trained):
 
 def test_outputs_that_overflow_are_an_error_not_nan():
     X = np.array([[1.0, -1.0], [-1.0, 1.0], [0.5, -0.5], [0.0, 1.0]])
-    net = sn.SparseMLP((2, 6, 3), init_scale=50.0).fit(X / 1e3, [0, 1, 2, 1], epochs=1)
+    net = sn.SparseMLP((2, 6, 3), init_scale=50.0).fit(
+        X / 1e3, [0, 1, 2, 1], training=sn.Training(1)
+    )
     assert np.isfinite(net.predict_proba(X)).all()
     with pytest.raises(ValueError, match=r"X holds values so large that .* outputs overflow"):
         net.predict_proba(X * 3e38)
@@ -139,7 +146,9 @@ def test_the_number_of_threads_changes_no_bit(tmp_path):
     files, outputs = set(), set()
     for threads in (1, 2, 7):
         net = sn.SparseMLP((512, 256, 10), seed=4)
-        net.fit(X, y, epochs=2, optimizer=sn.SGD(0.05, momentum=0.5), threads=threads)
+        net.fit(
+            X, y, training=sn.Training(2, optimizer=sn.SGD(0.05, momentum=0.5)), threads=threads
+        )
         net.save(tmp_path / "net.npz")
         files.add((tmp_path / "net.npz").read_bytes())
         p = net.predict_proba(X, threads=threads)
@@ -150,8 +159,8 @@ def test_the_number_of_threads_changes_no_bit(tmp_path):
 
 def test_predicting_while_another_thread_fits(data, bits):
     X, y = data
-    net = sn.SparseMLP((4, 6, 1), init_scale=1.0).fit(X, y, epochs=1)
-    expected = net.copy().fit(X, y, epochs=300, batch_size=8)
+    net = sn.SparseMLP((4, 6, 1), init_scale=1.0).fit(X, y, training=sn.Training(1))
+    expected = net.copy().fit(X, y, training=sn.Training(300, batch_size=8))
     faults, counts, done = [], [0, 0], threading.Event()
 
     def predict(i):
@@ -170,7 +179,7 @@ def test_predicting_while_another_thread_fits(data, bits):
     for thread in threads:
         thread.start()
     try:
-        net.fit(X, y, epochs=300, batch_size=8)
+        net.fit(X, y, training=sn.Training(300, batch_size=8))
     finally:
         done.set()
         for thread in threads:
@@ -187,7 +196,7 @@ def test_a_sample_alone_has_the_bits_that_it_has_among_others(dtype, activation,
     rng = np.random.default_rng(0)
     X, y = rng.integers(0, 256, (70, 300)).astype(dtype), np.arange(70) % 3
     net = sn.SparseMLP((300, *hidden, 3), activation=activation, init_scale=1.0)
-    net.fit(X, y, epochs=1, optimizer=sn.SGD(lr=1e-4))
+    net.fit(X, y, training=sn.Training(1, optimizer=sn.SGD(lr=1e-4)))
     together, labels = net.predict_proba(X), net.predict(X)
     for i in (0, 33, 64, 69):
         assert net.predict_proba(X[i : i + 1]).tobytes() == together[i].tobytes()
@@ -210,7 +219,9 @@ def test_memory_maps_are_read_where_they_lie(tmp_path):
     X, y = rng.integers(0, 256, (500, 40), dtype=np.uint8), np.arange(500) % 2
     X.tofile(tmp_path / "X.bin")
     mapped = np.memmap(tmp_path / "X.bin", np.uint8, "r", shape=X.shape)
-    nets = [sn.SparseMLP((40, 5, 1)).fit(samples, y, epochs=2) for samples in (X, mapped)]
+    nets = [
+        sn.SparseMLP((40, 5, 1)).fit(samples, y, training=sn.Training(2)) for samples in (X, mapped)
+    ]
     assert (nets[0].predict_proba(X) == nets[1].predict_proba(mapped)).all()
     assert np.shares_memory(as_inputs(mapped), mapped)
 
@@ -225,7 +236,7 @@ def test_an_overflow_inside_is_not_hidden_by_relu():
     cross = sn.SparseLayer(2, np.array([0, 2]), np.array([0, 1]), both, both, np.zeros(1))
     top = sn.SparseLayer(1, one, np.array([0]), w, w, np.zeros(1))
     net = sn.SparseMLP((1, 2, 1, 1), input_scaling="none")
-    net.fit(np.array([[0.0], [1.0]], np.float32), [0, 1], epochs=1)
+    net.fit(np.array([[0.0], [1.0]], np.float32), [0, 1], training=sn.Training(1))
     net.set_weights([up, cross, top])
     for n in (1, 20):
         with pytest.raises(ValueError, match="outputs overflow"):

@@ -1,58 +1,71 @@
 """`prune`: its arguments, what every run promises, and every way that a run can end."""
 
+import inspect
 import math
 import os
+import pickle
 import signal
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import synaprune as sn
 
-LADDER = {"max_drop": 0.02, "retrain_epochs": 4, "patience": 2, "attempts": 3}
-GRADUAL = {"n_synapses": 9, "epochs": 10}
-SGD = {"optimizer": sn.SGD(0.1), "batch_size": 16, "effort": 0}
-strategies = pytest.mark.parametrize("target", [LADDER, GRADUAL], ids=["ladder", "gradual"])
+SGD = sn.Training(batch_size=16, optimizer=sn.SGD(0.1))
+ITERATIVE = {
+    "max_drop": 0.02, "training": SGD,
+    "strategy": sn.Iterative(4, patience=2, n_candidates=3, search_budget=0),
+}  # fmt: skip
+GRADUAL = {"n_synapses": 9, "training": replace(SGD, epochs=10)}
+strategies = pytest.mark.parametrize("target", [ITERATIVE, GRADUAL], ids=["iterative", "gradual"])
+
+ONE_WAY = sn.Iterative(search_budget=0)
 
 # --- arguments ----------------------------------------------------------------------------------
 
 Xv, yv = np.ones((6, 4)), np.arange(6) % 2
 WRONG = [
     ({"n_synapses": 1}, ValueError, r"^n_synapses must be from 2 to 30, got 1$"),
-    ({"n_synapses": 0}, ValueError, r"^n_synapses must be from 2 to 30, got 0$"),
-    ({"n_synapses": -4}, ValueError, r"^n_synapses must be from 2 to 30, got -4$"),
+    ({"n_synapses": 0}, ValueError, r"^n_synapses must be from 1 to \d+, got 0$"),
+    ({"n_synapses": -4}, ValueError, r"^n_synapses must be from 1 to \d+, got -4$"),
     ({"n_synapses": 31}, ValueError, r"^n_synapses must be from 2 to 30, got 31$"),
     ({"n_synapses": 9.0}, TypeError, r"^n_synapses must be an int, got float$"),
     ({"n_synapses": "9"}, TypeError, r"^n_synapses must be an int, got str$"),
     ({"n_synapses": True}, TypeError, r"^n_synapses must be an int, got bool$"),
-    ({"min_accuracy": -0.1}, ValueError, r"^min_accuracy must be finite and in \[0\.0, 1\.0\]"),
-    ({"min_accuracy": 97}, ValueError, r"^min_accuracy must be .*, got 97\.0$"),
-    ({"min_accuracy": math.nan}, ValueError, r"^min_accuracy must be .*, got nan$"),
-    ({"min_accuracy": "0.9"}, TypeError, r"^min_accuracy must be a number, got '0\.9'$"),
+    ({"min_score": -0.1}, ValueError, r"^min_score must be finite and in \[0\.0, 1\.0\]"),
+    ({"min_score": 97}, ValueError, r"^min_score must be .*, got 97\.0$"),
+    ({"min_score": math.nan}, ValueError, r"^min_score must be .*, got nan$"),
+    ({"min_score": "0.9"}, TypeError, r"^min_score must be a number, got '0\.9'$"),
     ({"max_drop": -0.01}, ValueError, r"^max_drop must be finite and in \[0\.0, 1\.0\], got -0"),
     ({"max_drop": 1.5}, ValueError, r"^max_drop must be .*, got 1\.5$"),
     ({"max_drop": True}, TypeError, r"^max_drop must be a number, got True$"),
-    ({"n_synapses": 9, "min_accuracy": 0.9}, ValueError,
-     r"at most one of n_synapses, .* may be given, .*, got n_synapses and min_accuracy$"),
-    ({"max_drop": 0.1, "min_accuracy": 0.9}, ValueError,
-     r"at most one of n_synapses, .* may be given, .*, got min_accuracy and max_drop$"),
-    ({"n_synapses": 9, "max_drop": 0.0, "min_accuracy": 0.0}, ValueError,
-     r"got n_synapses and min_accuracy and max_drop$"),
-    ({"strategy": "best"}, ValueError, r"^strategy must be one of auto, ladder, grad.*'best'$"),
-    ({"strategy": None}, ValueError, r"^strategy must be one of auto, ladder, gradual, got None$"),
-    ({"strategy": "gradual"}, ValueError, r"got 'gradual' with no target$"),
-    ({"strategy": "gradual", "max_drop": 0.1}, ValueError, r"got 'gradual' with max_drop$"),
-    ({"strategy": "gradual", "min_accuracy": 0.1}, ValueError, r"'gradual' with min_accuracy$"),
-    ({"strategy": "ladder", "n_synapses": 9}, ValueError, r"got 'ladder' with n_synapses$"),
+    ({"n_synapses": 9, "min_score": 0.9}, ValueError,
+     r"at most one of n_synapses, .* may be given, .*, got n_synapses and min_score$"),
+    ({"max_drop": 0.1, "min_score": 0.9}, ValueError,
+     r"at most one of n_synapses, .* may be given, .*, got max_drop and min_score$"),
+    ({"n_synapses": 9, "max_drop": 0.0, "min_score": 0.0}, ValueError,
+     r"got n_synapses and max_drop and min_score$"),
+    ({"strategy": "gradual"}, TypeError, r"^strategy must be a Strategy, .* got 'gradual'$"),
+    ({"strategy": sn.Gradual}, TypeError, r"^strategy must be a Strategy, .* got <class"),
+    ({"strategy": sn.Gradual()}, ValueError,
+     r"^strategy Gradual goes with n_synapses or n_inputs alone, got max_drop=0\.005 \(the def"),
+    ({"strategy": sn.Gradual(), "max_drop": 0.1}, ValueError, r"Gradual .*, got max_drop=0\.1$"),
+    ({"strategy": sn.Gradual(), "min_score": 0.1}, ValueError, r"Gradual .*, got min_score=0\.1$"),
+    ({"strategy": sn.Gradual(), "n_inputs": 2, "max_drop": 0.1}, ValueError,
+     r"^strategy Gradual goes with .*, got n_inputs=2 and max_drop=0\.1$"),
+    ({"strategy": sn.Iterative(), "n_synapses": 9}, ValueError,
+     r"^strategy Iterative goes with max_drop or min_score, got n_synapses=9$"),
+    *[({"training": sn.Training(**{name: value})}, ValueError,
+       rf"^training has {name}=.*, which means nothing to strategy Iterative, .* retrain_epochs=20")
+      for name, value in (("epochs", 30), ("swa_epochs", 2), ("lr_schedule", math.cos))],
+    ({"training": sn.Training(1), "n_synapses": 9}, ValueError,
+     r"^strategy Gradual needs training with at least 2 epochs, got epochs=1$"),
+    ({"training": {"epochs": 3}}, TypeError, r"^training must be a Training, got {'epochs': 3}$"),
     ({"criterion": "obd"}, ValueError, r"^criterion must be one of wsf, .*, got 'obd'$"),
     ({"criterion": None}, ValueError, r"^criterion must be one of wsf, .*, got None$"),
-    ({"optimizer": "sgd"}, TypeError, r"^optimizer must be an SGD or an Adam, got 'sgd'$"),
-    ({"epochs": 1, "n_synapses": 9}, ValueError, r"^epochs must be from 2 to .*, got 1$"),
-    ({"epochs": 2.0, "n_synapses": 9}, TypeError, r"^epochs must be an int, got float$"),
-    *[({name: 0}, ValueError, rf"^{name} must be from 1 to .*, got 0$")
-      for name in ("retrain_epochs", "patience", "attempts", "batch_size", "threads")],
-    *[({name: "1"}, TypeError, rf"^{name} must be an int, got str$")
-      for name in ("retrain_epochs", "patience", "attempts", "batch_size", "threads", "epochs")],
+    ({"threads": 0}, ValueError, r"^threads must be from 1 to .*, got 0$"),
+    ({"threads": "1"}, TypeError, r"^threads must be an int, got str$"),
     ({"validation": None}, (TypeError, ValueError), r"^validation must "),
     ({"validation": Xv}, (TypeError, ValueError), r"^validation must "),
     ({"validation": (Xv,)}, (TypeError, ValueError), r"^validation must "),
@@ -80,13 +93,13 @@ def test_what_is_no_network_is_refused(data):
 
 
 def test_a_contract_above_what_the_network_has_is_refused(data):
-    net = sn.SparseMLP((4, 6, 1), init_scale=1.0, seed=1).fit(*data, epochs=1)
+    net = sn.SparseMLP((4, 6, 1), init_scale=1.0, seed=1).fit(*data, training=sn.Training(1))
     has = net.score(*data)
     assert has < 0.99
-    message = rf"validation accuracy {has:.4f}, below min_accuracy 0\.9900; train it further"
+    message = rf"validation accuracy {has:.4f}, below min_score 0\.9900; train it further"
     with pytest.raises(ValueError, match=message):
-        sn.prune(net, *data, validation=data, min_accuracy=0.99)
-    path = sn.prune(net, *data, validation=data, min_accuracy=has, **SGD)  # exactly is enough
+        sn.prune(net, *data, validation=data, min_score=0.99)
+    path = sn.prune(net, *data, validation=data, min_score=has, strategy=ONE_WAY)  # enough
     assert path.steps[0].score == has
 
 
@@ -98,9 +111,9 @@ def test_a_contract_above_what_the_network_has_is_refused(data):
 def test_the_network_given_is_never_changed(target, criterion, trained3, bits, goes_on_alike):
     net, X, y = trained3()
     heavy = sn.SGD(0.05, momentum=0.9)
-    net.fit(X, y, epochs=1, optimizer=heavy)
+    net.fit(X, y, training=sn.Training(1, optimizer=heavy))
     twin, before = net.copy(), bits(net)
-    path = sn.prune(net, X, y, validation=(X, y), criterion=criterion, **target, **SGD)
+    path = sn.prune(net, X, y, validation=(X, y), criterion=criterion, **target)
     assert len(path) > 2
     assert bits(net) == before
     assert goes_on_alike(net, twin, X, y, heavy)
@@ -115,7 +128,7 @@ def test_equal_calls_give_equal_files(target, trained3, tmp_path):
     for criterion in sn.CRITERIA:
         for threads in (1, 2, 7, None):
             path = sn.prune(
-                net, X, y, validation=(X, y), threads=threads, criterion=criterion, **target, **SGD
+                net, X, y, validation=(X, y), threads=threads, criterion=criterion, **target
             )
             path.save(tmp_path / "path.npz")
             contents.add((criterion, (tmp_path / "path.npz").read_bytes()))
@@ -127,43 +140,64 @@ def test_equal_calls_give_equal_files(target, trained3, tmp_path):
 def test_the_callback_is_told_everything(target, trained3):
     net, X, y = trained3()
     told = []
-    path = sn.prune(net, X, y, validation=(X, y), callback=told.append, **target, **SGD)
+    path = sn.prune(net, X, y, validation=(X, y), callback=told.append, **target)
     accepted = [p for p in told if p.stage == "accepted"]
     assert [p.n_synapses for p in accepted] == [step.n_synapses for step in path]
-    assert [p.accuracy for p in accepted] == [step.score for step in path]
+    assert [p.score for p in accepted] == [step.score for step in path]
     stages = {p.stage for p in told}
     epochs = [p.epoch for p in told]
     assert epochs == sorted(epochs)
     assert epochs[-1] == path.epochs
-    if target is LADDER:
+    if target is ITERATIVE:
         assert stages == {"accepted", "rejected", "retrain"}
         assert {p.epochs for p in told} == {None}
         assert sum(p.stage == "retrain" for p in told) == path.epochs
-        assert all((p.accuracy is None) == (p.stage == "rejected") for p in told)
+        assert all((p.score is None) == (p.stage == "rejected") for p in told)
     else:
         assert stages == {"accepted", "train"}
-        assert {p.epochs for p in told} == {target["epochs"]}
-    quiet = sn.prune(net, X, y, validation=(X, y), **target, **SGD)
+        assert {p.epochs for p in told} == {target["training"].epochs}
+    quiet = sn.prune(net, X, y, validation=(X, y), **target)
     assert quiet.to_json() == path.to_json()
     assert quiet.stop_reason == path.stop_reason
 
 
 @strategies
-def test_a_callback_that_returns_true_ends_the_run(target, trained3, bits):
+@pytest.mark.parametrize("how", ["return", "raise"])
+def test_a_callback_that_asks_to_stop_ends_the_run(target, how, trained3, bits):
     net, X, y = trained3()
-    whole = sn.prune(net, X, y, validation=(X, y), **target, **SGD)
+    whole = sn.prune(net, X, y, validation=(X, y), **target)
     seen = []
 
     def third(progress):
         seen.append(progress.stage == "accepted")
-        return sum(seen) == 3
+        if sum(seen) == 3:
+            if how == "raise":
+                raise StopIteration
+            return sn.STOP
+        return None
 
-    path = sn.prune(net, X, y, validation=(X, y), callback=third, **target, **SGD)
+    path = sn.prune(net, X, y, validation=(X, y), callback=third, **target)
     assert path.stop_reason == "ended by the callback"
     assert len(path) == 3
     assert [bits(path.network(i)) for i in range(3)] == [bits(whole.network(i)) for i in range(3)]
-    path = sn.prune(net, X, y, validation=(X, y), callback=lambda p: True, **target, **SGD)
+    path = sn.prune(net, X, y, validation=(X, y), callback=lambda p: sn.STOP, **target)
     assert len(path) <= 1
+
+
+@strategies
+@pytest.mark.parametrize("answer", [True, 1, "stop", np.True_, object()], ids=repr)
+def test_a_callback_that_returns_something_true_ends_nothing(target, answer, trained3, bits):
+    # This used to end a run whose callback was a progress bar's or a file's method.
+    net, X, y = trained3()
+    whole = sn.prune(net, X, y, validation=(X, y), **target)
+    path = sn.prune(net, X, y, validation=(X, y), callback=lambda p: answer, **target)
+    assert path.stop_reason == whole.stop_reason
+    assert path.to_json() == whole.to_json()
+
+
+def test_stop_is_one_thing_in_every_process():
+    assert pickle.loads(pickle.dumps(sn.STOP)) is sn.STOP
+    assert repr(sn.STOP) == "STOP"
 
 
 @strategies
@@ -171,7 +205,7 @@ def test_a_callback_that_returns_true_ends_the_run(target, trained3, bits):
 def test_ctrl_c_hands_over_what_was_accepted(target, how, trained3, bits):
     net, X, y = trained3()
     before = bits(net)
-    whole = sn.prune(net, X, y, validation=(X, y), **target, **SGD)
+    whole = sn.prune(net, X, y, validation=(X, y), **target)
     seen = []
 
     def interrupt(progress):
@@ -182,7 +216,7 @@ def test_ctrl_c_hands_over_what_was_accepted(target, how, trained3, bits):
             os.kill(os.getpid(), signal.SIGINT)
 
     with pytest.raises(sn.PruningInterrupted, match=r"after 3 accepted networks") as caught:
-        sn.prune(net, X, y, validation=(X, y), callback=interrupt, **target, **SGD)
+        sn.prune(net, X, y, validation=(X, y), callback=interrupt, **target)
     assert isinstance(caught.value, KeyboardInterrupt)
     assert not isinstance(caught.value, Exception)
     path = caught.value.path
@@ -200,17 +234,27 @@ def test_an_exception_in_the_callback_passes_through(target, trained3, bits):
         raise LookupError("from the callback")
 
     with pytest.raises(LookupError, match="from the callback"):
-        sn.prune(net, X, y, validation=(X, y), callback=callback, **target, **SGD)
+        sn.prune(net, X, y, validation=(X, y), callback=callback, **target)
     assert bits(net) == before
 
 
-def test_no_target_means_a_drop_of_half_a_percent(trained3):
+def test_no_goal_means_a_drop_of_half_a_percent(trained3):
     net, X, y = trained3()
-    options = {"validation": (X, y), "retrain_epochs": 2, "attempts": 2, **SGD}
-    default = sn.prune(net, X, y, **options)
-    same = sn.prune(net, X, y, max_drop=0.005, strategy="ladder", **options)
+    strategy = sn.Iterative(2, n_candidates=2, search_budget=0)
+    default = sn.prune(net, X, y, validation=(X, y), strategy=strategy)
+    same = sn.prune(net, X, y, validation=(X, y), max_drop=0.005, strategy=strategy)
     assert default.to_json() == same.to_json()
     assert default.stop_reason == same.stop_reason
+
+
+def test_the_goal_chooses_the_strategy(trained3):
+    net, X, y = trained3()
+    options = {"validation": (X, y)}
+    for goal, kind in (({"n_synapses": 9}, sn.Gradual), ({"max_drop": 0.02}, sn.Iterative)):
+        left_out = sn.prune(net, X, y, **options, **goal)
+        assert (
+            left_out.to_json() == sn.prune(net, X, y, **options, **goal, strategy=kind()).to_json()
+        )
 
 
 # --- what stays, and what may come next ---------------------------------------------------------
@@ -221,8 +265,8 @@ def test_labels_and_names_stay_with_the_network(data):
     labels = np.where(y == 1, "yes", "no")
     net = sn.SparseMLP((4, 6, 1), init_scale=1.0)
     net.input_names = ("a", "b", "c", "d")
-    net.fit(X, labels, epochs=30, batch_size=16, optimizer=sn.SGD(0.3))
-    path = sn.prune(net, X, labels, validation=(X, labels), retrain_epochs=2, **SGD)
+    net.fit(X, labels, training=sn.Training(30, batch_size=16, optimizer=sn.SGD(0.3)))
+    path = sn.prune(net, X, labels, validation=(X, labels), strategy=ONE_WAY, training=SGD)
     assert path.smallest.input_names == ("a", "b", "c", "d")
     assert set(path.smallest.predict(X)) == {"yes", "no"}
 
@@ -230,8 +274,10 @@ def test_labels_and_names_stay_with_the_network(data):
 def test_a_fresh_network_gets_its_scaling_and_classes_from_the_training_data(data):
     X, y = data
     net = sn.SparseMLP((4, 6, 1), init_scale=1.0, input_scaling="standard")
-    path = sn.prune(net, X, y, validation=(X[:9], y[:9]), n_synapses=12, epochs=3, **SGD)
-    fitted = sn.SparseMLP((4, 6, 1), input_scaling="standard").fit(X, y, epochs=1)
+    path = sn.prune(
+        net, X, y, validation=(X[:9], y[:9]), n_synapses=12, training=replace(SGD, epochs=3)
+    )
+    fitted = sn.SparseMLP((4, 6, 1), input_scaling="standard").fit(X, y, training=sn.Training(1))
     for got, expected in zip(
         path.smallest.input_transform, fitted.input_transform, strict=True
     ):  # fmt: skip
@@ -241,8 +287,10 @@ def test_a_fresh_network_gets_its_scaling_and_classes_from_the_training_data(dat
 
 def test_a_pruned_network_can_be_pruned_further(trained3):
     net, X, y = trained3()
-    first = sn.prune(net, X, y, validation=(X, y), n_synapses=30, epochs=6, **SGD)
-    second = sn.prune(first.smallest, X, y, validation=(X, y), n_synapses=12, epochs=6, **SGD)
+    first = sn.prune(net, X, y, validation=(X, y), n_synapses=30, training=replace(SGD, epochs=6))
+    second = sn.prune(
+        first.smallest, X, y, validation=(X, y), n_synapses=12, training=replace(SGD, epochs=6)
+    )
     assert second.steps[0].n_synapses == first.smallest.n_synapses
     assert second.smallest.n_synapses <= 12
     most = first.smallest.n_synapses
@@ -252,6 +300,14 @@ def test_a_pruned_network_can_be_pruned_further(trained3):
 
 def test_momentum_and_plain_sgd_do_not_warn(trained3):
     net, X, y = trained3()
+    training = sn.Training(10, optimizer=sn.SGD(0.1, momentum=0.5))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        sn.prune(net, X, y, validation=(X, y), optimizer=sn.SGD(0.1, momentum=0.5), **GRADUAL)
+        sn.prune(net, X, y, validation=(X, y), n_synapses=9, training=training)
+
+
+def test_prune_has_at_most_twelve_options():
+    # It used to have 27, of which some were ignored.
+    parameters = inspect.signature(sn.prune).parameters.values()
+    assert sum(p.kind is p.KEYWORD_ONLY for p in parameters) <= 12
+    assert not any(p.kind is p.VAR_KEYWORD for p in parameters)

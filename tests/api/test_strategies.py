@@ -2,16 +2,21 @@
 
 import itertools
 import math
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 import synaprune as sn
 from hypothesis import given
 from hypothesis import strategies as st
-from synaprune.pruning import PERCENTAGES, _ladder
+from synaprune.pruning import PERCENTAGES
 
-GRADUAL = {"n_synapses": 9, "epochs": 10}
-SGD = {"optimizer": sn.SGD(0.1), "batch_size": 16, "effort": 0}
+SGD = sn.Training(batch_size=16, optimizer=sn.SGD(0.1))
+
+
+def iterative(*args, **fields):
+    return sn.Iterative(*args, **{"search_budget": 0, **fields})
+
 
 # --- gradual ------------------------------------------------------------------------------------
 
@@ -24,8 +29,8 @@ def test_gradual_ends_at_the_target(epochs, n_synapses, criterion, trained3):
     net = sn.SparseMLP((5, 5, 4, 3), init_scale=1.0, seed=9)  # 57 synapses, fresh
     told = []
     path = sn.prune(
-        net, X, y, validation=(X, y), n_synapses=n_synapses, epochs=epochs, criterion=criterion,
-        callback=told.append, **SGD,
+        net, X, y, validation=(X, y), n_synapses=n_synapses, criterion=criterion,
+        training=replace(SGD, epochs=epochs), callback=told.append,
     )  # fmt: skip
     counts = [step.n_synapses for step in path]
     assert counts[0] == 57
@@ -46,20 +51,24 @@ def test_gradual_ends_at_the_target(epochs, n_synapses, criterion, trained3):
 
 def test_gradual_with_nothing_to_cut_is_training(trained3, bits):
     net, X, y = trained3()
-    path = sn.prune(net, X, y, validation=(X, y), n_synapses=64, epochs=4, **SGD)
+    training = replace(SGD, epochs=4)
+    path = sn.prune(net, X, y, validation=(X, y), n_synapses=64, training=training)
     assert len(path) == 1
     assert path.steps[0].epochs == 4
-    schedule = sn.constant_then_cosine(turn=0.5)
-    same = net.copy().fit(X, y, epochs=4, schedule=schedule, optimizer=sn.SGD(0.1), batch_size=16)
+    schedule = sn.ConstantThenCosine(turn=0.5)
+    same = net.copy().fit(X, y, training=replace(training, lr_schedule=schedule))
     assert bits(path.smallest) == bits(same)
 
 
-def test_gradual_cuts_the_lowest_scores(trained3, spy):
+def test_gradual_cuts_the_lowest_scores(trained3, watched):
     """The first cut, seen from outside: who is gone had the lowest scores."""
     net, X, y = trained3()
-    path = sn.prune(net, X, y, validation=(X, y), n_synapses=40, epochs=2, **SGD)
-    scores = np.concatenate(sn.score(path.network(0)))
-    assert spy.cuts == ((24, 0),)
+    spy = watched(sn.Gradual())
+    path = sn.prune(
+        net, X, y, validation=(X, y), n_synapses=40, strategy=spy, training=replace(SGD, epochs=2)
+    )
+    scores = np.concatenate(sn.saliency(path.network(0)))
+    assert spy.cuts == [(24, 0)]
     lowest = set(np.argsort(scores, kind="stable")[:24])
     gone = set(range(64)) - set(path.steps[1].living)
     assert lowest <= gone
@@ -70,25 +79,43 @@ def test_gradual_that_diverges_raises(trained3, bits):
     net, X, y = trained3()
     before = bits(net)
     with pytest.raises(sn.TrainingDiverged) as caught:
-        sn.prune(net, X, y, validation=(X, y), optimizer=sn.SGD(1e30), **GRADUAL)
+        sn.prune(
+            net, X, y, validation=(X, y), n_synapses=9,
+            training=sn.Training(10, optimizer=sn.SGD(1e30)),
+        )  # fmt: skip
     assert (caught.value.epoch, caught.value.lr) == (1, 1e30)
     assert bits(net) == before
 
 
-# --- ladder -------------------------------------------------------------------------------------
+@pytest.mark.parametrize(("first", "last"), [(0.0, 0.2), (0.5, 1.0), (0.3, 0.4), (0.4, 0.4001)])
+def test_the_sparsity_schedule_says_when_cuts_are_made(first, last, trained3):
+    net, X, y = trained3()
+    told = []
+    sn.prune(
+        net, X, y, validation=(X, y), n_synapses=9, training=replace(SGD, epochs=20),
+        strategy=sn.Gradual(first_cut=first, last_cut=last), callback=told.append,
+    )  # fmt: skip
+    living = [64] + [p.n_synapses for p in told if p.stage == "train"]
+    cut_after = [epoch for epoch in range(1, 21) if living[epoch] < living[epoch - 1]]
+    assert 20 * last - 2 < cut_after[-1] <= 20 * last  # the last of all may find nothing to do
+    assert cut_after[0] > 20 * first or len(cut_after) == 1
+    assert living[-1] <= 9
+
+
+# --- iterative ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("criterion", sn.CRITERIA)
-@pytest.mark.parametrize("contract", [{"max_drop": 0.0}, {"max_drop": 0.1}, {"min_accuracy": 0.8}])
-def test_ladder_keeps_the_contract_in_every_step(criterion, contract, trained3):
+@pytest.mark.parametrize("contract", [{"max_drop": 0.0}, {"max_drop": 0.1}, {"min_score": 0.8}])
+def test_the_contract_is_kept_in_every_step(criterion, contract, trained3):
     net, X, y = trained3()
     half = (X[::2], y[::2])
     path = sn.prune(
-        net, X[1::2], y[1::2], validation=half, criterion=criterion, retrain_epochs=4,
-        attempts=3, **contract, **SGD,
+        net, X[1::2], y[1::2], validation=half, criterion=criterion,
+        strategy=iterative(4, n_candidates=3), training=SGD, **contract,
     )  # fmt: skip
     full = net.score(*half)
-    least = contract.get("min_accuracy", full - contract.get("max_drop", 0.0)) - 1e-9
+    least = contract.get("min_score", full - contract.get("max_drop", 0.0)) - 1e-9
     assert len(path) > 2
     for i, step in enumerate(path):
         assert path.network(i).score(*half) == step.score >= least
@@ -100,8 +127,10 @@ def test_ladder_keeps_the_contract_in_every_step(criterion, contract, trained3):
 
 
 @pytest.mark.parametrize("drop", [0.0, 1.0])
-def test_ladder_at_the_ends_of_the_contract(drop, data, trained):
-    path = sn.prune(trained(), *data, validation=data, max_drop=drop, retrain_epochs=2, **SGD)
+def test_the_ends_of_the_contract(drop, data, trained):
+    path = sn.prune(
+        trained(), *data, validation=data, max_drop=drop, strategy=iterative(2), training=SGD
+    )
     if drop == 1.0:
         assert path.smallest.n_synapses == 0
         assert path.stop_reason == "no synapse is left"
@@ -123,113 +152,116 @@ OPTIMIZERS = [
 @pytest.mark.parametrize(("optimizer", "criterion"), OPTIMIZERS, ids=str)
 @pytest.mark.parametrize("activation", ["relu", "sigmoid"])
 def test_a_rejected_cut_leaves_every_bit(
-    optimizer, criterion, activation, trained3, spy, bits, goes_on_alike
+    optimizer, criterion, activation, trained3, watched, bits, goes_on_alike
 ):
     _, X, y = trained3()
+    training = sn.Training(batch_size=16, optimizer=optimizer)
     net = sn.SparseMLP((5, 8, 3), activation=activation, init_scale=1.0, seed=6)
-    net.fit(X, y, epochs=2, batch_size=16, optimizer=optimizer)
+    net.fit(X, y, training=replace(training, epochs=2))
     before = bits(net)
     rejected = []
 
     def callback(progress):
         if progress.stage == "rejected":
-            rejected.append(bits(spy.run.net) == before)
+            rejected.append(bits(spy.session.net) == before)
 
-    spy.verdict = lambda run, n, spared: False
+    spy = watched(iterative(2, n_candidates=4), lambda session, n, skip: False)
     path = sn.prune(
-        net, X, y, validation=(X, y), criterion=criterion, optimizer=optimizer, batch_size=16,
-        attempts=4, effort=0, callback=callback,
+        net, X, y, validation=(X, y), metric=spy.metric, criterion=criterion, strategy=spy,
+        training=training, callback=callback,
     )  # fmt: skip
     assert len(path) == 1
     assert rejected == [True] * len(spy.cuts)
     assert path.epochs == 2 * len(spy.cuts)
-    assert bits(path.smallest) == bits(spy.run.net) == before
-    assert goes_on_alike(spy.run.net, net, X, y, optimizer)
+    assert bits(path.smallest) == bits(spy.session.net) == before
+    assert goes_on_alike(spy.session.net, net, X, y, optimizer)
     shares = dict.fromkeys(64 * p // 100 for p in PERCENTAGES if 64 * p // 100)
     tries = [(n, 0) for n in shares] + [(1, 0)] * (1 not in shares)
-    assert list(spy.cuts) == tries + [(1, spared) for spared in (1, 2, 3)]
+    assert spy.cuts == tries + [(1, skip) for skip in (1, 2, 3)]
 
 
 @given(
     pattern=st.lists(st.booleans(), max_size=12),
     optimizer=st.sampled_from([sn.SGD(0.1), sn.SGD(0.05, momentum=0.9), sn.Adam(0.01)]),
 )
-def test_rollbacks_and_successes_in_any_order(pattern, optimizer, trained3, whole, goes_on_alike):
+def test_rollbacks_and_successes_in_any_order(
+    pattern, optimizer, trained3, watched, whole, goes_on_alike
+):
     """After any run, what is left is exactly the last accepted network, momentum and all."""
     net, X, y = trained3()
-    net.fit(X, y, epochs=1, batch_size=16, optimizer=optimizer)
+    training = sn.Training(batch_size=16, optimizer=optimizer)
+    net.fit(X, y, training=replace(training, epochs=1))
     kept = [net.copy()]
     answers = iter(pattern)
-    last = {}
 
-    def retrain(run, *_, **__):
-        last["run"] = run
-        for _ in run.train(1):
-            pass
-        if next(answers, False):
-            kept.append(run.net.copy())
-            return 1
-        return None
+    def decide(session, n, skip):
+        survives = next(answers, False)
+        if survives:
+            kept.append(session.net.copy())
+        return survives
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_ladder, "retrain", retrain)
-        path = sn.prune(
-            net, X, y, validation=(X, y), optimizer=optimizer, batch_size=16, attempts=2,
-            criterion="magnitude", effort=0,
-        )  # fmt: skip
+    spy = watched(iterative(2, n_candidates=2), decide)
+    path = sn.prune(
+        net, X, y, validation=(X, y), metric=spy.metric, criterion="magnitude", strategy=spy,
+        training=training,
+    )  # fmt: skip
     assert [whole(path.network(i)) for i in range(len(path))] == [whole(n) for n in kept]
-    assert whole(last["run"].net) == whole(kept[-1])
-    assert goes_on_alike(last["run"].net, kept[-1], X, y, optimizer)
+    assert whole(spy.session.net) == whole(kept[-1])
+    assert goes_on_alike(spy.session.net, kept[-1], X, y, optimizer)
 
 
-def test_a_share_repeats_after_success_and_falls_after_failure(trained3, spy):
-    net, X, y = trained3()
+@pytest.fixture
+def decided(trained3, watched):
+    """Prune with decided cuts; returns the path and the cuts that were tried."""
+
+    def pruned(decide, n_candidates):
+        net, X, y = trained3()
+        spy = watched(iterative(2, n_candidates=n_candidates), decide)
+        path = sn.prune(net, X, y, validation=(X, y), metric=spy.metric, strategy=spy, training=SGD)
+        return path, spy.cuts
+
+    return pruned
+
+
+def test_a_share_repeats_after_success_and_falls_after_failure(decided):
     answers = iter([False, True, False, True])
-    spy.verdict = lambda run, n, spared: next(answers, False)
-    path = sn.prune(net, X, y, validation=(X, y), attempts=1, **SGD)
+    path, cuts = decided(lambda session, n, skip: next(answers, False), 1)
     full, second, third = (step.n_synapses for step in path)
     shares = [(full, 75), (full, 60), (second, 60), (second, 50), (third, 50), (third, 45)]
-    assert [n for n, _ in spy.cuts[:6]] == [n * percent // 100 for n, percent in shares]
+    assert [n for n, _ in cuts[:6]] == [n * percent // 100 for n, percent in shares]
 
 
-@pytest.mark.parametrize("attempts", [1, 2, 5, 1000])
-def test_at_last_the_weakest_few_are_tried_one_by_one(attempts, trained3, spy):
-    net, X, y = trained3()
-    spy.verdict = lambda run, n, spared: False
-    path = sn.prune(net, X, y, validation=(X, y), attempts=attempts, **SGD)
-    singles = [spared for n, spared in spy.cuts if n == 1]
-    assert singles == list(range(min(attempts, 64)))
+@pytest.mark.parametrize("n_candidates", [1, 2, 5, 1000])
+def test_at_last_the_weakest_few_are_tried_one_by_one(n_candidates, decided):
+    path, cuts = decided(lambda session, n, skip: False, n_candidates)
+    singles = [skip for n, skip in cuts if n == 1]
+    assert singles == list(range(min(n_candidates, 64)))
     assert len(path) == 1
 
 
-def test_a_run_ends_only_when_every_attempt_failed_on_its_last_network(trained3, spy):
+def test_a_run_ends_only_when_every_candidate_failed_on_its_last_network(decided):
     """A success at the second weakest makes a new network, whose weakest has to be tried anew."""
-    net, X, y = trained3()
-    spy.verdict = lambda run, n, spared: spared == 1 and len(run.path) == 1
-    path = sn.prune(net, X, y, validation=(X, y), attempts=4, **SGD)
+    path, cuts = decided(lambda session, n, skip: skip == 1 and len(session.path) == 1, 4)
     assert len(path) == 2
     assert path.stop_reason.startswith("no cut survives")
-    tried_on_the_last = spy.cuts[spy.cuts.index((1, 1)) + 1 :]
-    assert tried_on_the_last == ((1, 0), (1, 1), (1, 2), (1, 3))
+    tried_on_the_last = cuts[cuts.index((1, 1)) + 1 :]
+    assert tried_on_the_last == [(1, 0), (1, 1), (1, 2), (1, 3)]
 
 
-def test_sparing_takes_the_next_weakest(trained3, spy):
-    net, X, y = trained3()
-    spy.verdict = lambda run, n, spared: spared == 2
-    path = sn.prune(net, X, y, validation=(X, y), attempts=3, **SGD)
-    order = np.argsort(np.concatenate(sn.score(path.network(0))), kind="stable")
+def test_skipping_takes_the_next_weakest(decided):
+    path, _ = decided(lambda session, n, skip: skip == 2, 3)
+    order = np.argsort(np.concatenate(sn.saliency(path.network(0))), kind="stable")
     gone = set(range(64)) - set(path.steps[1].living)
-    assert order[2] in gone
-    assert not gone & {order[0], order[1]} or len(gone) > 1
+    assert gone == {order[2]}
 
 
-@pytest.mark.parametrize("effort", [0, 3])
-def test_ladder_takes_divergence_for_a_failed_cut(effort, trained3, bits):
+@pytest.mark.parametrize("budget", [0, 3])
+def test_divergence_is_a_failed_cut(budget, trained3, bits):
     net, X, y = trained3()
     stages = []
     path = sn.prune(
-        net, X, y, validation=(X, y), max_drop=0.0, optimizer=sn.SGD(1e30), effort=effort,
-        callback=lambda p: stages.append(p.stage),
+        net, X, y, validation=(X, y), max_drop=0.0, strategy=sn.Iterative(search_budget=budget),
+        training=sn.Training(optimizer=sn.SGD(1e30)), callback=lambda p: stages.append(p.stage),
     )  # fmt: skip
     assert "rejected" in stages
     assert "retrain" not in stages  # no epoch ended with a finite loss
@@ -240,20 +272,20 @@ def test_ladder_takes_divergence_for_a_failed_cut(effort, trained3, bits):
         assert path.network(i).score(X, y) == step.score >= path.steps[0].score
 
 
-def test_retraining_stops_as_soon_as_the_accuracy_is_back(trained3):
+def test_retraining_stops_as_soon_as_the_score_is_back(trained3):
     net, X, y = trained3()
     told = []
     path = sn.prune(
-        net, X, y, validation=(X, y), max_drop=0.02, retrain_epochs=30, callback=told.append,
-        attempts=2, **SGD,
+        net, X, y, validation=(X, y), max_drop=0.02, strategy=iterative(30, n_candidates=2),
+        training=SGD, callback=told.append,
     )  # fmt: skip
     least = path.steps[0].score - 0.02 - 1e-9
     assert any(step.epochs > 0 for step in path)
     for before, now in itertools.pairwise(told):
-        if before.stage == "retrain" and before.accuracy >= least:
+        if before.stage == "retrain" and before.score >= least:
             assert now.stage == "accepted"
         if now.stage == "accepted" and before.stage == "retrain":
-            assert before.accuracy == now.accuracy
+            assert before.score == now.score
 
 
 def test_patience_ends_a_hopeless_retraining(trained3):
@@ -261,18 +293,79 @@ def test_patience_ends_a_hopeless_retraining(trained3):
     net, X, y = trained3()
     told = []
     sn.prune(
-        net, X, y, validation=(X, y), max_drop=0.0, retrain_epochs=50, patience=3, attempts=1,
-        optimizer=sn.SGD(1e-12), batch_size=16, effort=0, callback=lambda p: told.append(p.stage),
+        net, X, y, validation=(X, y), max_drop=0.0,
+        strategy=iterative(50, patience=3, n_candidates=1),
+        training=sn.Training(batch_size=16, optimizer=sn.SGD(1e-12)),
+        callback=lambda p: told.append(p.stage),
     )  # fmt: skip
     in_row = [len(part.split()) for part in " ".join(told).replace("accepted", "rejected").split(
         "rejected")]  # fmt: skip
     assert max(in_row) == 4  # the first epoch has no loss before it to be compared with
 
 
-def test_ladder_needs_a_trained_network(data):
+def test_iterative_needs_a_trained_network(data):
     # This used to "keep" the accuracy of chance.
     with pytest.raises(ValueError, match="never fitted"):
         sn.prune(sn.SparseMLP((4, 6, 1)), *data, validation=data)
+
+
+# --- of one's own -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class OneShot(sn.Strategy):
+    """All that a new strategy takes: one cut to the count, then training."""
+
+    retrain_epochs: int = 20
+
+    def check(self, goal, training):
+        if goal.n_synapses is None:
+            raise ValueError(f"strategy OneShot goes with n_synapses, got {goal}")
+        training.refuse("epochs", by="strategy OneShot, which has retrain_epochs")
+
+    def run(self, session):
+        full = session.judge()
+        session.accept(full, epochs=0, score_after_cut=full.score)
+        session.cut(session.net.n_synapses - session.goal.n_synapses)
+        after_cut = session.judge()
+        for _ in session.train(self.retrain_epochs, session.training.lr_schedule):
+            session.notify("retrain", session.judge())
+        judgement = session.judge()
+        session.accept(judgement, epochs=self.retrain_epochs, score_after_cut=after_cut.score)
+        return "one cut is made"
+
+
+def test_a_strategy_of_ones_own_is_one_class(trained3, bits):
+    net, X, y = trained3()
+    told = []
+    options = {"validation": (X, y), "n_synapses": 20, "training": SGD, "strategy": OneShot(6)}
+    path = sn.prune(net, X, y, **options, callback=told.append)
+    assert path.stop_reason == "one cut is made"
+    assert [step.epochs for step in path] == [0, 6]
+    assert path.smallest.n_synapses <= 20
+    assert path.steps[1].score == path.smallest.score(X, y)
+    assert path.steps[1].score_after_cut == told[0].score or len(told) == 8
+    assert [p.stage for p in told] == ["accepted", *["retrain"] * 6, "accepted"]
+    lowest = set(np.argsort(np.concatenate(sn.saliency(net)), kind="stable")[:44])
+    assert lowest <= set(range(64)) - set(path.steps[1].living)
+    again = sn.prune(net, X, y, **options, threads=3)
+    assert bits(again.smallest) == bits(path.smallest)
+    stopped = sn.prune(
+        net, X, y, **options, callback=lambda p: sn.STOP if p.stage == "retrain" else None
+    )
+    assert (len(stopped), stopped.stop_reason) == (1, "ended by the callback")
+
+
+def test_a_strategy_of_ones_own_refuses_what_does_not_fit(trained3):
+    net, X, y = trained3()
+    with pytest.raises(ValueError, match=r"^strategy OneShot goes with n_synapses, got max_drop=0"):
+        sn.prune(net, X, y, validation=(X, y), strategy=OneShot())
+    with pytest.raises(ValueError, match=r"^training has epochs=3, which means nothing to strateg"):
+        sn.prune(
+            net, X, y, validation=(X, y), n_synapses=9, strategy=OneShot(), training=sn.Training(3)
+        )
+    with pytest.raises(TypeError, match="abstract"):
+        type("Nothing", (sn.Strategy,), {})()
 
 
 # --- inputs -------------------------------------------------------------------------------------
@@ -280,7 +373,9 @@ def test_ladder_needs_a_trained_network(data):
 
 def test_gradual_reaches_both_counts(trained3):
     net, X, y = trained3()
-    path = sn.prune(net, X, y, validation=(X, y), n_synapses=20, n_inputs=3, epochs=10)
+    path = sn.prune(
+        net, X, y, validation=(X, y), n_synapses=20, n_inputs=3, training=sn.Training(10)
+    )
     assert path.smallest.n_synapses <= 20
     assert path.smallest.n_used_inputs <= 3
     assert path.stop_reason.endswith("inputs (target 3)")
@@ -290,7 +385,7 @@ def test_gradual_reaches_both_counts(trained3):
 
 def test_inputs_alone_leave_the_synapses_of_the_others(trained3):
     net, X, y = trained3()
-    path = sn.prune(net, X, y, validation=(X, y), n_inputs=2, epochs=4)
+    path = sn.prune(net, X, y, validation=(X, y), n_inputs=2, training=sn.Training(4))
     assert path.smallest.structure == "2-8-3"
     assert path.smallest.n_synapses == 2 * 8 + 8 * 3
 
@@ -298,30 +393,31 @@ def test_inputs_alone_leave_the_synapses_of_the_others(trained3):
 def test_the_input_that_goes_has_the_lowest_sum_of_scores(trained3):
     net, X, y = trained3()
     sums = np.zeros(5)
-    np.add.at(sums, net.weights[0].indices, sn.score(net, "magnitude")[0])
+    np.add.at(sums, net.weights[0].indices, sn.saliency(net, "magnitude")[0])
     path = sn.prune(
-        net, X, y, validation=(X, y), n_inputs=4, epochs=2, criterion="magnitude",
-        optimizer=sn.SGD(1e-9),
+        net, X, y, validation=(X, y), n_inputs=4, criterion="magnitude",
+        training=sn.Training(2, optimizer=sn.SGD(1e-9)),
     )  # fmt: skip
     assert set(range(5)) - set(path.smallest.used_inputs.tolist()) == {int(sums.argmin())}
 
 
-@pytest.mark.parametrize("effort", [0, 2])
-def test_inputs_may_stand_beside_a_contract(trained3, effort):
+@pytest.mark.parametrize("budget", [0, 2])
+def test_inputs_may_stand_beside_a_contract(trained3, budget):
     """This used to be refused."""
     net, X, y = trained3()
     least = net.score(X, y) - 0.2
     path = sn.prune(
-        net, X, y, validation=(X, y), n_inputs=3, max_drop=0.2, effort=effort, retrain_epochs=50
-    )
+        net, X, y, validation=(X, y), n_inputs=3, max_drop=0.2,
+        strategy=sn.Iterative(50, search_budget=budget),
+    )  # fmt: skip
     assert path.smallest.n_used_inputs <= 3
     assert all(step.score >= least - 1e-9 for step in path)
-    assert effort or path.steps[1].n_inputs == 3  # inputs first
+    assert budget or path.steps[1].n_inputs == 3  # inputs first
 
 
 def test_inputs_that_the_contract_does_not_allow_to_go_are_said(trained3):
     net, X, y = trained3()
-    net = net.copy().fit(X, y, epochs=100)
+    net = net.copy().fit(X, y, training=sn.Training(100))
     path = sn.prune(net, X, y, validation=(X, y), n_inputs=1, max_drop=0.0)
     left = path.smallest.n_used_inputs
     assert left > 1
@@ -337,16 +433,41 @@ def test_wrong_counts_of_inputs_are_named(n_inputs, trained3):
 
 def test_the_final_optimiser_takes_over_after_the_last_cut(trained3, bits):
     net, X, y = trained3()
-    options = {"validation": (X, y), "n_synapses": 20, "epochs": 10, "criterion": "magnitude"}
     sparse, plain = sn.SGD(0.1, l1=0.01), sn.SGD(0.1)
-    both = sn.prune(net, X, y, **options, optimizer=sparse, final_optimizer=plain)
-    alone = sn.prune(net, X, y, **options, optimizer=sparse)
-    never = sn.prune(net, X, y, **options, optimizer=plain)
+
+    def pruned(optimizer, final=None):
+        return sn.prune(
+            net, X, y, validation=(X, y), n_synapses=20, criterion="magnitude",
+            training=sn.Training(10, optimizer=optimizer),
+            strategy=sn.Gradual(final_optimizer=final),
+        )  # fmt: skip
+
+    both, alone, never = pruned(sparse, plain), pruned(sparse), pruned(plain)
     last_cut = len(alone) - 2  # accepted right before it
     assert bits(both.network(last_cut)) == bits(alone.network(last_cut))
     assert bits(both.smallest) != bits(alone.smallest)
     assert bits(both.network(last_cut)) != bits(never.network(last_cut))
-    same = sn.prune(net, X, y, **options, optimizer=sparse, final_optimizer=sparse)
-    assert bits(same.smallest) == bits(alone.smallest)
-    with pytest.raises(TypeError, match=r"final_optimizer must be an SGD or an Adam, got 0.1"):
-        sn.prune(net, X, y, **options, final_optimizer=0.1)
+    assert bits(pruned(sparse, sparse).smallest) == bits(alone.smallest)
+
+
+# --- fields -------------------------------------------------------------------------------------
+
+WRONG = [
+    *[(sn.Iterative, {name: 0}, ValueError, rf"^{name} must be from 1 to .*, got 0$")
+      for name in ("retrain_epochs", "patience", "n_candidates")],
+    *[(sn.Iterative, {name: "1"}, TypeError, rf"^{name} must be an int, got str$")
+      for name in ("retrain_epochs", "patience", "n_candidates")],
+    *[(kind, {name: value}, error, rf"^{name} must be")
+      for kind, name in ((sn.Iterative, "search_budget"), (sn.Gradual, "regrow_budget"))
+      for value, error in ((-1, ValueError), (math.inf, ValueError), ("much", TypeError))],
+    (sn.Gradual, {"first_cut": 0.8}, ValueError, r"^first_cut must be below last_cut=0\.7, got 0"),
+    (sn.Gradual, {"last_cut": 0.0}, ValueError, r"^last_cut must be finite and in \(0\.0, 1\.0\]"),
+    (sn.Gradual, {"final_optimizer": 0.1}, TypeError,
+     r"^final_optimizer must be an optimizer, .*, got 0.1"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "fields", "error", "message"), WRONG)
+def test_a_field_out_of_range_raises_when_the_strategy_is_made(kind, fields, error, message):
+    with pytest.raises(error, match=message):
+        kind(**fields)

@@ -12,7 +12,7 @@ FLOWERS = "width,length,kind\n" + "".join(
     f"{1 + i % 7 / 10},{2 + i % 5 / 10},rose\n{2 + i % 6 / 10},{1 + i % 8 / 10},tulip\n"
     for i in range(30)
 )
-QUICK = ("--retrain-epochs", 5, "--attempts", 2)  # not much is needed to tell them apart
+QUICK = ("--retrain-epochs", 5, "--candidates", 2)  # not much is needed to tell them apart
 
 
 def environment(**variables):

@@ -23,8 +23,8 @@ from synaprune.cli import display, main
 print("ready", flush=True)
 sys.exit(main())
 """
-# A ladder that is long only towards its end, where it tries every synapse that is left.
-LONG_LADDER = ("--retrain-epochs", 300, "--patience", 300, "--attempts", 1000)
+# A descent that is long only towards its end, where it tries every synapse that is left.
+LONG_DESCENT = ("--retrain-epochs", 300, "--patience", 300, "--candidates", 1000)
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -141,10 +141,10 @@ def test_training_of_the_full_network(tmp_path):
     assert sorted(tmp_path.iterdir()) == [source, out]
 
 
-def test_ladder_saves_what_was_accepted(tmp_path):
+def test_iterative_pruning_saves_what_was_accepted(tmp_path):
     pytest.importorskip("sklearn")
     model = tmp_path / "model.npz"
-    args = ["prune", "digits", *LONG_LADDER, "--max-drop", 0.02, "--out", model]
+    args = ["prune", "digits", *LONG_DESCENT, "--max-drop", 0.02, "--out", model]
     # One cut takes 75 % of 1480 at most, so what has less than 370 comes after one.
     status, out, shown = interrupt_when(r"retraining.* (\d\d|[12]\d\d) synapses", args)
     assert (status, out) == (130, "")
@@ -189,7 +189,7 @@ def test_prediction(tmp_path):
     # Reading a FIFO that nobody writes to takes for ever.
     net = sn.SparseMLP((2, 2), seed=0)
     data = sn.datasets.xor()
-    net.fit(*data.train, epochs=1).save(tmp_path / "model.npz")
+    net.fit(*data.train, training=sn.Training(1)).save(tmp_path / "model.npz")
     os.mkfifo(tmp_path / "rows.csv")
     args = ["predict", tmp_path / "model.npz", tmp_path / "rows.csv"]
     assert interrupt(args, 0.3) == (130, "", "synaprune: interrupted\n")

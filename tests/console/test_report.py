@@ -27,8 +27,8 @@ def test_a_run_writes_its_page(model):
     assert told["summary"]["dataset"] == "flowers.csv"
     assert told["classes"] == ["rose", "tulip"]
     assert told["summary"]["contract"] == {"max_drop": 0.005, "metric": "accuracy"}
-    assert told["proof"]["confirmed_on"] == "test"
-    assert told["made"]["option strategy"] == "auto"
+    assert told["units"]["replicated_on"] == "test"
+    assert told["origin"]["option strategy"] == "iterative"
     assert told["curve"]
 
 
@@ -38,14 +38,14 @@ def test_a_saved_model_gives_the_same_page(model):
     assert succeed(*args, "--out", model / "again.html") == ""
     first, second = facts_of(model / "run.html"), facts_of(model / "again.html")
     for told in (first, second):
-        del told["made"]["page made at"]
+        del told["origin"]["page made at"]
     assert first == second
 
 
 def test_without_data_the_page_says_so(model):
     succeed("report", model / "m.npz", "--out", model / "bare.html")
     told = facts_of(model / "bare.html")
-    assert told["proof"] is None
+    assert told["units"] is None
     assert told["samples"] is None
     assert told["network"]["synapses"]
 

@@ -36,12 +36,12 @@ def test_load_by_name():
     assert [datasets.load(name).name for name in ("xor", "digits")] == ["xor", "digits"]
     with pytest.raises(FileNotFoundError, match="'minst': expected xor, digits, mnist, or a CSV"):
         datasets.load("minst")
-    with pytest.raises(ValueError, match="target: only for files, 'xor' has its own labels"):
+    with pytest.raises(ValueError, match="target: expected None for 'xor'"):
         datasets.load("xor", target="y")
 
 
 def test_a_name_goes_before_a_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     table(tmp_path, FRUIT, "xor")
-    assert datasets.load("xor").n_inputs == datasets.xor().n_inputs
+    assert datasets.load("xor").n_features == datasets.xor().n_features
     assert datasets.load("./xor", target="kind").classes.tolist() == ["apple", "cherry"]

@@ -23,7 +23,7 @@ def test_xor_is_the_same_four_rows_three_times():
     assert data.validation is data.train
     assert data.test is data.train
     assert len(data.train) == 4
-    assert (data.n_inputs, data.n_classes, data.classes.tolist()) == (2, 2, [0, 1])
+    assert (data.n_features, data.n_classes, data.classes.tolist()) == (2, 2, [0, 1])
     assert (data.input_names, data.input_scaling, data.image_shape) == (("x1", "x2"), "auto", None)
     assert repr(data.train) == "Split(X (4, 2) float32, y (4,) int64)"
 

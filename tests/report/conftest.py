@@ -14,8 +14,12 @@ def digits():
 
 @pytest.fixture(scope="session")
 def digits_path(digits):
-    net = sn.SparseMLP((64, 12, 10), seed=0).fit(*digits.train, epochs=40, batch_size=16)
-    return sn.prune(net, *digits.train, validation=digits.validation, n_synapses=150, epochs=20)
+    net = sn.SparseMLP((64, 12, 10), seed=0).fit(
+        *digits.train, training=sn.Training(40, batch_size=16)
+    )
+    return sn.prune(
+        net, *digits.train, validation=digits.validation, n_synapses=150, training=sn.Training(20)
+    )
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +31,7 @@ def named():
         y = np.arange(150) % 3
         X = rng.normal(0.0, 2.0, (3, 4))[y] + rng.normal(0.0, 0.5, (150, 4))
         net = sn.SparseMLP((4, 5, 3), seed=0)
-        net.fit(X, np.array(labels)[y], epochs=30, batch_size=16)
+        net.fit(X, np.array(labels)[y], training=sn.Training(30, batch_size=16))
         net.input_names = names
         return net, X.astype(np.float32), np.array(labels)[y]
 

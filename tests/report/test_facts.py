@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import synaprune as sn
 from synaprune import explain
+from synaprune.labels import LabelEncoder
 from synaprune.report import write_report
 from synaprune.report._facts import collect
 from synaprune.report._write import page
@@ -27,28 +28,28 @@ def facts(digits, digits_path, tmp_path_factory):
 
 def test_the_network_is_drawn_whole(facts, digits_path):
     net = digits_path.smallest
-    assert [len(level) for level in facts["network"]["levels"]] == list(net._core.structure)
+    assert [len(column) for column in facts["network"]["columns"]] == list(net._core.structure)
     assert len(facts["network"]["synapses"]) == net.n_synapses
-    assert facts["network"]["left_out"] == 0
+    assert facts["network"]["synapses_left_out"] == 0
     w = net.weights[0]
     s = facts["network"]["synapses"][3]
-    assert (s["level"], s["from"], s["to"]) == (0, w.indices[3], w.rows[3])
+    assert (s["layer"], s["from"], s["to"]) == (0, w.indices[3], w.rows[3])
     assert s["weight"] == pytest.approx(w.values[3], rel=1e-3)
     energy = explain.path_energy(net)
     np.testing.assert_allclose(s["energy"], energy.synapses[0][3], rtol=1e-3)
 
 
-def test_proof_is_that_of_without(facts, digits, digits_path):
+def test_ablations_are_those_of_without(facts, digits, digits_path):
     net = digits_path.smallest
-    for part in facts["proof"]["parts"]["neuron"]:
+    for part in facts["units"]["units"]["neuron"]:
         other = net.without(neurons=[(part["layer"], part["id"])])
         change = explain.compare(net, other, *digits.validation)
         np.testing.assert_allclose(part["loss"], change.before - change.after, rtol=1e-3)
         assert part["total"] == pytest.approx(-change.change, rel=1e-3)
-    assert facts["proof"]["labelled_on"] == "validation"
-    assert facts["proof"]["confirmed_on"] == "test"
-    assert "parts are labelled" in facts["proof"]["confirmed"]["neuron"]
-    assert facts["proof"]["confusion"] == explain.confusion_matrix(net, *digits.test).tolist()
+    assert facts["units"]["labelled_on"] == "validation"
+    assert facts["units"]["replicated_on"] == "test"
+    assert "units are labelled" in facts["units"]["replicated"]["neuron"]
+    assert facts["units"]["confusion"] == explain.confusion_matrix(net, *digits.test).tolist()
 
 
 def test_figures_are_those_of_the_network(facts, digits, digits_path):
@@ -59,14 +60,16 @@ def test_figures_are_those_of_the_network(facts, digits, digits_path):
     assert summary["accuracy"]["test"]["final"] == net.score(*digits.test)
     assert summary["accuracy"]["test"]["full"] == digits_path.network(0).score(*digits.test)
     assert [s["synapses"] for s in facts["curve"]] == [s.n_synapses for s in digits_path]
-    assert facts["made"]["seed"] == "0"
+    assert facts["origin"]["seed"] == "0"
 
 
 def test_samples_sum_to_their_logit(facts):
     assert len(facts["samples"]["picked"]) == 40
     for s in facts["samples"]["picked"]:
-        total = sum(s["values"]) + s["bias"]
-        assert total == pytest.approx(s["logit"], abs=2e-3 * sum(map(abs, s["values"])) + 1e-2)
+        total = sum(s["attributions"]) + s["bias"]
+        assert total == pytest.approx(
+            s["logit"], abs=2e-3 * sum(map(abs, s["attributions"])) + 1e-2
+        )
         assert len(s["pixels"]) == 64
         assert max(s["pixels"]) == 255
 
@@ -74,30 +77,34 @@ def test_samples_sum_to_their_logit(facts):
 def test_xor_has_its_rule_and_mnist_like_data_none(digits, digits_path):
     data = sn.datasets.xor()
     net = sn.SparseMLP((2, 8, 1), activation="sigmoid", init_scale=1.0, seed=1)
-    net.fit(*data.train, epochs=3000, batch_size=4, optimizer=sn.SGD(lr=1.0))
-    told = collect(net, validation=data.validation, test=None, image_shape=None, most=10, threads=1)
-    assert told["rules"]["text"].startswith("Exact: ")
+    net.fit(*data.train, training=sn.Training(3000, batch_size=4, optimizer=sn.SGD(lr=1.0)))
+    told = collect(
+        net, validation=data.validation, test=None, image_shape=None, max_synapses=10, threads=1
+    )
+    assert told["rules"]["text"].startswith(
+        "Exact, over all combinations of the 2 inputs: false is 0, true is 1."
+    )
     assert told["rules"]["lines"][-1] == "class 1: x0 xor x1"
-    assert told["network"]["left_out"] == net.n_synapses - 10
-    assert told["proof"]["confirmed_on"] is None
+    assert told["network"]["synapses_left_out"] == net.n_synapses - 10
+    assert told["units"]["replicated_on"] is None
 
 
 def test_a_million_synapses_are_drawn_in_part(tmp_path):
     net = sn.SparseMLP((1000, 1000, 10), seed=0)
     rng = np.random.default_rng(0)
     X = rng.normal(size=(100, 1000)).astype(np.float32)
-    net.fit(X, np.arange(100) % 10, epochs=1)
+    net.fit(X, np.arange(100) % 10, training=sn.Training(1))
     write_report(tmp_path / "large.html", net, validation=(X, np.arange(100) % 10))
     told = facts_of(tmp_path / "large.html")
     assert 2900 <= len(told["network"]["synapses"]) <= 3000
-    assert told["network"]["left_out"] == net.n_synapses - len(told["network"]["synapses"])
-    assert "synapse" not in told["proof"]["parts"]
+    assert told["network"]["synapses_left_out"] == net.n_synapses - len(told["network"]["synapses"])
+    assert "synapse" not in told["units"]["units"]
     assert (tmp_path / "large.html").stat().st_size < 2_000_000
 
 
 def test_no_name_can_end_the_data(named):
     net, X, y = named(("</script><script>alert(1)</script>", "b", "c"))
-    told = collect(net, validation=(X, y), test=None, image_shape=None, most=100, threads=1)
+    told = collect(net, validation=(X, y), test=None, image_shape=None, max_synapses=100, threads=1)
     text = page(told, "</title><script>alert(2)</script>")
     assert "alert(1)</script>" not in text
     assert "<script>alert" not in text
@@ -113,7 +120,7 @@ def test_no_name_can_end_the_data(named):
         ({"validation": np.zeros((3, 64))}, TypeError, "validation must be a pair"),
         ({"test": (np.zeros((3, 64)),)}, ValueError, "test must be a pair"),
         ({"test": (np.zeros((3, 5)), [1, 2, 3])}, ValueError, "test X must have 64 columns"),
-        ({"most": 0}, ValueError, "most must be"),
+        ({"max_synapses": 0}, ValueError, "max_synapses must be"),
     ],
 )
 def test_what_does_not_fit_is_named_and_nothing_written(
@@ -133,17 +140,28 @@ def test_titles_may_hold_anything(named, tmp_path):
     assert "<title>my {{facts}} {{script}} ? set" in (tmp_path / "x.html").read_text("utf-8")
 
 
-def test_the_same_samples_again_prove_nothing(digits, digits_path):
+def test_labels_are_not_replicated_on_the_same_samples(digits, digits_path):
     pair = digits.validation
-    told = collect(digits_path, validation=pair, test=pair, image_shape=None, most=9, threads=1)
-    assert told["proof"]["confirmed_on"] is None
+    told = collect(
+        digits_path, validation=pair, test=pair, image_shape=None, max_synapses=9, threads=1
+    )
+    assert told["units"]["replicated_on"] is None
+
+
+def test_samples_are_checked_once(digits, digits_path, monkeypatch, tmp_path):
+    """Every section used to check the inputs and to encode the labels again."""
+    calls = []
+    encode = LabelEncoder.encode
+    monkeypatch.setattr(LabelEncoder, "encode", lambda *a: calls.append(a) or encode(*a))
+    write_report(tmp_path / "x.html", digits_path, validation=digits.validation, test=digits.test)
+    assert len(calls) == 2
 
 
 def test_counts_are_of_the_whole_network_not_of_what_is_drawn(digits, digits_path):
     net = digits_path.smallest
-    told = collect(net, validation=None, test=None, image_shape=None, most=9, threads=1)
+    told = collect(net, validation=None, test=None, image_shape=None, max_synapses=9, threads=1)
     of_three = explain.path_energy(net).subnetwork(3, 0.9)
-    assert told["network"]["serving"][3] == sum(map(np.sum, of_three))
+    assert told["network"]["carrying"][3] == sum(map(np.sum, of_three))
     assert told["network"]["leading"][3] == np.diff(net.weights[1].indptr)[3]
 
 
@@ -152,6 +170,6 @@ def test_what_cannot_be_reported_is_named(tmp_path):
         write_report(tmp_path / "x.html", sn.SparseMLP((3, 2)))
     with pytest.raises(TypeError, match="PruningPath or a SparseMLP, got int"):
         write_report(tmp_path / "x.html", 3)
-    with pytest.raises(ValueError, match="no step to report"):
+    with pytest.raises(ValueError, match="must have a step to report"):
         write_report(tmp_path / "x.html", sn.PruningPath(sn.SparseMLP((3, 2))))
     assert not (tmp_path / "x.html").exists()

@@ -9,7 +9,7 @@ By = pytest.importorskip("selenium.webdriver.common.by").By
 Keys = pytest.importorskip("selenium.webdriver.common.keys").Keys
 ActionChains = pytest.importorskip("selenium.webdriver.common.action_chains").ActionChains
 
-SECTIONS = ["network", "proof", "inputs", "curve", "rules", "samples", "made"]
+SECTIONS = ["network", "units", "inputs", "curve", "rules", "samples", "origin"]
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def test_the_page_loads_whole_and_without_a_word(page, browse, digits_path):
     assert [name for name in asked if not name.startswith("data:")] == []
 
 
-def test_a_neuron_lights_its_paths_and_shows_its_proof(page, browse, digits_path):
+def test_a_neuron_lights_its_paths_and_shows_its_ablation(page, browse, digits_path):
     browser = browse(page)
     net = digits_path.smallest
     neuron = int(net.weights[1].indices[0])
@@ -146,8 +146,8 @@ def test_a_page_without_data_says_so(digits_path, browse, tmp_path):
     sn.report.write_report(tmp_path / "bare.html", sn.SparseMLP.load(tmp_path / "net.npz"))
     browser = browse(tmp_path / "bare.html")
     assert browser.get_log("browser") == []
-    for section in ("proof", "rules", "samples"):
+    for section in ("units", "rules", "samples"):
         assert "need" in one(browser, f"#{section}").text
     assert "without its pruning path" in one(browser, "#curve").text
     ActionChains(browser).move_to_element(one(browser, '[data-key^="1:"]')).perform()
-    assert "needs data" in one(browser, ".details").text
+    assert "needs samples" in one(browser, ".details").text

@@ -50,35 +50,13 @@ struct Samples {
   const char* operator[](offset_t i) const { return X.row(position(i)); }
 };
 
-// Where sample i of an epoch is to be read: itself, or a moved copy in row s of scratch whose
-// columns from the view's first to its last are set.
-const char* moved(const Samples& samples, offset_t i, const InputView& view, index_t s,
-                  char* scratch);
-
 // One tile, feature-major; see kernels/gather.inl.
 //   in  size   of the tile, at most max_tile
 //       scratch[max_tile * row_bytes]   to move images in; null if none moves
 //   out tile[view.n_columns, padded(size)]   behind the last sample the first one is repeated
-// With check, returns whether all numbers of the samples are finite. Between parts of the work,
-// beside() is called.
-template <class Beside>
+// With check, returns whether all numbers of the samples are finite.
 bool gather(const Kernels& kernels, const Samples& samples, offset_t first, index_t size,
-            const InputView& view, bool check, char* scratch, float* tile, Beside&& beside) {
-  const Inputs& X = samples.X;
-  const char* rows[max_tile];
-  const auto ld = static_cast<index_t>(padded(size));
-  for (index_t s = 0; s < size; ++s)
-    rows[s] = scratch ? moved(samples, first + s, view, s, scratch) : samples[first + s];
-  for (index_t s = size; s < ld; ++s) rows[s] = rows[0];
-  const index_t step = X.is_uint8 ? ld : lanes;  // bytes of all samples are transposed together
-  bool finite = true;
-  for (index_t s = 0; s < ld; s += step) {
-    finite &= kernels.gather(X.is_uint8, rows, X.row_bytes(), view.columns, view.n_columns,
-                             view.shift, view.scale, {s, s + step}, ld, check, tile);
-    beside();
-  }
-  return finite;
-}
+            const InputView& view, bool check, char* scratch, float* tile);
 
 // One sample: x[view.n_columns].
 void gather_one(const Inputs& X, offset_t row, const InputView& view, float* x);

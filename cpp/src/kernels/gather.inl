@@ -2,14 +2,13 @@
 //   in  rows[ld]            the start of each sample: row_bytes bytes of uint8 (bytes) or float32
 //   in  columns[n_columns]  ascending
 //   in  shift, scale        one per column of X; shift is null if all are 0
-//   in  samples             which of the ld samples, from and to a multiple of `lanes`
-//   out tile[n_columns, ld] overwritten there; caller allocates; ld a multiple of `lanes`
+//   out tile[n_columns, ld] overwritten; caller allocates; ld a multiple of `lanes`
 //
 // With check, reads all columns of float32 samples and returns whether all are finite; else true.
 //
 // Allocates nothing, throws nothing. Pieces of 16 columns of `width` samples are transposed in
 // registers; those without a wanted column are skipped. Floats are many: a few samples at a time
-// are read from end to end, which is what memory is fast at. Bytes are few: a piece of all samples
+// are read from end to end, while the next few are prefetched. Bytes are few: a piece of all samples
 // is transposed, then written column by column.
 
 // Words [at, at + 4 n_words) of `width` samples, transposed: words[w] holds word w of each.
@@ -42,13 +41,13 @@ static inline vec transformed(vec x, const float* shift, const float* scale, ind
 template <bool shifted>
 static inline bool gather_bytes(const char* const* rows, offset_t row_bytes, const index_t* columns,
                                 index_t n_columns, const float* shift, const float* scale,
-                                Rows samples, index_t ld, float* tile) {
+                                index_t ld, float* tile) {
   constexpr offset_t n = 16;  // columns of a piece
   const index_t* const end = columns + n_columns;
   alignas(64) float words[4 * max_tile];
   while (columns != end) {
     const offset_t first = *columns / n * n;
-    for (index_t s = samples.first; s < samples.last; s += width) {
+    for (index_t s = 0; s < ld; s += width) {
       vec piece[4];
       transpose_piece<4>(rows + s, first, row_bytes, piece);
       for (int w = 0; w < 4; ++w) store(words + w * max_tile + s, piece[w]);
@@ -58,7 +57,7 @@ static inline bool gather_bytes(const char* const* rows, offset_t row_bytes, con
       const auto byte = static_cast<unsigned>(c - first);
       const float* word = words + byte / 4 * max_tile;
       const auto which = byte_number(byte % 4);
-      for (index_t s = samples.first; s < samples.last; s += width)
+      for (index_t s = 0; s < ld; s += width)
         store(tile + s, transformed<shifted>(byte_of(load(word + s), which), shift, scale, c));
     }
   }
@@ -68,13 +67,13 @@ static inline bool gather_bytes(const char* const* rows, offset_t row_bytes, con
 template <bool shifted, bool check>
 static inline bool gather_floats(const char* const* rows, offset_t row_bytes,
                                  const index_t* columns, index_t n_columns, const float* shift,
-                                 const float* scale, Rows samples, index_t ld, float* tile) {
+                                 const float* scale, index_t ld, float* tile) {
   constexpr int n = 16;  // columns of a piece
   const index_t* const end = columns + n_columns;
   const auto n_words = static_cast<index_t>(row_bytes / sizeof(float));
   vec finite[4];  // stay 0 while all is; four, since a sum waits for the one before
   for (vec& sum : finite) sum = broadcast(0.0f);
-  for (index_t s = samples.first; s < samples.last; s += width) {
+  for (index_t s = 0; s < ld; s += width) {
     const index_t* wanted = columns;
     float* to = tile + s;
     for (index_t first = 0; first < n_words; first += n) {
@@ -83,6 +82,8 @@ static inline bool gather_floats(const char* const* rows, offset_t row_bytes,
         first = *wanted / n * n;
       }
       const offset_t at = first * static_cast<offset_t>(sizeof(float));
+      for (index_t j = s + width; j < s + 2 * width && j < ld; ++j)
+        SYNAPRUNE_PREFETCH_L2(rows[j] + at);
       const bool some = wanted != end && *wanted < first + n;
       if (check && !some && first + n <= n_words) {
         for (int j = 0; j < width; ++j)
@@ -109,11 +110,11 @@ static inline bool gather_floats(const char* const* rows, offset_t row_bytes,
 }
 
 static bool gather(bool bytes, const char* const* rows, offset_t row_bytes, const index_t* columns,
-                   index_t n_columns, const float* shift, const float* scale, Rows samples,
-                   index_t ld, bool check, float* tile) {
+                   index_t n_columns, const float* shift, const float* scale, index_t ld,
+                   bool check, float* tile) {
   const auto of_bytes = shift ? gather_bytes<true> : gather_bytes<false>;
   const auto checked = shift ? gather_floats<true, true> : gather_floats<false, true>;
   const auto unchecked = shift ? gather_floats<true, false> : gather_floats<false, false>;
   const auto as = bytes ? of_bytes : check ? checked : unchecked;
-  return as(rows, row_bytes, columns, n_columns, shift, scale, samples, ld, tile);
+  return as(rows, row_bytes, columns, n_columns, shift, scale, ld, tile);
 }

@@ -8,12 +8,15 @@ from collections import Counter
 from types import TracebackType
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from synaprune import training
-from synaprune.cli.job import Result, measure, predict_seconds
+from synaprune.datasets import Dataset
+from synaprune.job import Result
+from synaprune.network import SparseMLP
 
 _STAGES = {"train": "training", "retrain": "retraining", "accepted": "pruning"}
 
@@ -51,7 +54,7 @@ class ProgressBar:
         self._bar.stop()
 
     def next_run(self) -> None:
-        """Say that one more run begins."""
+        """Show that the next run begins."""
         self._run += 1
         if self._runs > 1 and not self._bar.disable:
             self._bar.update(self._task, description=f"run {self._run}/{self._runs} training")
@@ -62,23 +65,22 @@ class ProgressBar:
         if self._bar.disable or now - self._drawn < 0.05:
             return
         self._drawn = now
-        accuracy = "" if progress.accuracy is None else f"{progress.accuracy:.2%} "
+        score = "" if progress.score is None else f"{progress.score:.2%} "
         run = f"run {self._run}/{self._runs} " if self._runs > 1 else ""
         self._bar.update(
             self._task,
             description=run + _STAGES.get(progress.stage, "pruning"),
             total=progress.epochs,
             completed=progress.epoch,
-            figures=f"epoch {progress.epoch} · {accuracy}· {progress.n_synapses} synapses"
+            figures=f"epoch {progress.epoch} · {score}· {progress.n_synapses} synapses"
             f" · {progress.threads} thread{'s' * (progress.threads > 1)}",
         )
 
 
-def show_result(result: Result) -> None:
+def show_result(result: Result, data: Dataset) -> None:
     """Print the table of before and after, and what the run says in one line."""
-    before, after = result.full, result.path.smallest
-    columns = [measure(net, result.data) for net in (before, after)]
-    times = [predict_seconds(net, result.data.test.X) for net in (before, after)]
+    columns = [result.start, result.final]
+    nets = [result.full, result.path.smallest]
     table = Table()
     table.add_column("")
     for name in ("before", "after"):
@@ -87,21 +89,22 @@ def show_result(result: Result) -> None:
     def row(name: str, values: list[str]) -> None:
         table.add_row(name, *values)
 
-    row("structure", [c["structure"] for c in columns])
-    row("synapses", [str(c["n_synapses"]) for c in columns])
-    row("inputs used", [str(c["n_inputs"]) for c in columns])
+    row("structure", [c.structure for c in columns])
+    row("synapses", [str(c.n_synapses) for c in columns])
+    row("inputs used", [str(c.n_inputs) for c in columns])
     for split in ("train", "validation", "test"):
-        row(f"accuracy, {split}", [f"{c['accuracy'][split]:.2%}" for c in columns])
-    row("bytes", [str(net.n_bytes) for net in (before, after)])
-    row(f"predict {len(result.data.test)} rows", [_duration(t) for t in times])
+        row(f"accuracy, {split}", [f"{c.accuracy[split]:.2%}" for c in columns])
+    row("bytes", [str(net.n_bytes) for net in nets])
+    times = [_predict_seconds(net, data.test.X) for net in nets]
+    row(f"predict {len(data.test)} rows", [_duration(t) for t in times])
     console = _stdout()
-    console.print(f"{result.data.name}, seed {result.seed}")
+    console.print(f"{result.dataset}, seed {result.seed}")
     console.print(table)
-    n, kept = before.n_synapses, after.n_synapses
-    lost = columns[0]["accuracy"]["validation"] - columns[1]["accuracy"]["validation"]
-    verb = "removed" if result.options.counted else "redundant"
+    n, kept = (c.n_synapses for c in columns)
+    gained = columns[1].accuracy["validation"] - columns[0].accuracy["validation"]
+    verb = "removed" if result.job.goal.counted else "redundant"
     console.print(f"{1 - kept / n:.1%} of the synapses were {verb}: {n} → {kept}.")
-    console.print(f"Validation accuracy changed by {-100 * lost:+.2f} points.")
+    console.print(f"Validation accuracy changed by {100 * gained:+.2f} points.")
     console.print(f"Ended because {_sentence(result.path.stop_reason)}")
     console.print(f"{result.epochs} epochs in {_duration(result.seconds)}.")
 
@@ -128,6 +131,16 @@ def show_runs(results: list[dict[str, Any]], seconds: float) -> None:
         spread = f" ± {statistics.stdev(values):.2%}" if len(values) > 1 else ""
         console.print(f"accuracy, {split}: {statistics.fmean(values):.2%}{spread}")
     console.print(f"{sum(r['epochs'] for r in results)} epochs in {_duration(seconds)}.")
+
+
+def _predict_seconds(net: SparseMLP, X: np.ndarray[Any, Any]) -> float:
+    """Return the median time of predicting X once, over several calls after a warm-up."""
+    times = []
+    for _ in range(8):
+        begin = time.perf_counter()
+        net.predict(X)
+        times.append(time.perf_counter() - begin)
+    return statistics.median(times[1:])
 
 
 def _stdout() -> Console:

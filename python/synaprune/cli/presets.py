@@ -1,64 +1,57 @@
-"""How each dataset is trained and pruned unless flags say otherwise: one table.
+"""How each dataset is trained and pruned unless flags say otherwise.
 
 The values were chosen on validation splits, with seeds from 1000 on.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from synaprune.criteria import Criterion
+from synaprune.job import Architecture
+from synaprune.pruning import Iterative, Strategy
+from synaprune.training import SGD, ShiftImages, Training
 
 
 @dataclass(frozen=True)
 class Preset:
-    """Settings of one dataset; each is an option of the console of the same name.
+    """The parts of a `Job` that belong to a dataset; each option is a flag of the console.
 
-    ``stop_at`` ends the training of the full network at that validation accuracy (only where the
-    rows are all there is, as with xor).
+    Attributes
+    ----------
+    architecture, training, criterion, stop_at
+        As in `Job`.
+    strategies : tuple of Strategy
+        Those of which some option is not the default.
     """
 
-    hidden: tuple[int, ...] = (20,)
-    activation: str = "relu"
-    loss: str = "auto"
-    init_scale: float = 0.05
-    input_scaling: str | None = None  # None: the dataset's
-    optimizer: str = "sgd"
-    lr: float = 0.1
-    l1: float = 0.0  # towards a count, until the last cut
-    weight_decay: float = 0.0
-    batch_size: int = 64
-    epochs: int = 60
-    criterion: str = "wsf"
-    concentration: float = 0.0
-    shift: int = 0
-    shift_probability: float = 0.5
-    label_smoothing: float = 0.0
-    retrain_epochs: int = 20
-    patience: int = 5
-    attempts: int = 10
-    effort: float | None = None  # that of `prune`
+    architecture: Architecture = field(default_factory=Architecture)
+    training: Training = field(default_factory=Training)
+    criterion: Criterion = field(default_factory=Criterion)
+    strategies: tuple[Strategy, ...] = ()
     stop_at: float | None = None
+
+    def strategy(self, kind: type[Strategy]) -> Strategy:
+        """Return the strategy of a kind."""
+        return next((s for s in self.strategies if type(s) is kind), None) or kind()
 
 
 PRESETS = {
     "xor": Preset(
-        hidden=(100,),
-        activation="sigmoid",
-        init_scale=0.02,
-        concentration=2.0,
-        lr=2.0,
-        batch_size=4,
-        epochs=20000,
-        retrain_epochs=1000,
-        patience=300,
-        attempts=6,
+        Architecture((100,), activation="sigmoid", init_scale=0.02),
+        Training(20000, batch_size=4, optimizer=SGD(2.0)),
+        Criterion(structured_bias=2.0),
+        (Iterative(retrain_epochs=1000, patience=300, n_candidates=6),),
         stop_at=1.0,
     ),
-    "digits": Preset(lr=0.1, batch_size=16, epochs=100),
+    "digits": Preset(training=Training(100, batch_size=16, optimizer=SGD(0.1))),
     "mnist": Preset(
-        criterion="wsf_fisher", input_scaling="center", lr=0.4, l1=1e-4, shift=1, epochs=400
+        Architecture(input_scaling="center"),
+        Training(400, optimizer=SGD(0.4, l1=1e-4), augment=ShiftImages(28, 28)),
+        Criterion("wsf_fisher"),
     ),
 }
-TABLE = Preset(lr=0.05, batch_size=16, epochs=100)
+TABLE = Preset(training=Training(100, batch_size=16, optimizer=SGD(0.05)))
 
 
 def preset_for(dataset: str) -> Preset:

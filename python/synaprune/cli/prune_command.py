@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import itertools
 import json
 import time
@@ -12,39 +11,21 @@ from pathlib import Path
 from typing import Any
 
 from synaprune import __version__, datasets
-from synaprune.cli.job import Options, Result, run_job
-from synaprune.cli.presets import Preset, preset_for
+from synaprune.cli.flags import add_flags, job_for
 from synaprune.cli.report_command import write as write_report
 from synaprune.cli.runs import run_side_by_side
-from synaprune.criteria import CRITERIA
 from synaprune.io import write_atomically
-from synaprune.network import ACTIVATIONS, LOSSES
-from synaprune.pruning import METRICS, STRATEGIES, PruningInterrupted
-from synaprune.scaling import INPUT_SCALINGS
+from synaprune.job import Result
+from synaprune.pruning import PruningInterrupted
 from synaprune.threads import Threads, check_threads
 
 _MOST_JOBS = 61  # processes that Python can wait for on Windows
-# flags that override the preset's field of the same name
-_OVERRIDES = tuple(
-    field.name for field in dataclasses.fields(Preset) if field.name not in ("stop_at",)
-)
 
 
 def _positive(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"must be an int, at least 1, got {text}")
     return int(text)
-
-
-def _count(text: str) -> int:
-    return 0 if text == "0" else _positive(text)
-
-
-def _sizes(text: str) -> tuple[int, ...]:
-    try:
-        return tuple(_positive(part) for part in text.split(","))
-    except argparse.ArgumentTypeError:
-        raise argparse.ArgumentTypeError(f"must be ints, each at least 1, got {text}") from None
 
 
 def _threads(text: str) -> Threads:
@@ -66,63 +47,7 @@ def add_parser(commands: Any) -> None:
     )  # fmt: skip
     p.add_argument("--target", metavar="COLUMN", help="label column of a CSV (array of an NPZ)")
     p.add_argument("--data-dir", metavar="DIR", help="folder that holds MNIST's files")
-    p.add_argument("--inputs", type=_positive, metavar="N", help="prune to N inputs")
-    goal = p.add_mutually_exclusive_group()
-    goal.add_argument("--synapses", type=_positive, metavar="N", help="prune to N synapses")
-    goal.add_argument("--min-accuracy", type=float, metavar="A", help="validation accuracy to keep")
-    goal.add_argument(
-        "--max-drop", type=float, metavar="D",
-        help="validation accuracy that may be lost, as a fraction (default 0.005)",
-    )  # fmt: skip
-    p.add_argument(
-        "--confidence", type=float, metavar="C",
-        help="one-sided confidence with which the accuracy must be kept, such as 0.95",
-    )  # fmt: skip
-    p.add_argument(
-        "--metric", choices=METRICS, default="accuracy", help="what is kept on validation"
-    )
-    p.add_argument(
-        "--effort", type=float, metavar="E",
-        help="go back and cut otherwise, for so many times the work of the first way (default: 1, "
-        "towards a count 0)",
-    )  # fmt: skip
-    p.add_argument("--strategy", choices=STRATEGIES, default="auto")
-    p.add_argument("--criterion", choices=tuple(CRITERIA), help="what ranks synapses")
-    p.add_argument(
-        "--concentration", type=float, metavar="C", help="favour emptying inputs and neurons"
-    )
-    p.add_argument("--hidden", type=_sizes, metavar="N[,N…]", help="hidden neurons of each layer")
-    p.add_argument("--activation", choices=ACTIVATIONS)
-    p.add_argument("--loss", choices=LOSSES)
-    p.add_argument("--init-scale", type=float, metavar="S", help="share of Glorot's range")
-    p.add_argument(
-        "--input-scaling", choices=INPUT_SCALINGS, help="what the network sees of the inputs"
-    )
-    p.add_argument("--optimizer", choices=("sgd", "adam"))
-    p.add_argument("--lr", type=float, metavar="R", help="learning rate")
-    p.add_argument(
-        "--l1", type=float, metavar="R",
-        help="L1 penalty on the weights; towards a count, until the last cut",
-    )  # fmt: skip
-    p.add_argument("--weight-decay", type=float, metavar="R", help="L2 penalty on the weights")
-    p.add_argument(
-        "--shift", type=_count, metavar="PIXELS",
-        help="move training images at random by up to so many pixels",
-    )  # fmt: skip
-    p.add_argument("--shift-probability", type=float, metavar="P", help="that an image is moved")
-    p.add_argument(
-        "--label-smoothing", type=float, metavar="S", help="share of a target for all classes"
-    )
-    p.add_argument("--batch-size", type=_positive, metavar="N")
-    p.add_argument(
-        "--epochs", type=_positive, metavar="N", help="of the full network, and of gradual pruning"
-    )
-    p.add_argument("--retrain-epochs", type=_positive, metavar="N", help="at most, after a cut")
-    p.add_argument("--patience", type=_positive, metavar="N", help="epochs without improvement")
-    p.add_argument(
-        "--attempts", type=_positive, metavar="N",
-        help="single synapses to try before the ladder ends",
-    )  # fmt: skip
+    add_flags(p)
     p.add_argument("--runs", type=_positive, default=1, metavar="N", help="seeds S, S+1, …")
     p.add_argument("--seed", type=int, default=0, metavar="S")
     p.add_argument(
@@ -149,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
 
     _check_outputs(args)
     data = datasets.load(args.dataset, target=args.target, data_dir=args.data_dir)
-    options = _options(args, data.name)
+    job = job_for(data, vars(args))
     begin = time.perf_counter()
     records: list[dict[str, Any]] = []
     result = None
@@ -161,14 +86,14 @@ def run(args: argparse.Namespace) -> int:
         try:
             if jobs > 1:
                 for record in run_side_by_side(
-                    data, options, seeds, jobs=jobs, threads=threads if fixed else 1
+                    data, job, seeds, jobs=jobs, threads=threads if fixed else 1
                 ):
                     bar.next_run()
                     records.append(record)
             else:
                 for seed in seeds:
                     bar.next_run()
-                    result = run_job(data, options, seed=seed, threads=args.threads, callback=bar)
+                    result = job.run(data, seed=seed, threads=args.threads, callback=bar)
                     records.append(result.record())
         except BaseException as error:  # what was finished is not lost with the rest
             if isinstance(error, PruningInterrupted):
@@ -178,7 +103,7 @@ def run(args: argparse.Namespace) -> int:
             raise
     seconds = time.perf_counter() - begin
     if not args.quiet:  # first, so that a disk that fills up does not take the table along
-        _show(display, result, records, seconds)
+        _show(display, data, result, records, seconds)
     if args.json:
         _write_json(args, records, seconds)
     if args.out and result is not None:
@@ -194,10 +119,14 @@ def _write_json(args: argparse.Namespace, records: list[dict[str, Any]], seconds
 
 
 def _show(
-    display: Any, result: Result | None, records: list[dict[str, Any]], seconds: float
+    display: Any,
+    data: datasets.Dataset,
+    result: Result | None,
+    records: list[dict[str, Any]],
+    seconds: float,
 ) -> None:
     if len(records) == 1 and result is not None:
-        display.show_result(result)
+        display.show_result(result, data)
     else:
         display.show_runs(records, seconds)
 
@@ -224,23 +153,6 @@ def _check_outputs(args: argparse.Namespace) -> None:
             raise ValueError(f"{flag} would overwrite the data in {file}")
     if args.seed < 0:
         raise ValueError(f"--seed must be at least 0, got {args.seed}")
-
-
-def _options(args: argparse.Namespace, dataset: str) -> Options:
-    flags = {name: getattr(args, name) for name in _OVERRIDES}
-    preset = dataclasses.replace(
-        preset_for(dataset), **{name: value for name, value in flags.items() if value is not None}
-    )
-    goals = {
-        "n_synapses": args.synapses,
-        "n_inputs": args.inputs,
-        "min_accuracy": args.min_accuracy,
-        "max_drop": args.max_drop,
-    }
-    target = {name: value for name, value in goals.items() if value is not None}
-    return Options(
-        preset, args.strategy, target or {"max_drop": 0.005}, args.confidence, args.metric
-    )
 
 
 def _save_interrupted(interrupt: PruningInterrupted, out: str | None) -> None:

@@ -13,15 +13,15 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from typing import Any
 
-from synaprune.cli.job import Options, run_job
 from synaprune.datasets import Dataset
+from synaprune.job import Job
 from synaprune.threads import Threads
 
-_task: tuple[Dataset, Options, Threads]  # what a process works at, sent to it once
+_task: tuple[Dataset, Job, Threads]  # what a process works at, sent to it once
 
 
 def run_side_by_side(
-    data: Dataset, options: Options, seeds: Sequence[int], *, jobs: int, threads: Threads
+    data: Dataset, job: Job, seeds: Sequence[int], *, jobs: int, threads: Threads
 ) -> Iterator[dict[str, Any]]:
     """Yield the record of each run, in the order of the seeds; equal to that of a run alone.
 
@@ -37,7 +37,7 @@ def run_side_by_side(
     ours = set(multiprocessing.active_children())
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(
-        jobs, mp_context=context, initializer=_begin, initargs=(data, options, threads)
+        jobs, mp_context=context, initializer=_begin, initargs=(data, job, threads)
     )
     waiting = iter(seeds)
     pending: deque[Future[tuple[dict[str, Any], list[str]]]] = deque()
@@ -82,8 +82,8 @@ def _begin(*task: Any) -> None:
 
 def _record(seed: int) -> tuple[dict[str, Any], list[str]]:
     """Return the record of a run, and what it warned of."""
-    data, options, threads = _task
+    data, job, threads = _task
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("default")
-        record = run_job(data, options, seed=seed, threads=threads).record()
+        record = job.run(data, seed=seed, threads=threads).record()
     return record, [str(w.message) for w in caught]

@@ -1,6 +1,6 @@
-"""Data sets: what `synaprune` trains, chooses and tests on.
+"""Datasets: loaders of the built-in datasets and of tables in files.
 
-Every loader returns a `Dataset` whose three splits never depend on a user's seed.
+Every loader returns a `Dataset`. Its training, validation and test splits do not depend on a seed.
 """
 
 from ._idx import read_idx

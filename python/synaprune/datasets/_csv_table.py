@@ -1,4 +1,4 @@
-"""CSV: a header row, commas, numbers, and perhaps a column of labels."""
+"""CSV tables: a header row, then numbers separated by commas, and optionally a label column."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _INTEGER = re.compile(r"[+-]?(0|[1-9][0-9]{0,17})")
 
 
 def listing(names: Sequence[str], limit: int = 20) -> str:
-    """Join names for an error message, cut short if there are many."""
+    """Join names for an error message, only the first ones of many."""
     shown = ", ".join(map(repr, names[:limit]))
     return shown if len(names) <= limit else f"{shown}, … ({len(names)} in all)"
 
 
 def check_names(names: Sequence[str], source: object) -> None:
-    """Raise ValueError naming `source` if a name is empty or stands there twice."""
+    """Raise ValueError naming `source` if a name is empty or occurs twice."""
     if not names:
         raise ValueError(f"{source}: expected column names, got none")
     if "" in names:
@@ -107,7 +107,7 @@ def _bad_cell(place: str, header: list[str], row: list[str], columns: list[int])
 
 
 def check_finite(X: NDArray[Any], names: Sequence[str], place: Callable[[int], str]) -> None:
-    """Raise ValueError for the first NaN or infinity; ``place(row)`` says where a row stands."""
+    """Raise ValueError for the first NaN or infinity; ``place(row)`` describes the row."""
     finite = np.isfinite(X)
     if not finite.all():
         row, column = divmod(int(finite.argmin()), X.shape[1])

@@ -1,4 +1,4 @@
-"""Errors of the file system, in words that name the file."""
+"""Errors of the file system, with the name of the file."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def read_content(path: Path) -> bytes:
 
 
 def parse_idx(content: bytes, path: Path) -> NDArray[np.uint8]:
-    """Return the array that `content` describes; `path` is for the errors."""
+    """Return the array that `content` describes; errors name `path`."""
     if len(content) < 4:
         raise ValueError(f"{path}: truncated IDX file of {len(content)} bytes")
     n_dims = content[3]
@@ -67,14 +67,14 @@ def read_idx(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
     Returns
     -------
     ndarray of uint8, read-only
-        Of the shape that the file gives: (60000, 28, 28) for that example.
+        Of the shape in the file: (60000, 28, 28) for that example.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        If the file is truncated, too long, empty, corrupt or no IDX file of unsigned bytes.
+        If the file is truncated, too long, empty, corrupt or not an IDX file of unsigned bytes.
 
     Examples
     --------

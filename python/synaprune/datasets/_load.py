@@ -1,4 +1,4 @@
-"""One door to all data sets, for the console and for scripts."""
+"""Loading a dataset by name or from a file."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ def load(
     target: str | None = None,
     data_dir: str | os.PathLike[str] | None = None,
 ) -> Dataset:
-    """Load a data set by its name, or a table from a file.
+    """Load a dataset by name, or a table from a file.
 
     Parameters
     ----------
     name_or_path : str or path-like
         ``"xor"``, ``"digits"``, ``"mnist"``, or a CSV or NPZ file (see `load_table`). A name
-        goes before a file that is called the same; ``./mnist`` is the file.
+        takes precedence over a file of the same name; ``./mnist`` is the file.
     target : str, optional
-        The labels' column or array in a file.
+        Name of the column, or of the array, that holds the labels in a file.
     data_dir : path-like, optional
-        Where the files of MNIST are (see `mnist`).
+        Folder with the files of MNIST (see `mnist`).
 
     Returns
     -------
@@ -36,14 +36,14 @@ def load(
     Raises
     ------
     FileNotFoundError
-        If it is neither a known name nor a file.
+        If there is no dataset and no file of this name.
     ValueError
-        If `target` is given for a named data set, or the file is faulty.
+        If `target` is given for a named dataset, or the file is invalid.
 
     Examples
     --------
     >>> from synaprune import datasets
-    >>> datasets.load("xor").n_inputs
+    >>> datasets.load("xor").n_features
     2
     """
     known: dict[str, Callable[[], Dataset]] = {
@@ -54,10 +54,12 @@ def load(
     name = os.fspath(name_or_path)
     if name in known:
         if target is not None:
-            raise ValueError(f"target: only for files, {name!r} has its own labels, got {target!r}")
+            raise ValueError(
+                f"target: expected None for {name!r}, which has labels of its own, got {target!r}"
+            )
         return known[name]()
     if not os.path.exists(name):
         raise FileNotFoundError(
-            f"no data set or file {name!r}: expected {', '.join(known)}, or a CSV or NPZ file"
+            f"no dataset or file {name!r}: expected {', '.join(known)}, or a CSV or NPZ file"
         )
     return load_table(name, target)

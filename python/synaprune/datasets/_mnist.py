@@ -1,4 +1,4 @@
-"""MNIST: from a folder, or downloaded once into the user's cache."""
+"""MNIST, from a folder or downloaded once into the user's cache."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ SPLIT_SEED = 60000  # a new value would change published figures
 
 
 def mnist(data_dir: str | os.PathLike[str] | None = None) -> Dataset:
-    """Handwritten digits of 28 by 28 pixels (LeCun, Cortes & Burges, 1998).
+    """Load handwritten digits of 28 by 28 pixels (LeCun, Cortes & Burges, 1998).
 
-    The test split is the official one. 5000 of the 60000 training images, a fixed stratified
-    choice, are the validation split; the other 55000 are the training split.
+    The test split is the official one. The validation split is a fixed stratified choice of 5000 of
+    the 60000 training images; the other 55000 are the training split.
 
     Parameters
     ----------
@@ -59,9 +59,9 @@ def mnist(data_dir: str | os.PathLike[str] | None = None) -> Dataset:
     FileNotFoundError
         If `data_dir` is given and lacks the files.
     ValueError
-        If a file in a folder is not what it should be, by its SHA-256.
+        If the SHA-256 of a file in a folder is wrong.
     ConnectionError
-        If the files cannot be downloaded, or what arrives is not MNIST.
+        If the files cannot be downloaded, or the downloaded files are not MNIST.
     ImportError
         If a download is needed and pooch is not installed.
 
@@ -117,7 +117,7 @@ def _checked(path: Path, name: str) -> NDArray[np.uint8]:
 
 
 def _fetch(name: str) -> NDArray[np.uint8]:
-    """Read one file from the user's cache, after a download if it is absent or damaged there."""
+    """Read one file from the user's cache; download it first if it is absent or damaged."""
     pooch = require("pooch", "cli")
     path = Path(pooch.os_cache("synaprune"), "mnist", f"{name}.gz")
     try:
@@ -144,15 +144,15 @@ def _fetch(name: str) -> NDArray[np.uint8]:
 
 
 def _reason(error: Exception) -> str:
-    # requests wraps "connection refused" in three exceptions; the one called `reason` says it.
+    # requests wraps "connection refused" in three exceptions; `reason` is the inner one.
     cause = getattr(error.args[0], "reason", error) if error.args else error
     return " ".join(str(cause).split())
 
 
 @contextmanager
 def _muted(logger: logging.Logger) -> Iterator[None]:
-    # pooch logs every download and a hash to copy. A filter for this thread alone leaves the
-    # level that the user may have set, and other threads' messages, as they are.
+    # pooch logs every download and a hash to copy. A filter for this thread keeps the level that
+    # the user may have set, and the messages of other threads.
     thread = threading.get_ident()
 
     def from_elsewhere(record: logging.LogRecord) -> bool:

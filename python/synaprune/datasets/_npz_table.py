@@ -1,4 +1,4 @@
-"""NPZ tables: arrays `X` (n, d), the labels (n,) and, if there, `input_names` (d,)."""
+"""NPZ tables: arrays `X` (n, d), the labels (n,) and optionally `input_names` (d,)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def read_npz(
     -------
     X : ndarray of uint8 or float32, shape (n, d)
     names : tuple of str, or None
-        Of the d input columns, where the file has them.
+        Names of the d input columns, if the file has them.
     y : ndarray of int64 or str, shape (n,), or None
     """
     arrays = _arrays(path, ["X"] if label is None else ["X", label])
@@ -40,7 +40,7 @@ def read_npz(
 
 
 def numbered(n: int) -> tuple[str, ...]:
-    """Return ``x1 … xn``, for columns without names."""
+    """Return the names ``x1 … xn`` of unnamed columns."""
     return tuple(f"x{number}" for number in range(1, n + 1))
 
 
@@ -50,7 +50,7 @@ def _arrays(path: Path, needed: list[str]) -> dict[str, NDArray[Any]]:
             archive = np.load(file, allow_pickle=False)
             present = list(archive.files)
             arrays = {name: archive[name] for name in (*needed, "input_names") if name in present}
-        except Exception as error:  # numpy, zipfile and zlib have a dozen ways to say "damaged"
+        except Exception as error:  # numpy, zipfile and zlib raise many types for a damaged file
             raise ValueError(f"{path}: not a readable NPZ archive ({error})") from None
     missing = [name for name in needed if name not in arrays]
     if missing:

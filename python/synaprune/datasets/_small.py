@@ -1,4 +1,4 @@
-"""The data sets that need no file."""
+"""Datasets that need no file."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from ._types import Dataset, Split
 
 
 def pixel_names(rows: int, columns: int) -> tuple[str, ...]:
-    """Return ``pixel_row_column`` for an image that is read row by row."""
+    """Return the names ``pixel_row_column`` of an image in row-major order."""
     return tuple(f"pixel_{r}_{c}" for r in range(rows) for c in range(columns))
 
 
 def xor() -> Dataset:
-    """Exclusive or: four rows, which are train, validation and test at once.
+    """Load exclusive or: four rows, which are the training, validation and test split at once.
 
     Returns
     -------
@@ -35,7 +35,7 @@ def xor() -> Dataset:
 
 
 def digits() -> Dataset:
-    """Handwritten digits of 8 by 8 pixels: the 1797 images that scikit-learn brings along.
+    """Load handwritten digits of 8 by 8 pixels: the 1797 images included in scikit-learn.
 
     Returns
     -------

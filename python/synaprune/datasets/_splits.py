@@ -1,4 +1,4 @@
-"""Stratified splits that stay the same for ever."""
+"""Stratified splits that are the same in every version."""
 
 from __future__ import annotations
 
@@ -34,21 +34,21 @@ def _apportion(counts: NDArray[np.int64], total: int) -> NDArray[np.int64]:
 
 
 def stratified(y: NDArray[Any], sizes: Sequence[int], seed: int) -> list[NDArray[np.int64]]:
-    """Split rows so that every class is in every part, in proportion.
+    """Split rows so that every part holds every class, in proportion.
 
     Parameters
     ----------
     y : ndarray, shape (n,)
         Labels; each class has at least ``len(sizes) + 1`` rows.
     sizes : sequence of int
-        Rows of the second, third, … part. A part can be larger if small classes need it.
+        Rows of the second, third, … part. A part is larger if a small class needs a row in it.
     seed : int
-        Names the split. The order depends on row number and seed alone.
+        Determines the split, together with the row numbers and the labels.
 
     Returns
     -------
     list of ndarray of int64
-        Sorted row numbers: first what is left, then one array per entry of `sizes`.
+        Sorted row numbers: first those of all other rows, then one array per entry of `sizes`.
     """
     _, codes, counts = np.unique(y, return_inverse=True, return_counts=True)
     by_class = np.lexsort((_row_keys(len(y), seed), codes))
@@ -64,7 +64,7 @@ def stratified(y: NDArray[Any], sizes: Sequence[int], seed: int) -> list[NDArray
 
 
 def split_60_20_20(X: NDArray[Any], y: NDArray[Any], source: object) -> tuple[Split, Split, Split]:
-    """Train, validation and test; ValueError naming `source` if a class is too small for it."""
+    """Split into training, validation and test; ValueError if a class has too few rows."""
     classes, counts = np.unique(y, return_counts=True)
     if len(classes) < 2:
         raise ValueError(f"{source}: expected labels of at least 2 classes, got {classes.tolist()}")

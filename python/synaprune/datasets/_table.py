@@ -1,4 +1,4 @@
-"""Tables from files: to learn from, and to predict from."""
+"""Tables from files, for training and for prediction."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from ._types import Dataset
 
 
 def load_table(path: str | os.PathLike[str], target: str | None = None) -> Dataset:
-    r"""Read a table and split its rows 60/20/20, stratified, by a split seed of its own.
+    r"""Read a table and split its rows 60/20/20: stratified, with a fixed seed.
 
     Parameters
     ----------
     path : path-like
-        A ``.npz`` with arrays `X` (n, d), `y` (n,) and, if you like, `input_names` (d,); any
-        other name is read as CSV: UTF-8, commas, column names in the first row, numbers in
-        all columns but the target's.
+        A ``.npz`` with arrays `X` (n, d), `y` (n,) and optionally `input_names` (d,). Files with
+        other suffixes are read as CSV: UTF-8, commas, column names in the first row, numbers in
+        all columns except the target.
     target : str, optional
-        Name of the column of labels, needed for CSV; or of the array of labels in an NPZ,
-        ``"y"`` if not given.
+        Name of the label column, required for CSV; or of the label array in an NPZ, by default
+        ``"y"``.
 
     Returns
     -------
@@ -40,8 +40,8 @@ def load_table(path: str | os.PathLike[str], target: str | None = None) -> Datas
     FileNotFoundError
         If there is no such file.
     ValueError
-        If the file cannot be read as such a table, naming line and column where it can; if
-        `target` is missing; if there are fewer than 2 classes, or a class has fewer than 3 rows.
+        If the file is not such a table (the message names line and column where possible), if
+        `target` is missing, if there are fewer than 2 classes, or if a class has fewer than 3 rows.
 
     Examples
     --------
@@ -61,7 +61,7 @@ def load_table(path: str | os.PathLike[str], target: str | None = None) -> Datas
         if target is None or target not in header:
             wrong = "no target given" if target is None else f"no column {target!r}"
             raise ValueError(
-                f"{path}: {wrong}; target is the column that holds the labels, one of "
+                f"{path}: {wrong}; target must be the column of the labels, one of "
                 f"{listing(header)}"
             )
         return [name for name in header if name != target], target
@@ -86,18 +86,17 @@ def load_inputs(
     input_names: Sequence[str] | None = None,
     target: str | None = None,
 ) -> NDArray[np.float32]:
-    r"""Read inputs to predict from; labels are not needed, and not read.
+    r"""Read the inputs of a table for prediction, without labels.
 
     Parameters
     ----------
     path : path-like
         CSV or ``.npz``, as in `load_table`.
     input_names : sequence of str, optional
-        The columns to read, in this order; others may be there and hold anything. An NPZ
-        without `input_names` of its own must have as many columns as these. Default: all
-        columns but `target`.
+        The columns to read, in this order; other columns are ignored. An NPZ without
+        `input_names` must have as many columns. Default: all columns except `target`.
     target : str, optional
-        A CSV column to leave out, if it is there and `input_names` is not given.
+        A CSV column to ignore if `input_names` is not given; it need not exist.
 
     Returns
     -------
@@ -108,7 +107,7 @@ def load_inputs(
     FileNotFoundError
         If there is no such file.
     ValueError
-        If columns are missing, naming them, or the file cannot be read as such a table.
+        If columns are missing (the message names them), or the file is not such a table.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""`Split` and `Dataset`: the two nouns of this package."""
+"""`Split` and `Dataset`: what every loader returns."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Split:
-    """Inputs and labels of one part of a data set; ``X, y = split`` unpacks it.
+    """Inputs and labels of one part of a dataset; ``X, y = split`` unpacks it.
 
     Parameters
     ----------
@@ -66,21 +66,21 @@ class Split:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
-    """Three splits of one classification problem, and what its inputs are called.
+    """Three splits of a classification problem, and the names of its inputs.
 
     Parameters
     ----------
     name : str
         ``"mnist"``, or the file name of a table.
     train, validation, test : Split
-        To learn from, to decide on, to report.
+        For training, for decisions, and for the final report.
     input_names : tuple of str
         One name per column of `X`.
     input_scaling : {"auto", "standard"}
-        ``"standard"``: shift and scale each input to mean 0 and deviation 1 over the training
-        split. ``"auto"``: 1/255 for uint8, else as they are.
+        ``"standard"``: shift and scale each input to mean 0 and standard deviation 1 over the
+        training split. ``"auto"``: scale uint8 by 1/255, leave other types unchanged.
     image_shape : (int, int), optional
-        Rows and columns, where an input row is an image.
+        Rows and columns, if the inputs are an image.
 
     Raises
     ------
@@ -103,15 +103,15 @@ class Dataset:
     image_shape: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
-        """Check that the parts belong together."""
+        """Check that splits and names fit together."""
         if self.input_scaling not in ("auto", "standard"):
             raise ValueError(
                 f"input_scaling: expected 'auto' or 'standard', got {self.input_scaling!r}"
             )
         widths = [split.X.shape[1] for split in self._splits]
-        if set(widths) != {self.n_inputs}:
+        if set(widths) != {self.n_features}:
             raise ValueError(
-                f"input_names: {self.n_inputs} names for splits with {widths} input columns"
+                f"input_names: {self.n_features} names for splits with {widths} input columns"
             )
 
     @property
@@ -119,13 +119,13 @@ class Dataset:
         return self.train, self.validation, self.test
 
     @property
-    def n_inputs(self) -> int:
+    def n_features(self) -> int:
         """Number of input columns."""
         return len(self.input_names)
 
     @property
     def n_classes(self) -> int:
-        """Number of different labels over all splits."""
+        """Number of distinct labels over all splits."""
         return len(self.classes)
 
     @cached_property
@@ -137,7 +137,7 @@ class Dataset:
 
     @cached_property
     def sha256(self) -> str:
-        """Hex digest of the data itself: equal data, equal digest, wherever it came from.
+        """Hex digest of the contents: equal data have equal digests, whatever their source.
 
         It covers dtype, shape and little-endian bytes of `X`, and kind and text of the labels,
         of all three splits. Names and scaling are not part of it.
@@ -151,9 +151,9 @@ class Dataset:
         return digest.hexdigest()
 
     def __repr__(self) -> str:
-        """Sizes at a glance."""
+        """Name and sizes."""
         train, validation, test = map(len, self._splits)
         return (
-            f"Dataset({self.name!r}: {self.n_inputs} inputs, {self.n_classes} classes; "
+            f"Dataset({self.name!r}: {self.n_features} inputs, {self.n_classes} classes; "
             f"{train} train, {validation} validation, {test} test rows)"
         )

@@ -1,26 +1,38 @@
-"""What each part of a network does, and the proof."""
+"""Explanations of a network: what each unit does, and the evidence for it.
 
-from synaprune.explain._ablation import Ablation, Part, ablate
-from synaprune.explain._compare import Comparison, compare, confusion_matrix
-from synaprune.explain._contributions import (
-    Contributions,
+Layers are numbered as ``net.weights``: layer 0 leads from the inputs to the first hidden neurons,
+the last layer to the outputs. A neuron belongs to the layer that computes it; inputs to none (-1).
+"""
+
+from synaprune.explain._ablation import Ablation, Unit, ablate
+from synaprune.explain._activations import activations
+from synaprune.explain._annotations import Replication, UnitLabel, annotate_units, replicate
+from synaprune.explain._attributions import (
+    Attributions,
     PathTerm,
-    contributions,
+    attributions,
     strongest_paths,
 )
-from synaprune.explain._energy import PathEnergy, activations, feature_energy, path_energy
-from synaprune.explain._labels import Confirmation, PartLabel, confirm, label_parts
+from synaprune.explain._compare import Comparison, compare, confusion_matrix
+from synaprune.explain._energy import PathEnergy, feature_energy, path_energy
 from synaprune.explain._rules import (
+    MAX_TABLE_INPUTS,
     ClassRules,
     Formula,
     class_rules,
     truth_tables,
 )
-from synaprune.explain._samples import Examples, Group, examples, groups
+from synaprune.explain._samples import (
+    ActivationPattern,
+    ClassPrototypes,
+    activation_patterns,
+    prototypes,
+)
 
 __all__ = [
-    "Ablation", "ClassRules", "Comparison", "Confirmation", "Contributions", "Examples", "Formula",
-    "Group", "Part", "PartLabel", "PathEnergy", "PathTerm", "ablate", "activations", "class_rules",
-    "compare", "confirm", "confusion_matrix", "contributions", "examples", "feature_energy",
-    "groups", "label_parts", "path_energy", "strongest_paths", "truth_tables",
+    "MAX_TABLE_INPUTS", "Ablation", "ActivationPattern", "Attributions", "ClassPrototypes",
+    "ClassRules", "Comparison", "Formula", "PathEnergy", "PathTerm", "Replication", "Unit",
+    "UnitLabel", "ablate", "activation_patterns", "activations", "annotate_units", "attributions",
+    "class_rules", "compare", "confusion_matrix", "feature_energy", "path_energy", "prototypes",
+    "replicate", "strongest_paths", "truth_tables",
 ]  # fmt: skip

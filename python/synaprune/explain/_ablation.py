@@ -1,4 +1,4 @@
-"""What is lost, class by class, when a part of a network is removed and nothing trained anew."""
+"""Ablation: how many samples of each class a network loses without one of its units."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ KINDS = ("input", "neuron", "synapse")
 
 
 @dataclass(frozen=True)
-class Part:
-    """A part of a network.
+class Unit:
+    """An input, a hidden neuron or a synapse of a network.
 
     Attributes
     ----------
     kind : {"input", "neuron", "synapse"}
     layer : int
-        Of a hidden neuron its layer, 0 the first hidden one; of a synapse the layer of
-        ``net.weights`` that holds it; 0 for inputs.
+        Of a synapse the layer of ``net.weights`` that holds it; of a hidden neuron the layer that
+        computes it, 0 for the first hidden layer; -1 for inputs.
     index : int
-        The input; the neuron within its layer; or the neuron that the synapse leads to.
+        The input; the neuron within its layer; or the neuron to which the synapse leads.
     source : int
-        The neuron (or input) that a synapse comes from, else -1.
+        The neuron (or input) from which a synapse comes, else -1.
     """
 
     kind: str
@@ -38,45 +38,50 @@ class Part:
     index: int
     source: int = -1
 
+    def __str__(self) -> str:
+        if self.kind == "input":
+            return f"input {self.index}"
+        name = self.index if self.kind == "neuron" else f"{self.source} → {self.index}"
+        return f"{self.kind} {name} of layer {self.layer}"
+
 
 @dataclass(frozen=True, eq=False)
 class Ablation:
-    """What each part is worth on some samples: how many are lost and won without it.
+    """How many samples change between correct and wrong when one unit is removed.
 
     Attributes
     ----------
-    parts : tuple of Part
-        Living inputs, hidden neurons layer by layer, synapses layer by layer.
+    units : tuple of Unit
+        Used inputs, hidden neurons layer by layer, synapses layer by layer.
     classes : ndarray, shape (n_classes,)
     n : ndarray of int64, shape (n_classes,)
-        Samples of each class.
-    right : ndarray of int64, shape (n_classes,)
-        How many of them the whole network gets right.
-    lost, won : ndarray of int64, shape (n_parts, n_classes)
-        How many are right with the whole network and wrong without the part, and the other way
-        round.
+        Number of samples of each class.
+    correct : ndarray of int64, shape (n_classes,)
+        How many of them the whole network predicts correctly.
+    lost, won : ndarray of int64, shape (n_units, n_classes)
+        Samples that are correct only with, or only without, the unit.
     """
 
-    parts: tuple[Part, ...]
+    units: tuple[Unit, ...]
     classes: Labels
     n: NDArray[np.int64]
-    right: NDArray[np.int64]
+    correct: NDArray[np.int64]
     lost: NDArray[np.int64]
     won: NDArray[np.int64]
 
     @property
     def loss(self) -> NDArray[np.float64]:
-        """Accuracy lost by class, shape (n_parts, n_classes); negative where it is gained."""
+        """Drop in accuracy by class, shape (n_units, n_classes); negative for a gain."""
         return (self.lost - self.won) / np.maximum(self.n, 1)
 
     @property
     def total_loss(self) -> NDArray[np.float64]:
-        """Accuracy lost over all samples, shape (n_parts,)."""
-        gone: NDArray[np.float64] = (self.lost - self.won).sum(axis=1) / self.n.sum()
-        return gone
+        """Drop in accuracy over all samples, shape (n_units,)."""
+        total: NDArray[np.float64] = (self.lost - self.won).sum(axis=1) / self.n.sum()
+        return total
 
     def only(self, kind: str) -> Ablation:
-        """Return the rows of one kind of part.
+        """Return the rows of one kind of unit.
 
         Parameters
         ----------
@@ -89,16 +94,16 @@ class Ablation:
         Raises
         ------
         ValueError
-            If there is no such kind.
+            If the kind is unknown.
         """
         if kind not in KINDS:
             raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")
-        rows = [i for i, part in enumerate(self.parts) if part.kind == kind]
-        parts = tuple(self.parts[i] for i in rows)
-        return Ablation(parts, self.classes, self.n, self.right, self.lost[rows], self.won[rows])
+        rows = [i for i, unit in enumerate(self.units) if unit.kind == kind]
+        units = tuple(self.units[i] for i in rows)
+        return Ablation(units, self.classes, self.n, self.correct, self.lost[rows], self.won[rows])
 
     def __len__(self) -> int:
-        return len(self.parts)
+        return len(self.units)
 
 
 def ablate(
@@ -109,22 +114,21 @@ def ablate(
     kinds: Sequence[str] = KINDS,
     threads: Threads = None,
 ) -> Ablation:
-    """Remove every living input, hidden neuron and synapse, one at a time, and count what is lost.
+    """Remove each input, hidden neuron and synapse, one at a time, and count the samples lost.
 
-    What a part said is then 0, for inputs in the units that the network sees (so that a centred
-    input is set to its mean); nothing is trained anew. The figures are those of
-    ``net.without(...)`` on the same samples, but where outputs are equal up to rounding. The core
-    keeps the sums of the whole network, so that a part costs what lies above it only.
+    The output of a removed unit is 0. A removed input is 0 after input scaling, so that a centred
+    input takes its mean. Nothing is retrained. The counts are those of ``net.without(...)`` on the
+    same samples, except where two outputs are equal up to rounding. The core keeps the weighted
+    sums of the whole network, so that one unit costs only the computation above it.
 
     Parameters
     ----------
     net : SparseMLP
-        Trained; it is not changed.
+        A trained network; it is not changed.
     X, y : array_like, shapes (n, n_features) and (n,), or a CheckedData alone
-        Samples that the network was not trained on, if the figures are to say what is lost on new
-        ones.
+        Held-out samples, if the counts are to describe new data.
     kinds : sequence of str
-        Which kinds of parts, of "input", "neuron" and "synapse".
+        Which kinds of units: "input", "neuron", "synapse".
     threads : int or "auto", optional
         Results do not depend on it.
 
@@ -135,53 +139,51 @@ def ablate(
     Raises
     ------
     TypeError, ValueError
-        If the data do not fit, or the network was never fitted.
+        If the data do not fit, a kind is unknown, or the network was never fitted.
 
     Examples
     --------
     >>> import synaprune as sn
     >>> data = sn.datasets.digits()
-    >>> net = sn.SparseMLP((64, 8, 10), seed=0).fit(*data.train, epochs=20)
+    >>> net = sn.SparseMLP((64, 8, 10), seed=0).fit(*data.train, training=sn.Training(20))
     >>> ablation = sn.explain.ablate(net, *data.validation)
     >>> len(ablation.only("neuron")), ablation.loss.shape[1]
     (8, 10)
     """
-    net = net.copy()  # who else may cut it meanwhile does not matter
-    data = net.check_data(X, y)
-    inputs, codes = data.X, data.y
-    n_threads = check_threads(threads)
-    n_classes = len(net.classes)
-    predicted = finite(net._core.classify(inputs, n_threads))
-    parts: list[Part] = []
-    lost: list[NDArray[np.int64]] = []
-    won: list[NDArray[np.int64]] = []
+    kinds = (kinds,) if isinstance(kinds, str) else tuple(kinds)
     for kind in kinds:
         if kind not in KINDS:
             raise ValueError(f"kinds must be among {', '.join(KINDS)}, got {kind!r}")
+    net = net.copy()  # another thread may prune it meanwhile
+    data, n_threads = net.check_data(X, y), check_threads(threads)
+    n_classes = len(net.classes)
+    predicted = finite(net._core.classify(data.X, n_threads))
+    units: list[Unit] = []
+    lost = [np.zeros((0, n_classes), np.int64)]
+    won = [np.zeros((0, n_classes), np.int64)]
+    for kind in kinds:
         for layer, rows, named in _rows(net, kind):
             part = "synapses" if kind == "synapse" else "columns"
-            counts = finite(_core.ablate(net._core, inputs, codes, layer, part, n_threads))
-            parts += named
+            counts = finite(_core.ablate(net._core, data.X, data.y, layer, part, n_threads))
+            units += named
             lost.append(counts[0][rows])
             won.append(counts[1][rows])
     return Ablation(
-        tuple(parts),
+        tuple(units),
         net.classes,
-        np.bincount(codes, minlength=n_classes),
-        np.bincount(codes[predicted == codes], minlength=n_classes),
-        np.concatenate(lost) if lost else np.zeros((0, n_classes), np.int64),
-        np.concatenate(won) if won else np.zeros((0, n_classes), np.int64),
+        np.bincount(data.y, minlength=n_classes),
+        np.bincount(data.y[predicted == data.y], minlength=n_classes),
+        np.concatenate(lost),
+        np.concatenate(won),
     )
 
 
-def _rows(net: SparseMLP, kind: str) -> Iterator[tuple[int, Any, list[Part]]]:
-    """Yield the core's layer, its rows of counts, and the parts that these are."""
-    weights = net.weights
-    for layer, w in enumerate(weights):
+def _rows(net: SparseMLP, kind: str) -> Iterator[tuple[int, Any, list[Unit]]]:
+    """Yield the core's layer, which rows of its counts to take, and the units of these rows."""
+    for layer, w in enumerate(net.weights):
         if kind == "synapse":
             pairs = zip(w.rows.tolist(), w.indices.tolist(), strict=True)
-            yield layer, slice(None), [Part(kind, layer, row, source) for row, source in pairs]
+            yield layer, slice(None), [Unit(kind, layer, row, source) for row, source in pairs]
         elif (kind == "input") == (layer == 0):
-            living = np.unique(w.indices)
-            below = layer - 1 if layer else 0
-            yield layer, living, [Part(kind, below, j) for j in living.tolist()]
+            used = np.unique(w.indices)
+            yield layer, used, [Unit(kind, layer - 1, j) for j in used.tolist()]

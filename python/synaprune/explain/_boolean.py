@@ -1,4 +1,4 @@
-"""Truth tables to short formulas: W. V. Quine (1952) and E. J. McCluskey (1956)."""
+"""Minimisation of Boolean functions: W. V. Quine (1952) and E. J. McCluskey (1956)."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-# (care, value): the bits that a term looks at, and what they have to be. Bit i is input i.
+# (care, value): the bits that a term tests, and the values they must have. Bit i is input i.
 Term = tuple[int, int]
 
 
 def minimal_terms(table: NDArray[np.bool_]) -> list[Term]:
-    """Return few terms, each as short as can be, whose "or" is the table.
+    """Return few terms, each as short as possible, whose disjunction is the truth table.
 
     Parameters
     ----------
@@ -22,7 +22,7 @@ def minimal_terms(table: NDArray[np.bool_]) -> list[Term]:
     Returns
     -------
     list of (int, int)
-        Prime implicants: all that alone cover an entry, then greedily those that cover most.
+        All essential prime implicants, then greedily those that cover most of the other entries.
 
     Examples
     --------
@@ -70,7 +70,7 @@ def _primes(terms: set[Term]) -> set[Term]:
 def formula(table: NDArray[np.bool_], names: Sequence[str]) -> str:
     """Write a truth table as a formula of the inputs' names.
 
-    Exclusive or, and its opposite, of all inputs that matter is written as such.
+    If the table is the exclusive or of all relevant inputs, or its negation, it is written so.
 
     Examples
     --------
@@ -85,15 +85,15 @@ def formula(table: NDArray[np.bool_], names: Sequence[str]) -> str:
         return "always"
     if not table.any():
         return "never"
-    matter = _that_matter(table)
-    if len(matter) > 1:
+    relevant = _relevant_inputs(table)
+    if len(relevant) > 1:
         k = np.arange(len(table))
         parity = np.zeros(len(table), bool)
-        for i in matter:
+        for i in relevant:
             parity ^= (k >> i & 1).astype(bool)
         for wanted, text in ((table, "{}"), (~table, "not ({})")):
             if (parity == wanted).all():
-                return text.format(" xor ".join(names[i] for i in matter))
+                return text.format(" xor ".join(names[i] for i in relevant))
     terms = sorted(minimal_terms(table), key=lambda term: (term[0].bit_count(), term))
     texts = []
     for care, value in terms:
@@ -103,7 +103,7 @@ def formula(table: NDArray[np.bool_], names: Sequence[str]) -> str:
     return " or ".join(f"({t})" if several and " and " in t else t for t in texts)
 
 
-def _that_matter(table: NDArray[np.bool_]) -> list[int]:
+def _relevant_inputs(table: NDArray[np.bool_]) -> list[int]:
     """Return the inputs on which the table depends."""
     n = len(table).bit_length() - 1
     k = np.arange(len(table))

@@ -1,4 +1,4 @@
-"""What a change did, class by class."""
+"""Comparison of two networks, class by class."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synaprune.arrays import Labels, finite
+from synaprune.labels import brief
 from synaprune.network import SparseMLP
-from synaprune.pruning import mcnemar
+from synaprune.stats import mcnemar
 from synaprune.threads import Threads, check_threads
 
 
@@ -22,15 +23,15 @@ class Comparison:
     ----------
     classes : ndarray, shape (n_classes,)
     n : ndarray of int64, shape (n_classes,)
-        Samples of each class.
+        Number of samples of each class.
     before, after : ndarray of float64, shape (n_classes,)
         Accuracy of each network on each class, NaN for a class without samples.
     lost, won : ndarray of int64, shape (n_classes,)
-        Samples that only the first, or only the second, network gets right.
+        Samples that only the first, or only the second, network predicts correctly.
     p_values : ndarray of float64, shape (n_classes,)
-        Of McNemar's exact test (1947) that nothing changed in the class, two-sided.
+        P value of McNemar's exact two-sided test (1947) in each class.
     total_p_value : float
-        The same over all samples.
+        P value of the same test over all samples.
     """
 
     classes: Labels
@@ -44,7 +45,7 @@ class Comparison:
 
     @property
     def change(self) -> float:
-        """Accuracy gained over all samples."""
+        """Change in accuracy over all samples, positive for a gain."""
         return float((self.won - self.lost).sum() / self.n.sum())
 
     def __str__(self) -> str:
@@ -76,7 +77,8 @@ def compare(
     Parameters
     ----------
     a, b : SparseMLP
-        Before and after a change, say by `SparseMLP.without`. Both know the same classes.
+        The network before and after a change, for example by `SparseMLP.without`. Both must know
+        the same classes.
     X, y : array_like, shapes (n, n_features) and (n,), or a CheckedData alone
     threads : int or "auto", optional
 
@@ -87,27 +89,26 @@ def compare(
     Raises
     ------
     TypeError, ValueError
-        If the data do not fit, a network was never fitted, or classes differ.
+        If the data do not fit, a network was never fitted, or the classes differ.
 
     Examples
     --------
     >>> import synaprune as sn
     >>> data = sn.datasets.digits()
-    >>> net = sn.SparseMLP((64, 8, 10), seed=0).fit(*data.train, epochs=20)
+    >>> net = sn.SparseMLP((64, 8, 10), seed=0).fit(*data.train, training=sn.Training(20))
     >>> comparison = sn.explain.compare(net, net.without(neurons=[0]), *data.test)
     >>> comparison.change < 0
     True
     """
     if not np.array_equal(a.classes, b.classes):
-        raise ValueError("the networks know different classes")
+        known = [brief(net.classes) for net in (a, b)]
+        raise ValueError(f"b must know the classes of a, {known[0]}, got {known[1]}")
+    if a.n_features != b.n_features:
+        raise ValueError(f"b must have the {a.n_features} inputs of a, got {b.n_features}")
     n_threads = check_threads(threads)
-    right = []
-    for net in (a, b):
-        data = net.check_data(X, y)
-        inputs, codes = data.X, data.y
-        right.append(finite(net._core.classify(inputs, n_threads)) == codes)
-    first, second = right
-    members = [codes == c for c in range(len(a.classes))]
+    data = a.check_data(X, y)
+    first, second = (finite(net._core.classify(data.X, n_threads)) == data.y for net in (a, b))
+    members = [data.y == c for c in range(len(a.classes))]
 
     def count(which: NDArray[np.bool_]) -> NDArray[np.int64]:
         return np.array([np.count_nonzero(which & m) for m in members], np.int64)
@@ -140,9 +141,15 @@ def confusion_matrix(
     ------
     TypeError, ValueError
         If the data do not fit, or the network was never fitted.
+
+    Examples
+    --------
+    >>> import numpy as np, synaprune as sn
+    >>> net = sn.SparseMLP((2, 2), seed=0).fit(np.eye(2), ["a", "b"], training=sn.Training(50))
+    >>> sn.explain.confusion_matrix(net, np.eye(2), ["a", "b"]).tolist()
+    [[1, 0], [0, 1]]
     """
     data = net.check_data(X, y)
-    inputs, codes = data.X, data.y
-    predicted = finite(net._core.classify(inputs, check_threads(threads)))
+    predicted = finite(net._core.classify(data.X, check_threads(threads)))
     k = len(net.classes)
-    return np.bincount(codes.astype(np.int64) * k + predicted, minlength=k * k).reshape(k, k)
+    return np.bincount(data.y.astype(np.int64) * k + predicted, minlength=k * k).reshape(k, k)

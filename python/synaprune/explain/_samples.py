@@ -1,4 +1,4 @@
-"""Samples: which take the same way through a network, and which are typical."""
+"""Samples that activate the same neurons, and prototypes of each class."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from synaprune.arrays import as_inputs
+from synaprune import _core
+from synaprune.arrays import as_inputs, finite
 from synaprune.checks import check_int
-from synaprune.explain._energy import activations
-from synaprune.explain._seen import at_zero, seen_by
+from synaprune.explain._activations import activation_at_zero, hidden_activations
 from synaprune.network import SparseMLP
-from synaprune.threads import Threads
+from synaprune.threads import Threads, check_threads
 
 
 @dataclass(frozen=True, eq=False)
-class Group:
-    """Samples that take the same way through the network.
+class ActivationPattern:
+    """A set of active hidden neurons, and the samples that activate exactly these.
 
     Attributes
     ----------
     active : tuple of (int, int)
-        The hidden neurons that are active, as (layer, neuron).
+        The active hidden neurons, as (layer, neuron).
     samples : ndarray of int64, ascending
         Row numbers.
     """
@@ -32,11 +32,13 @@ class Group:
     samples: NDArray[np.int64]
 
 
-def groups(net: SparseMLP, X: Any, *, threads: Threads = None) -> list[Group]:
-    """Group samples by which hidden neurons are active for them.
+def activation_patterns(
+    net: SparseMLP, X: Any, *, threads: Threads = None
+) -> list[ActivationPattern]:
+    """Group samples by the set of hidden neurons that they activate.
 
-    Active is a neuron whose output is above that of a sum of 0: above 0 for relu and tanh, above
-    one half for sigmoid.
+    A neuron is active if its output exceeds that of a weighted sum of 0: if it is above 0 for relu
+    and tanh, above 1/2 for sigmoid.
 
     Parameters
     ----------
@@ -46,8 +48,8 @@ def groups(net: SparseMLP, X: Any, *, threads: Threads = None) -> list[Group]:
 
     Returns
     -------
-    list of Group
-        Largest first.
+    list of ActivationPattern
+        In descending order of their number of samples.
 
     Raises
     ------
@@ -58,39 +60,37 @@ def groups(net: SparseMLP, X: Any, *, threads: Threads = None) -> list[Group]:
     --------
     >>> import synaprune as sn
     >>> data = sn.datasets.digits()
-    >>> net = sn.SparseMLP((64, 8, 10), seed=0).fit(*data.train, epochs=20)
-    >>> sum(len(group.samples) for group in sn.explain.groups(net, data.train.X))
+    >>> net = sn.SparseMLP((64, 8, 10), seed=0).fit(*data.train, training=sn.Training(20))
+    >>> patterns = sn.explain.activation_patterns(net, data.train.X)
+    >>> sum(len(pattern.samples) for pattern in patterns)
     1079
     """
-    rest = at_zero(net)
-    layers = [
-        activations(net, X, layer, threads=threads) > rest for layer in range(len(net.layers) - 2)
-    ]
-    names = [(layer, j) for layer, a in enumerate(layers) for j in range(a.shape[1])]
-    n = len(as_inputs(X, net.layers[0]))
-    pattern = np.hstack(layers) if layers else np.zeros((n, 0), bool)
-    packed = np.packbits(pattern, axis=1)
+    inputs, at_zero = as_inputs(X, net.n_features), activation_at_zero(net)
+    layers = [a > at_zero for a in hidden_activations(net, inputs, check_threads(threads))]
+    names = [(layer, j) for layer, active in enumerate(layers) for j in range(active.shape[1])]
+    active = np.hstack(layers) if layers else np.zeros((len(inputs), 0), bool)
+    packed = np.packbits(active, axis=1)
     _, first, which = np.unique(packed, axis=0, return_index=True, return_inverse=True)
     which = which.reshape(-1)
     order = np.argsort(which, kind="stable")
     members = np.split(order, np.cumsum(np.bincount(which, minlength=len(first)))[:-1])
     found = [
-        Group(tuple(names[j] for j in np.flatnonzero(pattern[at])), rows)
-        for at, rows in zip(first.tolist(), members, strict=True)
+        ActivationPattern(tuple(names[j] for j in np.flatnonzero(active[row])), samples)
+        for row, samples in zip(first.tolist(), members, strict=True)
     ]
-    return sorted(found, key=lambda g: (-len(g.samples), int(g.samples[0])))
+    return sorted(found, key=lambda p: (-len(p.samples), int(p.samples[0])))
 
 
 @dataclass(frozen=True)
-class Examples:
-    """Typical and untypical samples of a class, as row numbers.
+class ClassPrototypes:
+    """Prototypes and outliers of a class, as row numbers.
 
     Attributes
     ----------
     label
         The class.
     prototypes, outliers : tuple of int
-        Nearest to, and farthest from, the class's mean in the last hidden layer.
+        The samples nearest to, and farthest from, the class's mean in the last hidden layer.
     """
 
     label: Any
@@ -98,43 +98,56 @@ class Examples:
     outliers: tuple[int, ...]
 
 
-def examples(
-    net: SparseMLP, X: Any, y: Any = None, *, most: int = 3, threads: Threads = None
-) -> list[Examples]:
-    """Find prototypes and outliers of each class, by what the last hidden layer says of them.
+def prototypes(
+    net: SparseMLP, X: Any, y: Any = None, *, top_k: int = 3, threads: Threads = None
+) -> list[ClassPrototypes]:
+    """Find prototypes and outliers of each class by their activations in the last hidden layer.
 
     Parameters
     ----------
     net : SparseMLP
     X, y : array_like, shapes (n, n_features) and (n,), or a CheckedData alone
-    most : int
-        How many of each.
+    top_k : int
+        Number of prototypes, and of outliers, of each class.
     threads : int or "auto", optional
 
     Returns
     -------
-    list of Examples
-        One a class that has samples. Prototypes are among those that the network gets right, where
-        there are any.
+    list of ClassPrototypes
+        One for each class that has samples. Correctly predicted samples come first among the
+        prototypes. Without a hidden layer, distances are those of the scaled inputs.
 
     Raises
     ------
     TypeError, ValueError
         If the data do not fit, or the network was never fitted.
+
+    Examples
+    --------
+    >>> import synaprune as sn
+    >>> data = sn.datasets.digits()
+    >>> net = sn.SparseMLP((64, 8, 10), seed=0).fit(*data.train, training=sn.Training(20))
+    >>> zeros = sn.explain.prototypes(net, *data.train)[0]
+    >>> zeros.label, len(zeros.prototypes)
+    (0, 3)
     """
-    most = check_int("most", most, 1)
-    data = net.check_data(X, y)
-    inputs, codes = data.X, data.y
-    hidden = len(net.layers) > 2
-    said = activations(net, inputs, -2, threads=threads) if hidden else seen_by(net, inputs)
-    right = net.predict(inputs, threads=threads) == net.classes[codes]
+    top_k = check_int("top_k", top_k, 1)
+    data, n_threads = net.check_data(X, y), check_threads(threads)
+    last = len(net.layers) - 3  # the last hidden layer
+    features: NDArray[Any] = (
+        finite(_core.activations(net._core, data.X, last, n_threads))
+        if last >= 0
+        else net.input_transform.apply(data.X)
+    )
+    wrong = finite(net._core.classify(data.X, n_threads)) != data.y
     found = []
     for c, label in enumerate(net.classes.tolist()):
-        rows = np.flatnonzero(codes == c)
+        rows = np.flatnonzero(data.y == c)
         if not len(rows):
             continue
-        distance = np.linalg.norm(said[rows] - said[rows].mean(axis=0, dtype=np.float64), axis=1)
-        nearest = rows[np.lexsort((distance, ~right[rows]))][:most]
-        farthest = rows[np.argsort(-distance, kind="stable")][:most]
-        found.append(Examples(label, tuple(nearest.tolist()), tuple(farthest.tolist())))
+        mean = features[rows].mean(axis=0, dtype=np.float64)
+        distance = np.linalg.norm(features[rows] - mean, axis=1)
+        nearest = rows[np.lexsort((distance, wrong[rows]))][:top_k]
+        farthest = rows[np.argsort(-distance, kind="stable")][:top_k]
+        found.append(ClassPrototypes(label, tuple(nearest.tolist()), tuple(farthest.tolist())))
     return found

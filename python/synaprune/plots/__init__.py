@@ -1,4 +1,4 @@
-"""Pictures, drawn with matplotlib: ``pip install "synaprune[plot]"``."""
+"""Plots with matplotlib: ``pip install "synaprune[plot]"``."""
 
 from synaprune.plots._inputs import plot_class_inputs, plot_inputs
 from synaprune.plots._matrices import plot_ablation, plot_confusion

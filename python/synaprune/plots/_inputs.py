@@ -1,4 +1,4 @@
-"""Which inputs a network uses, and how strongly: as a picture, or as bars."""
+"""Plots of the inputs that a network uses, as an image or as bars."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 from synaprune.checks import check_image_shape
 from synaprune.explain import feature_energy
 from synaprune.extras import require
+from synaprune.labels import class_number
 from synaprune.network import SparseMLP
 from synaprune.plots._axes import PLUS, axes_for
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_MOST_BARS = 30
+_MAX_BARS = 30
 
 
 def plot_inputs(
@@ -27,18 +28,18 @@ def plot_inputs(
     X: Any = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw the inputs that a network uses, shaded by feature energy.
+    """Plot the feature energy of the inputs that a network uses.
 
     Parameters
     ----------
     net : SparseMLP
     image_shape : (int, int), optional
-        Rows and columns, where the inputs are an image; inputs that are not used stay white. Left
-        out, the strongest 30 inputs are drawn as bars.
+        Rows and columns, if the inputs are an image; unused inputs stay white. If omitted, the 30
+        strongest inputs are drawn as bars.
     label : optional
-        The class whose energy is shown; the mean over all if left out.
+        The class whose energy is shown; if omitted, the mean over all classes.
     X : array_like, shape (n, n_features), optional
-        Weights energy by mean activations; see `explain.path_energy`.
+        Samples, to weight the energy by mean activations; see `explain.path_energy`.
     ax : matplotlib Axes, optional
 
     Returns
@@ -50,7 +51,7 @@ def plot_inputs(
     ImportError
         If matplotlib is missing.
     TypeError, ValueError
-        If image_shape or the label do not fit, or a label is given and the network never fitted.
+        If an argument does not fit, or a label is given and the network was never fitted.
 
     Examples
     --------
@@ -60,11 +61,15 @@ def plot_inputs(
     >>> ax = sn.plots.plot_inputs(net, (8, 8), label=3)  # doctest: +SKIP
     """
     energy = feature_energy(net, X)
-    shown = energy.mean(axis=1) if label is None else energy[:, _output(net, label)]
+    if label is None:
+        shown = energy.mean(axis=1)
+    else:
+        code = class_number(net.classes, label)
+        shown = energy[:, 0 if net.layers[-1] == 1 else code]
     about = "all classes" if label is None else f"class {label}"
     if image_shape is None:
         return _bars(net, shown, about, axes_for(ax, (5.0, 4.5)))
-    shape = check_image_shape(image_shape, net.layers[0])
+    shape = check_image_shape(image_shape, net.n_features)
     ax = axes_for(ax, (3.6, 3.6))
     _draw(ax, shown, shape)
     ax.set_title(f"{about}: {np.count_nonzero(shown)} inputs", loc="left", fontsize="medium")
@@ -74,7 +79,7 @@ def plot_inputs(
 def plot_class_inputs(
     net: SparseMLP, image_shape: tuple[int, int], *, X: Any = None
 ) -> NDArray[Any]:
-    """Draw `plot_inputs` for every class, side by side.
+    """Plot the feature energy of the used inputs for every class, side by side.
 
     Parameters
     ----------
@@ -85,15 +90,22 @@ def plot_class_inputs(
     Returns
     -------
     ndarray of matplotlib Axes, shape (n_outputs,)
-        All of one new figure.
+        In one new figure.
 
     Raises
     ------
     ImportError, TypeError, ValueError
         As `plot_inputs`.
+
+    Examples
+    --------
+    >>> import synaprune as sn
+    >>> data = sn.datasets.digits()
+    >>> net = sn.SparseMLP((64, 8, 10), seed=0).fit(*data.train)
+    >>> axes = sn.plots.plot_class_inputs(net, (8, 8))  # doctest: +SKIP
     """
     pyplot = require("matplotlib.pyplot", "plot")
-    shape = check_image_shape(image_shape, net.layers[0])
+    shape = check_image_shape(image_shape, net.n_features)
     energy = feature_energy(net, X)
     n = energy.shape[1]
     columns = min(n, 5)
@@ -112,13 +124,6 @@ def plot_class_inputs(
     return axes
 
 
-def _output(net: SparseMLP, label: Any) -> int:
-    where = np.flatnonzero(net.classes == label)
-    if len(where) != 1:
-        raise ValueError(f"label must be one of {net.classes.tolist()}, got {label!r}")
-    return 0 if net.layers[-1] == 1 else int(where[0])
-
-
 def _draw(ax: Axes, shown: NDArray[np.float64], shape: tuple[int, int]) -> None:
     image = np.ma.masked_equal(shown.reshape(shape), 0.0)
     ax.imshow(image**0.5, cmap="viridis_r", vmin=0.0, interpolation="nearest")
@@ -129,13 +134,15 @@ def _draw(ax: Axes, shown: NDArray[np.float64], shape: tuple[int, int]) -> None:
 
 
 def _bars(net: SparseMLP, shown: NDArray[np.float64], about: str, ax: Axes) -> Axes:
-    strongest = np.argsort(-shown, kind="stable")[:_MOST_BARS]
+    strongest = np.argsort(-shown, kind="stable")[:_MAX_BARS]
     strongest = strongest[shown[strongest] > 0][::-1]
     ax.barh(np.arange(len(strongest)), shown[strongest], color=PLUS)
     ax.set_yticks(np.arange(len(strongest)), [net.input_name(i) for i in strongest.tolist()])
     ax.set_xlabel(f"feature energy, {about}")
     more = np.count_nonzero(shown) - len(strongest)
     if more > 0:
-        ax.set_title(f"the strongest {len(strongest)}; {more} more are used", loc="left")
+        ax.set_title(
+            f"the strongest {len(strongest)} of {more + len(strongest)} used inputs", loc="left"
+        )
     ax.spines[["top", "right"]].set_visible(False)
     return ax

@@ -1,4 +1,4 @@
-"""Matrices as pictures: what each class loses, and which classes are taken for which."""
+"""Plots of ablations and confusion matrices."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from synaprune.explain import Ablation, Part
+from synaprune.explain import Ablation
 from synaprune.plots._axes import axes_for
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_MOST_ROWS = 40
+_MAX_ROWS = 40
 
 
 def plot_ablation(ablation: Ablation, ax: Axes | None = None) -> Axes:
-    """Draw what each class loses without each part.
+    """Plot the drop in accuracy of each class without each unit.
 
     Parameters
     ----------
     ablation : Ablation
-        Mostly of one kind of part: ``ablation.only("neuron")``. Of more than 40 parts the 40 that
-        matter most are drawn.
+        Usually of one kind of unit: ``ablation.only("neuron")``. Of more than 40 units the 40 with
+        the largest changes are drawn.
     ax : matplotlib Axes, optional
 
     Returns
@@ -35,37 +35,44 @@ def plot_ablation(ablation: Ablation, ax: Axes | None = None) -> Axes:
     ImportError
         If matplotlib is missing.
     ValueError
-        If there is no part.
+        If there is no unit.
+
+    Examples
+    --------
+    >>> import synaprune as sn
+    >>> data = sn.datasets.digits()
+    >>> net = sn.SparseMLP((64, 8, 10), seed=0).fit(*data.train)
+    >>> ablation = sn.explain.ablate(net, *data.validation, kinds=["neuron"])
+    >>> ax = sn.plots.plot_ablation(ablation)  # doctest: +SKIP
     """
     if not len(ablation):
-        raise ValueError("the ablation holds no part to plot")
+        raise ValueError("ablation must hold a unit to plot, got an empty one")
     loss = ablation.loss
-    rows = np.sort(np.argsort(-abs(loss).max(axis=1), kind="stable")[:_MOST_ROWS])
+    rows = np.sort(np.argsort(-abs(loss).max(axis=1), kind="stable")[:_MAX_ROWS])
     ax = axes_for(ax, (1.5 + 0.45 * loss.shape[1], 1.2 + 0.24 * len(rows)))
     top = max(float(abs(loss).max()), 1e-9)
     image = ax.imshow(
         100 * loss[rows], cmap="PuOr_r", vmin=-100 * top, vmax=100 * top, aspect="auto"
     )
     ax.set_xticks(np.arange(loss.shape[1]), ablation.classes.tolist())
-    ax.set_yticks(np.arange(len(rows)), [_name(ablation.parts[i]) for i in rows], fontsize="small")
+    ax.set_yticks(np.arange(len(rows)), [str(ablation.units[i]) for i in rows], fontsize="small")
     ax.set_xlabel("class")
-    left_out = len(loss) - len(rows)
-    if left_out:
-        ax.set_title(f"the {len(rows)} that matter most of {len(loss)}", loc="left")
+    if len(rows) < len(loss):
+        ax.set_title(f"the {len(rows)} units with the largest changes, of {len(loss)}", loc="left")
     if ax.figure is not None:
-        ax.figure.colorbar(image, ax=ax, label="points of accuracy lost without it")
+        ax.figure.colorbar(image, ax=ax, label="drop in accuracy (percentage points)")
     return ax
 
 
 def plot_confusion(matrix: NDArray[np.int64], classes: Any = None, ax: Axes | None = None) -> Axes:
-    """Draw a confusion matrix: how many of each class (row) are taken for which (column).
+    """Plot a confusion matrix: true classes in rows, predicted classes in columns.
 
     Parameters
     ----------
     matrix : ndarray of int, shape (n_classes, n_classes)
-        As `explain.confusion_matrix` gives it.
+        As `explain.confusion_matrix` returns it.
     classes : sequence, optional
-        Labels; numbers if left out.
+        Labels; class numbers if omitted.
     ax : matplotlib Axes, optional
 
     Returns
@@ -77,7 +84,12 @@ def plot_confusion(matrix: NDArray[np.int64], classes: Any = None, ax: Axes | No
     ImportError
         If matplotlib is missing.
     ValueError
-        If shapes do not fit.
+        If the shapes do not fit.
+
+    Examples
+    --------
+    >>> import numpy as np, synaprune as sn
+    >>> ax = sn.plots.plot_confusion(np.array([[9, 1], [0, 5]]), ["no", "yes"])  # doctest: +SKIP
     """
     matrix = np.asarray(matrix)
     n = len(matrix)
@@ -85,10 +97,10 @@ def plot_confusion(matrix: NDArray[np.int64], classes: Any = None, ax: Axes | No
         raise ValueError(f"matrix must be square, got shape {matrix.shape}")
     names = [str(c) for c in (range(n) if classes is None else classes)]
     if len(names) != n:
-        raise ValueError(f"classes must name {n} classes, got {len(names)}")
+        raise ValueError(f"classes must have {n} labels, got {len(names)}")
     ax = axes_for(ax, (1.6 + 0.45 * n, 1.4 + 0.42 * n))
     share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-    shade = np.where(np.eye(n, dtype=bool), 0.0, share)  # what is wrong is what is looked for
+    shade = np.where(np.eye(n, dtype=bool), 0.0, share)  # errors alone are shaded
     ax.imshow(shade, cmap="Oranges", vmin=0.0, vmax=max(float(shade.max()), 1e-9))
     dark = 0.6 * shade.max(initial=0.0)
     for (row, column), count in np.ndenumerate(matrix):
@@ -101,11 +113,3 @@ def plot_confusion(matrix: NDArray[np.int64], classes: Any = None, ax: Axes | No
     ax.set_xlabel("predicted")
     ax.set_ylabel("true")
     return ax
-
-
-def _name(part: Part) -> str:
-    if part.kind == "input":
-        return f"input {part.index}"
-    if part.kind == "neuron":
-        return f"neuron {part.index}" + f" of layer {part.layer + 1}" * (part.layer > 0)
-    return f"{part.source} → {part.index}" + f" (layer {part.layer})" * (part.layer > 0)

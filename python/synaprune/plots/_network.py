@@ -1,16 +1,17 @@
-"""The network itself: living neurons as dots, synapses as lines."""
+"""A plot of the network: neurons as dots, synapses as lines."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from synaprune.explain import PartLabel
+from synaprune.explain import UnitLabel
+from synaprune.explain.graph_layout import node_positions, strongest_synapses
 from synaprune.extras import require
-from synaprune.layout import strongest_synapses, vertical_places
+from synaprune.layers import SparseLayer
 from synaprune.network import SparseMLP
 from synaprune.plots._axes import GREY, MINUS, PLUS, axes_for, class_colour
 
@@ -20,28 +21,29 @@ if TYPE_CHECKING:
 
 def plot_network(
     net: SparseMLP,
-    labels: Sequence[PartLabel] = (),
+    labels: Sequence[UnitLabel] = (),
     *,
-    most: int = 3000,
+    max_synapses: int = 3000,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw a network from left to right: living inputs, hidden neurons, outputs.
+    """Plot a network from left to right: used inputs, hidden neurons, outputs.
 
     Parameters
     ----------
     net : SparseMLP
-    labels : sequence of PartLabel, optional
-        Of hidden neurons, as `explain.label_parts` gives them: labelled neurons take their class's
-        colour and name.
-    most : int
-        Synapses to draw at most, the strongest of each layer; the title says what is left out.
+    labels : sequence of UnitLabel, optional
+        Labels of hidden neurons, as `explain.annotate_units` returns them. Labelled neurons have
+        the colour and the name of their class.
+    max_synapses : int
+        Maximum number of synapses to draw, at least 1. The strongest of each layer are drawn; the
+        title tells how many are not.
     ax : matplotlib Axes, optional
 
     Returns
     -------
     matplotlib Axes
-        Lines are as wide as their synapse is strong within its layer, blue for positive weights
-        and orange for negative ones.
+        The width of a line is the |w| of its synapse relative to the largest of the layer; blue
+        weights are positive, orange ones negative.
 
     Raises
     ------
@@ -58,84 +60,80 @@ def plot_network(
     """
     collections = require("matplotlib.collections", "plot")
     ax = axes_for(ax, (7.0, 5.0))
-    kept = strongest_synapses(net, most)
-    places = vertical_places(net)
-    for level, (w, chosen) in enumerate(zip(net.weights, kept, strict=True)):
-        _lines(ax, collections, level, w.values, w.rows, w.indices, chosen, places)
-    _dots(ax, net, labels, places)
-    left_out = net.n_synapses - sum(int(chosen.sum()) for chosen in kept)
+    drawn = strongest_synapses(net, max_synapses)
+    positions = node_positions(net)
+    for layer, (w, chosen) in enumerate(zip(net.weights, drawn, strict=True)):
+        _draw_lines(ax, collections, layer, w, chosen, positions)
+    _draw_neurons(ax, net, labels, positions)
+    left_out = net.n_synapses - sum(int(chosen.sum()) for chosen in drawn)
     title = f"{net.structure}, {net.n_synapses} synapses"
     if left_out:
         title += f", the weakest {left_out} not drawn"
     ax.set_title(title, loc="left")
-    ax.set_xlim(-0.25, len(places) - 1 + 0.35)
+    ax.set_xlim(-0.25, len(positions) - 1 + 0.35)
     ax.set_ylim(1.04, -0.04)
     ax.set_axis_off()
     return ax
 
 
-def _lines(
+def _draw_lines(
     ax: Axes,
-    collections: object,
-    level: int,
-    values: NDArray[np.float32],
-    rows: NDArray[np.int64],
-    columns: NDArray[np.int32],
+    collections: Any,
+    layer: int,
+    w: SparseLayer,
     chosen: NDArray[np.bool_],
-    places: list[dict[int, float]],
+    positions: list[dict[int, float]],
 ) -> None:
+    """Draw the synapses of a layer, which lead from column `layer` to column ``layer + 1``."""
     order = np.flatnonzero(chosen)
-    order = order[np.argsort(abs(values[order]), kind="stable")]  # strong ones on top
-    strength = abs(values[order]) / max(float(abs(values).max(initial=0.0)), 1e-12)
-    ends = [
-        [
-            (level, places[level][int(columns[k])]),
-            (level + 1, places[level + 1][int(rows[k])]),
-        ]
-        for k in order
-    ]
-    lines = collections.LineCollection(  # type: ignore[attr-defined]
-        ends,
+    order = order[np.argsort(abs(w.values[order]), kind="stable")]  # strong ones on top
+    strength = abs(w.values[order]) / max(float(abs(w.values).max(initial=0.0)), 1e-12)
+    below, above = positions[layer], positions[layer + 1]
+    pairs = zip(w.indices[order].tolist(), w.rows[order].tolist(), strict=True)
+    lines = collections.LineCollection(
+        [[(layer, below[source]), (layer + 1, above[row])] for source, row in pairs],
         linewidths=0.15 + 2.2 * strength,
-        colors=[PLUS if values[k] > 0 else MINUS for k in order],
+        colors=[PLUS if value > 0 else MINUS for value in w.values[order]],
         alpha=0.7 if len(order) < 200 else 0.4,
         zorder=1,
     )
     ax.add_collection(lines)
 
 
-def _dots(
-    ax: Axes,
-    net: SparseMLP,
-    labels: Sequence[PartLabel],
-    places: list[dict[int, float]],
+def _draw_neurons(
+    ax: Axes, net: SparseMLP, labels: Sequence[UnitLabel], positions: list[dict[int, float]]
 ) -> None:
-    known = {
-        (label.part.layer, label.part.index): label
+    """Draw the inputs in column 0 and the neurons of each layer in column ``layer + 1``."""
+    labelled = {
+        (label.unit.layer, label.unit.index): label
         for label in labels
-        if label.part.kind == "neuron" and label.classes
+        if label.unit.kind == "neuron" and label.classes
     }
-    codes = {label: c for c, label in enumerate(net.classes.tolist())} if known else {}
-    last = len(places) - 1
-    for level, ys in enumerate(places):
-        size = float(np.clip(9000.0 / max(len(ys), 1), 6.0, 160.0)) if level else 14.0
-        for j, y in ys.items():
+    codes = {label: c for c, label in enumerate(net.classes.tolist())} if labelled else {}
+    last = len(net.layers) - 2
+    for layer, column in enumerate(positions, start=-1):
+        size = float(np.clip(9000.0 / max(len(column), 1), 6.0, 160.0)) if layer >= 0 else 14.0
+        beside = layer < 0 or len(column) > 9
+        for j, y in column.items():
             colour, text = GREY, ""
-            if level == last and last:
+            if layer == last:
                 colour = class_colour(1 if net.layers[-1] == 1 else j)
                 text = _output_name(net, j)
-            elif (label := known.get((level - 1, j))) is not None:
+            elif (label := labelled.get((layer, j))) is not None:
                 colour = class_colour(codes[label.classes[0]])
                 text = ", ".join(map(str, label.classes))
-            elif level == 0 and len(ys) <= 40:
+            elif layer < 0 and len(column) <= 40:
                 text = net.input_name(j)
-            ax.scatter([level], [y], s=size, color=colour, edgecolors="white", lw=0.6, zorder=3)
+            at = layer + 1, y
+            ax.scatter(*at, s=size, color=colour, edgecolors="white", lw=0.6, zorder=3)
             if text:
-                _name(ax, text, (level, y), on_right=level == last, beside=not level or len(ys) > 9)
+                _write_name(ax, text, at, on_right=layer == last, beside=beside)
 
 
-def _name(ax: Axes, text: str, at: tuple[float, float], *, on_right: bool, beside: bool) -> None:
-    """Write a name beside a dot, or above it."""
+def _write_name(
+    ax: Axes, text: str, at: tuple[float, float], *, on_right: bool, beside: bool
+) -> None:
+    """Write a name beside or above a neuron."""
     offset, ha = (
         ((9, 0), "left") if on_right else ((-8, 0), "right") if beside else ((0, 9), "center")
     )

@@ -1,12 +1,14 @@
-"""Pictures of a pruning path: accuracy against synapses, and what a cut took."""
+"""Plots of a pruning path: accuracy against synapses, and the WSF of removed synapses."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from synaprune.extras import require
+from synaprune.network import SparseMLP
 from synaprune.path import PruningPath
 from synaprune.plots._axes import GREY, MINUS, PLUS, axes_for
 
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def plot_path(path: PruningPath, ax: Axes | None = None) -> Axes:
-    """Draw accuracy against synapses, a point a step; see `PruningPath.plot`.
+    """Plot accuracy against synapses, one point per step; see `PruningPath.plot`.
 
     Parameters
     ----------
@@ -25,17 +27,33 @@ def plot_path(path: PruningPath, ax: Axes | None = None) -> Axes:
     Returns
     -------
     matplotlib Axes
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is missing.
+    TypeError, ValueError
+        If ax is no Axes, or the path is empty.
+
+    Examples
+    --------
+    >>> import synaprune as sn
+    >>> data = sn.datasets.xor()
+    >>> net = sn.SparseMLP((2, 6, 1), seed=0)
+    >>> path = sn.prune(net, *data.train, validation=data.validation, n_synapses=6,
+    ...                 training=sn.Training(10))
+    >>> ax = sn.plots.plot_path(path)  # doctest: +SKIP
     """
     require("matplotlib.pyplot", "plot")
     if not path.steps:
-        raise ValueError("the path has no step to plot")
+        raise ValueError("the path must have a step to plot, got an empty one")
     ax = axes_for(ax, (6.4, 4.0))
     ticker = require("matplotlib.ticker", "plot")
     counts = [s.n_synapses for s in path]
     accuracies = [s.score for s in path]
     full, last = path.steps[0], path.steps[-1]
     captions = [(last, (0, -11), "left", "top")]
-    if not ax.lines:  # several paths that share the axes mostly share the start
+    if not ax.lines:  # paths on shared axes usually share the start
         captions.append((full, (0, 6), "right", "bottom"))
     (line,) = ax.plot(counts, accuracies, "-o", ms=3.5, lw=1.3, mec="white", mew=0.4, zorder=3)
     colour = line.get_color()
@@ -60,7 +78,7 @@ def plot_path(path: PruningPath, ax: Axes | None = None) -> Axes:
         ax.set_xscale("log")
         ax.xaxis.set_major_locator(ticker.LogLocator(subs=(1.0, 2.0, 5.0)))
         ax.xaxis.set_minor_formatter(ticker.NullFormatter())
-    else:  # a logarithm has no place for a network of nothing
+    else:  # a network without synapses has no logarithm
         ax.set_xscale("symlog", linthresh=1)
     ax.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:,.0f}"))
     if in_percent:
@@ -75,13 +93,13 @@ def plot_path(path: PruningPath, ax: Axes | None = None) -> Axes:
 
 
 def plot_wsf(path: PruningPath, step: int = -1, ax: Axes | None = None) -> Axes:
-    """Draw how far synapses had moved before a cut, which ones it took, and what is left after.
+    """Plot the WSF of all synapses before a cut, of the removed ones, and after retraining.
 
     Parameters
     ----------
     path : PruningPath
     step : int
-        The step whose cut is shown, from 1; negative numbers count from the smallest network.
+        Number of the step whose cut is shown, from 1; negative numbers count from the last step.
     ax : matplotlib Axes, optional
 
     Returns
@@ -93,30 +111,38 @@ def plot_wsf(path: PruningPath, step: int = -1, ax: Axes | None = None) -> Axes:
     ImportError
         If matplotlib is missing.
     IndexError, ValueError
-        If there is no such step, or it is step 0, which nothing was cut for.
+        If there is no such step, or it is step 0, which has no cut.
+
+    Examples
+    --------
+    >>> import synaprune as sn
+    >>> data = sn.datasets.xor()
+    >>> net = sn.SparseMLP((2, 6, 1), seed=0)
+    >>> path = sn.prune(net, *data.train, validation=data.validation, n_synapses=6,
+    ...                 training=sn.Training(10))
+    >>> ax = sn.plots.plot_wsf(path)  # doctest: +SKIP
     """
     ax = axes_for(ax, (6.4, 3.6))
     after = path.steps[step]
     if after.step == 0:
-        raise ValueError("step 0 is the network as it was given: no cut led there")
+        raise ValueError("step must not be 0: step 0 is the full network, before any cut")
     before = path.network(after.step - 1)
-    gone = path.removed(after.step)
-    moved, taken = [], []
-    for w, pairs in zip(before.weights, gone, strict=True):
-        moved.append(abs(w.values - w.initial))
-        taken.append(np.isin(w.keys, pairs[:, 0].astype(np.int64) * w.n_in + pairs[:, 1]))
-    wsf, out = np.concatenate(moved), np.concatenate(taken)
-    left = np.concatenate([abs(w.values - w.initial) for w in path.network(after.step).weights])
+    wsf = _wsf(before)
+    removed = np.concatenate([
+        np.isin(w.keys, pairs[:, 0].astype(np.int64) * w.n_in + pairs[:, 1])
+        for w, pairs in zip(before.weights, path.removed(after.step), strict=True)
+    ])  # fmt: skip
+    left = _wsf(path.network(after.step))
     top = max(float(wsf.max(initial=0.0)), float(left.max(initial=0.0)), 1e-12)
     bins = np.linspace(0.0, top, 61).tolist()
     colours = [MINUS, GREY]
-    names = [f"cut ({out.sum()})", f"stay ({(~out).sum()})"]
-    ax.hist([wsf[out], wsf[~out]], bins, stacked=True, color=colours, label=names)
+    names = [f"removed ({removed.sum()})", f"kept ({(~removed).sum()})"]
+    ax.hist([wsf[removed], wsf[~removed]], bins, stacked=True, color=colours, label=names)
     ax.hist(left, bins, histtype="step", color=PLUS, lw=1.4, label="after retraining")
-    if out.any() and after.criterion == "wsf":
-        ax.axvline(float(wsf[out].max()), color=MINUS, lw=1.0, ls="--")
+    if removed.any() and after.criterion == "wsf":
+        ax.axvline(float(wsf[removed].max()), color=MINUS, lw=1.0, ls="--")
     ax.set_yscale("symlog", linthresh=10)
-    ax.set_xlabel("WSF, |w - w(0)|")
+    ax.set_xlabel("WSF = |w - w(0)|")
     ax.set_ylabel("synapses")
     ax.set_title(
         f"step {after.step}: {before.n_synapses} → {after.n_synapses} synapses", loc="left"
@@ -124,3 +150,8 @@ def plot_wsf(path: PruningPath, step: int = -1, ax: Axes | None = None) -> Axes:
     ax.legend(frameon=False)
     ax.spines[["top", "right"]].set_visible(False)
     return ax
+
+
+def _wsf(net: SparseMLP) -> NDArray[np.float32]:
+    """Return |w - w(0)| of all synapses, layer by layer."""
+    return np.concatenate([abs(w.values - w.initial) for w in net.weights])

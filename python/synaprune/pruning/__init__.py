@@ -1,23 +1,30 @@
-"""`prune`: when to cut and how many, under a target count or an accuracy contract."""
+"""`prune`: when to cut and how many, towards counts or under a contract."""
 
-from synaprune.pruning._bounds import accuracy_lower_bound, drop_upper_bound, mcnemar, sign_test
-from synaprune.pruning._contract import check_samples
-from synaprune.pruning._ladder import PERCENTAGES
-from synaprune.pruning._metric import METRICS
-from synaprune.pruning._prune import prune
-from synaprune.pruning._run import PruningInterrupted
-from synaprune.pruning._targets import STRATEGIES, check_target
+from synaprune.pruning._prune import check_strategy, prune
+from synaprune.pruning.contract import Contract, Judgement
+from synaprune.pruning.goal import Goal
+from synaprune.pruning.session import PruningInterrupted, Session
+from synaprune.pruning.strategies import (
+    PERCENTAGES,
+    STRATEGIES,
+    Gradual,
+    Iterative,
+    Strategy,
+    default_strategy,
+)
 
 __all__ = [
-    "METRICS",
+    "Contract",
+    "Goal",
+    "Gradual",
+    "Iterative",
+    "Judgement",
     "PERCENTAGES",
-    "STRATEGIES",
     "PruningInterrupted",
-    "accuracy_lower_bound",
-    "check_samples",
-    "check_target",
-    "drop_upper_bound",
-    "mcnemar",
+    "STRATEGIES",
+    "Session",
+    "Strategy",
+    "check_strategy",
+    "default_strategy",
     "prune",
-    "sign_test",
 ]

@@ -1,4 +1,4 @@
-"""One self-contained page about a network: what it uses, what its parts do, and the proof."""
+"""A self-contained HTML page about a network: its inputs, its units and the evidence."""
 
 from synaprune.report._write import write_report
 

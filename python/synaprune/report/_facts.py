@@ -1,4 +1,4 @@
-"""What a report tells, as JSON values."""
+"""The content of a report, as JSON values."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import numpy as np
 
 from synaprune import _core
 from synaprune.checks import check_image_shape
+from synaprune.data import CheckedData
 from synaprune.network import SparseMLP
 from synaprune.path import PruningPath
-from synaprune.report._parts import network_facts, proof_facts
+from synaprune.report._network import network_facts, unit_facts
 from synaprune.report._samples import rule_facts, sample_facts
 
 
@@ -23,58 +24,56 @@ def collect(
     validation: Any,
     test: Any,
     image_shape: tuple[int, int] | None,
-    most: int,
+    max_synapses: int,
     threads: int,
 ) -> dict[str, Any]:
-    """Return all facts; arguments as in `write_report`, which names the errors.
+    """Collect all facts; the arguments and errors are those of `write_report`.
 
     Returns
     -------
     dict
-        JSON values: "summary", "classes", "image_shape", "network", "proof" (None without samples),
-        "curve" (None without a path), "rules", "samples" (None without samples) and "made".
+        JSON values: "summary", "classes", "image_shape", "network", "units" (None without samples),
+        "curve" (None without a path), "rules", "samples" (None without samples) and "origin".
     """
     if not isinstance(subject, PruningPath | SparseMLP):
         raise TypeError(
-            f"a report is about a PruningPath or a SparseMLP, got {type(subject).__name__}"
+            f"subject must be a PruningPath or a SparseMLP, got {type(subject).__name__}"
         )
     path = subject if isinstance(subject, PruningPath) else None
     if path is not None and not path.steps:
-        raise ValueError("the path has no step to report")
+        raise ValueError("the path must have a step to report, got an empty one")
     net = subject.smallest if isinstance(subject, PruningPath) else subject
     classes = [str(label) for label in net.classes.tolist()]
     if image_shape is not None:
-        image_shape = check_image_shape(image_shape, net.layers[0])
+        image_shape = check_image_shape(image_shape, net.n_features)
     splits = {
         name: net.check_validation(pair, name)
         for name, pair in (("validation", validation), ("test", test))
         if pair is not None
     }
-    known = {name: (split.X, net.classes[split.y]) for name, split in splits.items()}
-    if len(known) == 2 and np.array_equal(known["validation"][0], known["test"][0]):
-        del known["test"]  # the same samples again prove nothing
-    network, shown = network_facts(net, most)
-    proof = proof_facts(net, known, shown, threads)
-    samples = known.get("validation", known.get("test"))
+    if len(splits) == 2 and np.array_equal(splits["validation"].X, splits["test"].X):
+        del splits["test"]  # labels cannot be replicated on the same samples
+    network, drawn = network_facts(net, max_synapses)
+    samples = next(iter(splits.values()), None)
     return {
-        "summary": _summary(net, path, known, threads),
+        "summary": _summary(net, path, splits, threads),
         "classes": classes,
         "image_shape": image_shape,
         "network": network,
-        "proof": proof,
+        "units": unit_facts(net, splits, drawn, threads),
         "curve": None if path is None else _curve(path),
-        "rules": rule_facts(net, samples, threads),
+        "rules": rule_facts(net, None if samples is None else samples.X, threads),
         "samples": sample_facts(net, samples, image_shape is not None, threads),
-        "made": _made(net, path),
+        "origin": _origin(net, path),
     }
 
 
 def _summary(
-    net: SparseMLP, path: PruningPath | None, known: dict[str, Any], threads: int
+    net: SparseMLP, path: PruningPath | None, splits: dict[str, CheckedData], threads: int
 ) -> dict[str, Any]:
     full = None if path is None else path.network(0)
     options = {} if path is None else path.options
-    goals = ("n_synapses", "n_inputs", "min_accuracy", "max_drop", "confidence", "metric")
+    goals = ("n_synapses", "n_inputs", "min_score", "max_drop", "confidence", "metric")
     return {
         "dataset": options.get("dataset"),
         "structure": net.structure,
@@ -88,15 +87,15 @@ def _summary(
             "synapses": full.n_synapses,
             "inputs": full.n_used_inputs,
         },
-        "verdict": "" if path is None else path.stop_reason,
+        "stop_reason": "" if path is None else path.stop_reason,
         "contract": {g: options[g] for g in goals if options.get(g) is not None},
         "accuracy": {
             name: {
-                "n": len(y),
-                "final": net.score(X, y, threads=threads),
-                "full": None if full is None else full.score(X, y, threads=threads),
+                "n": len(split),
+                "final": net.score(split, threads=threads),
+                "full": None if full is None else full.score(split, threads=threads),
             }
-            for name, (X, y) in known.items()
+            for name, split in splits.items()
         },
     }
 
@@ -114,18 +113,18 @@ def _curve(path: PruningPath) -> list[dict[str, Any]]:
     ]
 
 
-def _made(net: SparseMLP, path: PruningPath | None) -> dict[str, str]:
+def _origin(net: SparseMLP, path: PruningPath | None) -> dict[str, str]:
     info = _core.build_info()
-    made = {
+    origin = {
         "synaprune": _core.__version__,
         "seed": str(net.seed),
         "layers": " × ".join(map(str, net.layers)) + f", {net.activation}, loss {net.loss}",
-        "data (SHA-256)": (path.data_sha256 if path is not None else None) or "not known",
-        "epochs in all": "not known" if path is None else str(path.epochs),
+        "data (SHA-256)": (path.data_sha256 if path is not None else None) or "unknown",
+        "epochs in total": "unknown" if path is None else str(path.epochs),
         "page made on": f"{platform.system()} {platform.machine()}, "
         f"Python {platform.python_version()}, ISA {info['isa']}",
         "page made at": f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M} UTC",
     }
     for name, value in sorted((path.options if path is not None else {}).items()):
-        made[f"option {name}"] = value if isinstance(value, str) else json.dumps(value)
-    return made
+        origin[f"option {name}"] = value if isinstance(value, str) else json.dumps(value)
+    return origin

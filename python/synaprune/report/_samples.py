@@ -1,36 +1,41 @@
-"""Samples and rules of a report."""
+"""Prototypes, attributions and rules of a report."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from synaprune.arrays import Inputs
+from synaprune.data import CheckedData
 from synaprune.explain import (
+    MAX_TABLE_INPUTS,
+    activation_patterns,
+    attributions,
     class_rules,
-    contributions,
-    examples,
-    groups,
+    prototypes,
     strongest_paths,
     truth_tables,
 )
 from synaprune.network import SparseMLP
-from synaprune.report._parts import short, shorts
+from synaprune.report._network import round4, round_all
 
-_MOST_IN_TABLE = 10  # inputs of a truth table
-_MOST_CLASSES = 30  # that samples are shown of
-_MOST_SHOWN = 1500  # inputs whose contributions are told
+_MAX_CLASSES = 30  # with prototypes
+_MAX_ATTRIBUTIONS = 1500  # inputs with attributions
 
 
-def sample_facts(net: SparseMLP, samples: Any, images: bool, threads: int) -> dict[str, Any] | None:
-    """Return typical and untypical samples and why each was decided as it was.
+def sample_facts(
+    net: SparseMLP, samples: CheckedData | None, images: bool, threads: int
+) -> dict[str, Any] | None:
+    """Return prototypes and outliers of each class, and the attributions of each.
 
     Parameters
     ----------
     net : SparseMLP
-    samples : (X, y) or None
+    samples : CheckedData or None
     images : bool
-        Whether a sample can be drawn: then its pixels are told, in [0, 255].
+        Whether inputs are images: then the facts hold the pixels, in [0, 255].
     threads : int
 
     Returns
@@ -40,33 +45,31 @@ def sample_facts(net: SparseMLP, samples: Any, images: bool, threads: int) -> di
     """
     if samples is None:
         return None
-    X, y = samples
-    found = examples(net, X, y, most=2, threads=threads)[:_MOST_CLASSES]
+    X, codes = samples.X, samples.y
     picked = [
-        (row, kind, str(e.label))
-        for e in found
-        for kind, rows in (("typical", e.prototypes), ("untypical", e.outliers))
+        (row, kind, str(found.label))
+        for found in prototypes(net, samples, top_k=2, threads=threads)[:_MAX_CLASSES]
+        for kind, rows in (("prototype", found.prototypes), ("outlier", found.outliers))
         for row in rows
-        if kind == "typical" or row not in e.prototypes  # of a class of a few samples
+        if kind == "prototype" or row not in found.prototypes  # a class may have few samples
     ]
-    rows = [row for row, _, _ in picked]
-    parts = contributions(net, X[rows], threads=threads)
-    strength = abs(parts.values).sum(axis=0)
-    told = np.sort(np.argsort(-strength, kind="stable")[:_MOST_SHOWN])
-    told = told[strength[told] > 0]
-    ways = groups(net, X, threads=threads)
+    found = attributions(net, X[[row for row, _, _ in picked]], threads=threads)
+    strength = abs(found.values).sum(axis=0)
+    shown = np.sort(np.argsort(-strength, kind="stable")[:_MAX_ATTRIBUTIONS])
+    shown = shown[strength[shown] > 0]
+    patterns = activation_patterns(net, X, threads=threads)
     return {
-        "inputs": told.tolist(),
-        "groups": {
-            "n": len(ways),
-            "samples": len(y),
+        "inputs": shown.tolist(),
+        "patterns": {
+            "n": len(patterns),
+            "samples": len(codes),
             "largest": [
                 {
-                    "samples": len(g.samples),
-                    "active": len(g.active),
-                    "classes": _most_common(y[g.samples]),
+                    "samples": len(p.samples),
+                    "active": len(p.active),
+                    "classes": _most_common(net, codes[p.samples]),
                 }
-                for g in ways[:8]
+                for p in patterns[:8]
             ],
         },
         "picked": [
@@ -74,15 +77,15 @@ def sample_facts(net: SparseMLP, samples: Any, images: bool, threads: int) -> di
                 "row": row,
                 "kind": kind,
                 "label": label,
-                "predicted": str(parts.labels[k]),
-                "logit": short(float(parts.logits[k])),
-                "bias": short(float(parts.bias[k])),
-                "values": shorts(parts.values[k, told]),
-                "seen": shorts(X[row, told].astype(np.float64)),
+                "predicted": str(found.labels[k]),
+                "logit": round4(float(found.logits[k])),
+                "bias": round4(float(found.bias[k])),
+                "attributions": round_all(found.values[k, shown]),
+                "values": round_all(X[row, shown].astype(np.float64)),
                 "pixels": _pixels(X, row) if images else None,
                 "paths": [
-                    {"neurons": list(p.neurons), "value": short(p.value)}
-                    for p in strongest_paths(net, X[row], most=5, threads=threads)
+                    {"neurons": list(p.neurons), "value": round4(p.value)}
+                    for p in strongest_paths(net, X[row], top_k=5, threads=threads)
                 ],
             }
             for k, (row, kind, label) in enumerate(picked)
@@ -90,55 +93,53 @@ def sample_facts(net: SparseMLP, samples: Any, images: bool, threads: int) -> di
     }
 
 
-def rule_facts(net: SparseMLP, samples: Any, threads: int) -> dict[str, Any]:
-    """Return exact formulas or short rules, or why there are none.
+def rule_facts(net: SparseMLP, X: Inputs | None, threads: int) -> dict[str, Any]:
+    """Return exact formulas or short rules, or the reason why there are none.
 
     Parameters
     ----------
     net : SparseMLP
-    samples : (X, y) or None
+    X : ndarray of float32 or uint8, shape (n, n_features), or None
     threads : int
 
     Returns
     -------
     dict
-        "text": what the section says; "lines": list of str.
+        "text": the paragraph of the section; "lines": list of str.
     """
-    if samples is None:
-        return {"text": "Rules need samples: give the report data.", "lines": []}
-    X, _ = samples
+    if X is None:
+        return {"text": "Rules need samples: pass validation or test data.", "lines": []}
     used = net.used_inputs
     values = np.unique(X[:, used]) if len(used) else np.zeros(0)
-    if 0 < len(used) <= _MOST_IN_TABLE and len(values) == 2:
+    if 0 < len(used) <= MAX_TABLE_INPUTS and len(values) == 2:
         low, high = map(float, values)
         tables = truth_tables(net, low=low, high=high, threads=threads)
         text = (
-            f"Exact: every combination of the {len(used)} inputs, no being {low:g}, yes {high:g}."
+            f"Exact, over all combinations of the {len(used)} inputs: false is {low:g}, true is "
+            f"{high:g}."
         )
         return {"text": text, "lines": [str(t) for t in tables]}
     try:
-        rules = class_rules(net, X, most=max(8, 2 * len(net.classes)), threads=threads)
+        leaves = max(8, 2 * len(net.classes))
+        rules = class_rules(net, X, max_leaf_nodes=leaves, threads=threads)
     except (ImportError, ValueError) as error:
         return {"text": f"No rules: {error}.", "lines": []}
-    agree = f"rules and network agree on {rules.fidelity:.1%} of samples held out"
-    if not rules.short:
-        return {
-            "text": f"No short rule says what this network does: at best, {agree}.",
-            "lines": [],
-        }
+    agree = f"the rules agree with the network on {rules.fidelity:.1%} of held-out samples"
+    if not rules.sufficient:
+        return {"text": f"No short rules describe this network: {agree}.", "lines": []}
     lines = [f"{label}: {' or '.join(parts)}" for label, parts in rules.rules.items()]
     return {"text": f"Approximate: {agree}.", "lines": lines}
 
 
-def _most_common(y: Any) -> list[list[Any]]:
-    """Return [label, count] of the three classes that are most common."""
-    labels, counts = np.unique(y, return_counts=True)
+def _most_common(net: SparseMLP, codes: NDArray[np.int32]) -> list[list[Any]]:
+    """Return [label, count] of the three most frequent classes."""
+    counts = np.bincount(codes)
     order = np.argsort(-counts, kind="stable")[:3]
-    return [[str(labels[i]), int(counts[i])] for i in order]
+    return [[str(net.classes[c]), int(counts[c])] for c in order.tolist() if counts[c]]
 
 
 def _pixels(X: Any, row: int) -> list[int]:
-    """Return a sample's values between 0 and 255."""
+    """Return the values of a sample, scaled to [0, 255]."""
     x = X[row].astype(np.float64)
     low, high = (0.0, 255.0) if X.dtype == np.uint8 else (float(X[row].min()), float(X[row].max()))
     scaled = (x - low) * (255.0 / max(high - low, 1e-12))

@@ -1,4 +1,4 @@
-"""`write_report`: from facts to a file."""
+"""`write_report`: the HTML page, and its file."""
 
 from __future__ import annotations
 
@@ -27,27 +27,28 @@ def write_report(
     test: Any = None,
     image_shape: tuple[int, int] | None = None,
     title: str | None = None,
-    most: int = 3000,
+    max_synapses: int = 3000,
     threads: Threads = None,
 ) -> None:
-    """Write a page about a pruned network that opens in any browser, without a connection.
+    """Write a self-contained HTML page about a network; it needs no network connection.
 
     Parameters
     ----------
     file : path-like
-        An HTML file; an older one is replaced only when the new one is whole.
+        An existing file is replaced only when the new one is complete.
     subject : PruningPath or SparseMLP
-        A path, whose smallest network the page is about, or a network alone.
+        A path, whose smallest network is described, or a network.
     validation : (X, y), optional
-        Samples by which parts are labelled. Without them the sections that need samples say so.
+        Samples on which units are labelled. Without samples some sections are empty.
     test : (X, y), optional
-        Fresh samples, by which labels are proven again and accuracy is reported.
+        Fresh samples, on which labels are tested again and accuracy is reported.
     image_shape : (int, int), optional
-        Rows and columns, where the inputs are an image.
+        Rows and columns, if the inputs are an image.
     title : str, optional
-        What the page is called.
-    most : int
-        Synapses to draw at most, the strongest of each layer; the page says what it leaves out.
+        Title of the page; if omitted, the name of the dataset.
+    max_synapses : int
+        Maximum number of synapses in the drawing, at least 1. The strongest of each layer are
+        drawn; the page tells how many are not.
     threads : int or "auto", optional
 
     Raises
@@ -61,7 +62,7 @@ def write_report(
     --------
     >>> import synaprune as sn
     >>> data = sn.datasets.digits()
-    >>> net = sn.SparseMLP((64, 8, 10), seed=0).fit(*data.train, epochs=20)
+    >>> net = sn.SparseMLP((64, 8, 10), seed=0).fit(*data.train, training=sn.Training(20))
     >>> sn.report.write_report("digits.html", net, validation=data.validation, test=data.test,
     ...                        image_shape=(8, 8))  # doctest: +SKIP
     """
@@ -70,7 +71,7 @@ def write_report(
         validation=validation,
         test=test,
         image_shape=image_shape,
-        most=check_int("most", most, 1),
+        max_synapses=check_int("max_synapses", max_synapses, 1),
         threads=check_threads(threads),
     )
     name = title or facts["summary"]["dataset"] or "network"
@@ -79,12 +80,12 @@ def write_report(
 
 
 def page(facts: dict[str, Any], title: str) -> str:
-    """Put facts, style and script into one page.
+    """Combine facts, style and scripts into one page.
 
     Parameters
     ----------
     facts : dict
-        JSON values. They reach the page as text, never as markup.
+        JSON values. They enter the page as text, never as markup.
     title : str
 
     Returns
@@ -97,7 +98,7 @@ def page(facts: dict[str, Any], title: str) -> str:
         return (folder / name).read_text(encoding="utf-8")
 
     data = json.dumps(facts, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
-    for character in "<>&":  # no markup can end the script element
+    for character in "<>&":  # markup in the data cannot end the script element
         data = data.replace(character, f"\\u{ord(character):04x}")
     parts = {
         "{{title}}": html.escape(title),

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from synaprune import _core
 from synaprune.arrays import Inputs
 from synaprune.checks import check_float, check_int
+from synaprune.options import option
 
 SCORED = 10_000  # samples that scores with gradients are computed from
 
@@ -42,8 +43,11 @@ class ShiftImages:
 
     height: int
     width: int
-    pixels: int = 1
-    probability: float = 0.5
+    pixels: int = option(
+        1, "move training images at random by up to so many pixels; 0: do not",
+        metavar="PIXELS", key="shift",
+    )  # fmt: skip
+    probability: float = option(0.5, "that an image is moved", metavar="P", key="shift_probability")
 
     def __post_init__(self) -> None:
         check_int("height", self.height, 1, 2**15)
@@ -52,20 +56,25 @@ class ShiftImages:
         check_float("probability", self.probability, 0.0, 1.0)
 
     def to_core(self) -> _core.ImageShift:
-        """Return the core's form."""
+        """Return the core's form.
+
+        Returns
+        -------
+        _core.ImageShift
+        """
         return _core.ImageShift(self.height, self.width, self.pixels, self.probability)
 
 
-def check_augment(augment: object, n_inputs: int) -> ShiftImages | None:
-    """Return it if it can vary samples of so many inputs, or raise naming the argument."""
+def check_augment(augment: object, n_features: int | None = None) -> ShiftImages | None:
+    """Return it if it can vary samples of so many features, or raise naming the argument."""
     if augment is None:
         return None
     if not isinstance(augment, ShiftImages):
         raise TypeError(f"augment must be a ShiftImages, got {augment!r}")
-    if augment.height * augment.width != n_inputs:
+    if n_features is not None and augment.height * augment.width != n_features:
         raise ValueError(
             f"augment moves images of {augment.height} * {augment.width} pixels, "
-            f"but the network has {n_inputs} inputs"
+            f"but the network has {n_features} inputs"
         )
     return augment
 
@@ -79,7 +88,7 @@ class TrainingSet:
     X : ndarray of float32 or uint8, shape (n, n_features)
     y : ndarray of int32, shape (n,), or of float32, shape (n, n_classes)
         Class numbers, or a probability of each class.
-    weights : ndarray of float32, shape (n,), or None
+    sample_weight : ndarray of float32, shape (n,), or None
         Factors on the samples' losses, of mean 1; None is 1 each.
     label_smoothing : float
         Share of each target that is spread over all classes.
@@ -88,7 +97,7 @@ class TrainingSet:
 
     X: Inputs
     y: NDArray[np.int32] | NDArray[np.float32]
-    weights: NDArray[np.float32] | None = None
+    sample_weight: NDArray[np.float32] | None = None
     label_smoothing: float = 0.0
     augment: ShiftImages | None = None
 
@@ -97,16 +106,24 @@ class TrainingSet:
     ) -> float:
         """Train one pass; returns the mean loss."""
         return core.train_epoch(
-            self.X, self.y, batch_size, optimizer, threads, self.weights, self.label_smoothing,
+            self.X,
+            self.y,
+            batch_size,
+            optimizer,
+            threads,
+            self.sample_weight,
+            self.label_smoothing,
             None if self.augment is None else self.augment.to_core(),
-        )  # fmt: skip
+        )
 
     def gradient_moments(
         self, core: _core.Network, threads: int
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return E[g] and E[g²] of every synapse over at most `SCORED` samples, unmoved."""
         some = self._scored
-        return core.gradient_moments(some.X, some.y, threads, some.weights, some.label_smoothing)
+        return core.gradient_moments(
+            some.X, some.y, threads, some.sample_weight, some.label_smoothing
+        )
 
     @cached_property
     def _scored(self) -> TrainingSet:
@@ -114,6 +131,6 @@ class TrainingSet:
         if n <= SCORED:
             return self
         rows = np.arange(SCORED) * n // SCORED  # evenly spaced: data may be sorted
-        weights = None if self.weights is None else self.weights[rows]
-        some: Any = {"X": self.X[rows], "y": self.y[rows], "weights": weights}
+        weight = None if self.sample_weight is None else self.sample_weight[rows]
+        some: Any = {"X": self.X[rows], "y": self.y[rows], "sample_weight": weight}
         return replace(self, **some)

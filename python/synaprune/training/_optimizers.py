@@ -3,14 +3,39 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias, get_args
 
 from synaprune import _core
 from synaprune.checks import check_float
+from synaprune.options import option
+
+_LR = "learning rate"
+_WEIGHT_DECAY = "L2 penalty on the weights"
+_L1 = "L1 penalty on the weights; with gradual pruning, until the last cut"
+
+
+class _InCore:
+    """A frozen dataclass whose fields are those of the core's optimiser of that name."""
+
+    name: ClassVar[str]
+
+    def to_core(self, lr: float) -> _core.Optimizer:
+        """Return the core's optimiser with the learning rate of one epoch.
+
+        Parameters
+        ----------
+        lr : float
+            The rate to use instead of ``self.lr``.
+
+        Returns
+        -------
+        _core.Optimizer
+        """
+        return _core.Optimizer(self.name, **{**vars(self), "lr": lr})
 
 
 @dataclass(frozen=True)
-class SGD:
+class SGD(_InCore):
     """Stochastic gradient descent, the optimiser that WSF is made for.
 
     Parameters
@@ -35,10 +60,11 @@ class SGD:
     SGD(lr=0.1, momentum=0.0, weight_decay=0.0, l1=0.0)
     """
 
-    lr: float = 0.05
-    momentum: float = 0.0
-    weight_decay: float = 0.0
-    l1: float = 0.0
+    name: ClassVar[str] = "sgd"
+    lr: float = option(0.05, _LR, metavar="R")
+    momentum: float = option(0.0, "share of the last step that is kept", metavar="M")
+    weight_decay: float = option(0.0, _WEIGHT_DECAY, metavar="R")
+    l1: float = option(0.0, _L1, metavar="R")
 
     def __post_init__(self) -> None:
         check_float("lr", self.lr, 0.0, open_low=True)
@@ -46,21 +72,9 @@ class SGD:
         check_float("weight_decay", self.weight_decay, 0.0)
         check_float("l1", self.l1, 0.0)
 
-    def to_core(self, lr: float) -> _core.Optimizer:
-        """Return the core's optimiser with the learning rate of one epoch.
-
-        Parameters
-        ----------
-        lr : float
-            The rate to use instead of ``self.lr``.
-        """
-        return _core.Optimizer(
-            "sgd", lr, momentum=self.momentum, weight_decay=self.weight_decay, l1=self.l1
-        )
-
 
 @dataclass(frozen=True)
-class Adam:
+class Adam(_InCore):
     """Adam (Kingma & Ba, 2015). WSF ranks poorly under it: all weights move about as far.
 
     Parameters
@@ -85,12 +99,13 @@ class Adam:
     0.001
     """
 
-    lr: float = 0.001
-    beta1: float = 0.9
-    beta2: float = 0.999
-    epsilon: float = 1e-8
-    weight_decay: float = 0.0
-    l1: float = 0.0
+    name: ClassVar[str] = "adam"
+    lr: float = option(0.001, _LR, metavar="R")
+    beta1: float = option(0.9, "decay rate of the first moment", metavar="B")
+    beta2: float = option(0.999, "decay rate of the second moment", metavar="B")
+    epsilon: float = option(1e-8, "added to the root of the second moment", metavar="E")
+    weight_decay: float = option(0.0, _WEIGHT_DECAY, metavar="R")
+    l1: float = option(0.0, _L1, metavar="R")
 
     def __post_init__(self) -> None:
         check_float("lr", self.lr, 0.0, open_low=True)
@@ -100,32 +115,13 @@ class Adam:
         check_float("weight_decay", self.weight_decay, 0.0)
         check_float("l1", self.l1, 0.0)
 
-    def to_core(self, lr: float) -> _core.Optimizer:
-        """Return the core's optimiser with the learning rate of one epoch.
-
-        Parameters
-        ----------
-        lr : float
-            The rate to use instead of ``self.lr``.
-        """
-        return _core.Optimizer(
-            "adam",
-            lr,
-            beta1=self.beta1,
-            beta2=self.beta2,
-            epsilon=self.epsilon,
-            weight_decay=self.weight_decay,
-            l1=self.l1,
-        )
-
 
 Optimizer: TypeAlias = SGD | Adam
+OPTIMIZERS: dict[str, type[Optimizer]] = {kind.name: kind for kind in get_args(Optimizer)}
 
 
-def check_optimizer(optimizer: Optimizer | None, name: str = "optimizer") -> Optimizer:
-    """Return the optimiser, plain SGD for None, or raise a TypeError."""
-    if optimizer is None:
-        return SGD()
-    if not isinstance(optimizer, SGD | Adam):
-        raise TypeError(f"{name} must be an SGD or an Adam, got {optimizer!r}")
+def check_optimizer(optimizer: object, name: str = "optimizer") -> Optimizer:
+    """Return the optimiser, or raise a TypeError."""
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(f"{name} must be an optimizer, such as SGD() or Adam(), got {optimizer!r}")
     return optimizer

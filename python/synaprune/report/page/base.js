@@ -1,5 +1,5 @@
 "use strict";
-// What all parts use. Text from data becomes text nodes, never markup.
+// Shared by all sections. Text from data becomes text nodes, never markup.
 const facts = JSON.parse(document.getElementById("facts").textContent);
 const colours = ["#332288", "#88ccee", "#44aa99", "#117733", "#999933", "#ddcc77", "#cc6677", "#882255", "#aa4499", "#777777"];
 
@@ -19,9 +19,12 @@ const percent = (x, digits = 2) => `${(100 * x).toFixed(digits)} %`;
 const points = (x) => `${x > 0 ? "−" : x < 0 ? "+" : ""}${Math.abs(100 * x).toFixed(1)}`;
 const colour = (code) => colours[code % colours.length];
 const count = (n) => n.toLocaleString("en");
-const outputs = facts.network.levels[facts.network.levels.length - 1].length;
-// Which output is about a class: two classes may share one.
+const outputs = facts.network.columns[facts.network.columns.length - 1].length;
+// The output of a class: two classes may share one.
 const outputOf = (code) => (outputs === 1 ? 0 : code);
+
+// The classes that a unit serves, or why it has no label.
+const serves = (u) => (u.status === "labelled" ? u.serves.map((c) => facts.classes[c]).join(", ") : u.status);
 
 function section(id, title, ...children) {
   return make("section", { id }, make("h2", null, title), ...children);
@@ -34,7 +37,7 @@ function table(header, rows) {
   return make("div", { class: "scroll" }, make("table", null, make("thead", null, head), make("tbody", null, ...body)));
 }
 
-// A cell whose ground is as dark as its share of the largest.
+// A table cell with a background in proportion to its share of the largest value.
 function shaded(text, share) {
   const cell = make("td", { class: "cell" }, text);
   if (share > 0.004) cell.style.background = `rgba(var(--shade), ${(0.75 * Math.min(1, share)).toFixed(3)})`;
@@ -42,7 +45,7 @@ function shaded(text, share) {
   return cell;
 }
 
-// Buttons of which one is pressed; the first says what is shown without a choice.
+// A group of buttons of which one is pressed; the first is the default.
 function filter(label, names, choose) {
   const buttons = names.map(([text, tint], i) => make("button", {
     type: "button", "aria-pressed": String(i === 0),

@@ -5,7 +5,7 @@ function ramp(t, dark) {
   return stops[i].map((v, k) => Math.round(v + (x - i) * (stops[i + 1][k] - v)));
 }
 
-// Cells [rows * columns] of colours or null; drawn once a theme is known.
+// An image of cells [rows * columns], each a colour or null; drawn again when the theme changes.
 function picture(paint, label) {
   const [rows, columns] = facts.image_shape;
   const canvas = make("canvas", { width: columns, height: rows, role: "img", "aria-label": label });
@@ -31,9 +31,9 @@ function energyMap(energies, label) {
 }
 
 function inputsSection() {
-  const inputs = facts.network.levels[0], parts = [];
+  const inputs = facts.network.columns[0], parts = [];
   const of = (o) => inputs.map((i) => [i.id, o < 0 ? i.energy.reduce((a, b) => a + b, 0) / outputs : i.energy[o]]);
-  parts.push(make("p", { class: "soft" }, `The network reads ${count(facts.summary.inputs)} inputs. ${facts.image_shape ? "Shade" : "Shown"} is feature energy: the summed strength of all paths from an input to the class.`));
+  parts.push(make("p", { class: "soft" }, `The network uses ${count(facts.summary.inputs)} inputs. ${facts.image_shape ? "The shade shows" : "The table shows"} their feature energy: the summed strength of all paths from the input to the class.`));
   if (facts.image_shape) {
     const views = [["all classes", -1], ...(outputs === 1 ? [] : facts.classes.map((c, code) => [c, code]))];
     parts.push(make("div", { class: "maps" }, ...views.map(([name, o]) => {
@@ -41,14 +41,14 @@ function inputsSection() {
       return make("figure", null, energyMap(energies, `inputs for ${name}`), make("figcaption", null, `${name}: ${n} inputs`));
     })));
   }
-  const lost = new Map(((facts.proof || {}).parts?.input || []).map((p) => [p.id, p]));
+  const lost = new Map(((facts.units || {}).units?.input || []).map((u) => [u.id, u]));
   const rows = of(-1).sort((a, b) => b[1] - a[1]).slice(0, 20).map(([id, e]) => {
-    const p = lost.get(id), input = inputs.find((i) => i.id === id);
-    return [input.name, percent(e, 1), ...(p ? [points(p.total), p.verdict === "label" ? p.serves.map((c) => facts.classes[c]).join(", ") : p.verdict] : [])];
+    const u = lost.get(id), input = inputs.find((i) => i.id === id);
+    return [input.name, percent(e, 1), ...(u ? [points(u.total), serves(u)] : [])];
   });
   const details = make("details", facts.image_shape ? null : { open: "" }, make("summary", null, `The ${rows.length} strongest inputs`),
-    table(["input", "energy", ...(lost.size ? ["points without it", "serves"] : [])], rows));
-  return section("inputs", "The inputs that it uses", ...parts, details);
+    table(["input", "energy", ...(lost.size ? ["change without it", "serves"] : [])], rows));
+  return section("inputs", "Used inputs", ...parts, details);
 }
 
 function curveSection() {
@@ -77,64 +77,64 @@ function curveSection() {
       steps.map((s) => [count(s.synapses), s.structure, count(s.removed), String(s.epochs), shown(s.accuracy)]))));
 }
 
-function proofSection() {
-  const proof = facts.proof;
-  if (!proof) return section("proof", "What its parts do", make("p", { class: "warn" }, "Labels and their proof need data: give the report samples."));
-  const neurons = proof.parts.neuron.map((p) => [p, Math.max(...p.loss.map(Math.abs))]);
-  const shown = [...neurons].sort((a, b) => b[1] - a[1]).slice(0, 40).map(([p]) => p).sort((a, b) => a.layer - b.layer || a.id - b.id);
-  const top = Math.max(...shown.flatMap((p) => p.loss), 1e-9);
-  const several = facts.network.levels.length > 3;
-  const parts = [make("p", { class: "soft" }, `Points of accuracy that each class loses when a hidden neuron is removed and nothing is trained anew, on the ${proof.labelled_on} split. A label is given only where the loss of its classes exceeds that of every other one (paired, p < 0.01).`)];
-  if (shown.length) parts.push(table(["neuron", "serves", ...facts.classes], shown.map((p) => [
-    several ? `${p.layer + 1}: ${p.id}` : String(p.id), p.verdict === "label" ? p.serves.map((c) => facts.classes[c]).join(", ") : p.verdict,
-    ...p.loss.map((x) => shaded(Math.abs(x) < 0.0005 ? "" : points(x), x / top))])));
-  if (neurons.length > shown.length) parts.push(make("p", { class: "soft" }, `The ${shown.length} that matter most of ${count(neurons.length)}.`));
+function unitsSection() {
+  const found = facts.units;
+  if (!found) return section("units", "What its units do", make("p", { class: "warn" }, "Labels and ablations need samples: pass validation or test data."));
+  const neurons = found.units.neuron.map((u) => [u, Math.max(...u.loss.map(Math.abs))]);
+  const shown = [...neurons].sort((a, b) => b[1] - a[1]).slice(0, 40).map(([u]) => u).sort((a, b) => a.layer - b.layer || a.id - b.id);
+  const top = Math.max(...shown.flatMap((u) => u.loss), 1e-9);
+  const several = facts.network.columns.length > 3;
+  const parts = [make("p", { class: "soft" }, `Change in accuracy, in percentage points, of each class when a hidden neuron is removed and nothing is retrained, on the ${found.labelled_on} split. A neuron is labelled with a class only if removing it hurts that class significantly more than every other class (paired tests, p < 0.01).`)];
+  if (shown.length) parts.push(table(["neuron", "serves", ...facts.classes], shown.map((u) => [
+    several ? `${u.id} of layer ${u.layer}` : String(u.id), serves(u),
+    ...u.loss.map((x) => shaded(Math.abs(x) < 0.0005 ? "" : points(x), x / top))])));
+  if (neurons.length > shown.length) parts.push(make("p", { class: "soft" }, `The table shows the ${shown.length} neurons with the largest changes, of ${count(neurons.length)}.`));
   const kinds = { neuron: "Hidden neurons", synapse: "Synapses", input: "Inputs" };
-  if (proof.confirmed_on) parts.push(make("p", { style: "margin-top:12px" }, `Proven again on the ${proof.confirmed_on} split, which had no part in giving labels:`),
-    make("ul", null, ...Object.entries(kinds).filter(([k]) => proof.confirmed[k]).map(([k, name]) => make("li", null, `${name}: ${proof.confirmed[k]}.`))));
-  if (proof.confusion) {
-    const worst = Math.max(...proof.confusion.flatMap((row, i) => row.filter((_, j) => i !== j)), 1);
-    parts.push(make("details", null, make("summary", null, `Which classes are taken for which (${proof.confusion_on} split)`),
-      table(["true \\ predicted", ...facts.classes], proof.confusion.map((row, i) => [facts.classes[i],
+  if (found.replicated_on) parts.push(make("p", { style: "margin-top:12px" }, `Labels tested again on the ${found.replicated_on} split, which was not used to choose them:`),
+    make("ul", null, ...Object.entries(kinds).filter(([k]) => found.replicated[k]).map(([k, name]) => make("li", null, `${name}: ${found.replicated[k]}.`))));
+  if (found.confusion) {
+    const worst = Math.max(...found.confusion.flatMap((row, i) => row.filter((_, j) => i !== j)), 1);
+    parts.push(make("details", null, make("summary", null, `Confusion matrix (${found.confusion_on} split)`),
+      table(["true \\ predicted", ...facts.classes], found.confusion.map((row, i) => [facts.classes[i],
         ...row.map((n, j) => (i === j ? make("td", { class: "cell soft" }, count(n)) : shaded(n ? String(n) : "", n / worst)))]))));
   }
-  return section("proof", "What its parts do, and the proof", ...parts);
+  return section("units", "What its units do", ...parts);
 }
 
 function samplesSection() {
   const samples = facts.samples;
-  if (!samples) return section("samples", "Samples", make("p", { class: "warn" }, "Examples and their explanation need data: give the report samples."));
+  if (!samples) return section("samples", "Samples", make("p", { class: "warn" }, "Prototypes and attributions need samples: pass validation or test data."));
   const why = make("div", { class: "why", "aria-live": "polite" });
-  const names = new Map(facts.network.levels[0].map((i) => [i.id, i.name]));
+  const names = new Map(facts.network.columns[0].map((i) => [i.id, i.name]));
   const buttons = samples.picked.map((s) => {
     const picture_ = s.pixels ? picture(() => s.pixels.map((v) => [255 - v, 255 - v, 255 - v]), `sample of ${s.label}`) : null;
     return make("button", { type: "button", "aria-pressed": "false", onclick: () => explain(s) }, picture_,
-      make("div", null, make("span", { class: "dot", style: `background:${colour(facts.classes.indexOf(s.label))}` }), s.label, s.predicted === s.label ? "" : ` taken for ${s.predicted}`),
+      make("div", null, make("span", { class: "dot", style: `background:${colour(facts.classes.indexOf(s.label))}` }), s.label, s.predicted === s.label ? "" : ` predicted as ${s.predicted}`),
       make("div", { class: "soft" }, s.kind));
   });
   function explain(s) {
     buttons.forEach((b, i) => b.setAttribute("aria-pressed", String(samples.picked[i] === s)));
-    const top = Math.max(...s.values.map(Math.abs), 1e-12);
+    const top = Math.max(...s.attributions.map(Math.abs), 1e-12);
     const map = s.pixels ? picture((dark) => {
       const cells = s.pixels.map((v) => { const g = dark ? 32 + v * 0.35 : 255 - v * 0.3; return [g, g, g]; });
       samples.inputs.forEach((id, k) => {
-        const t = Math.abs(s.values[k]) / top, tint = s.values[k] > 0 ? [0, 119, 187] : [238, 119, 51];
+        const t = Math.abs(s.attributions[k]) / top, tint = s.attributions[k] > 0 ? [0, 119, 187] : [238, 119, 51];
         if (t > 0.01) cells[id] = cells[id].map((g, c) => Math.round(g + Math.sqrt(t) * (tint[c] - g)));
       });
       return cells;
-    }, "contributions") : null;
-    const strongest = s.values.map((v, k) => [v, k]).sort((a, b) => Math.abs(b[0]) - Math.abs(a[0])).slice(0, 8);
+    }, "attributions") : null;
+    const strongest = s.attributions.map((v, k) => [v, k]).sort((a, b) => Math.abs(b[0]) - Math.abs(a[0])).slice(0, 8);
     const path = (p) => p.neurons.map((id, l) => (l === 0 ? names.get(id) || `x${id}` : l === p.neurons.length - 1 ? facts.classes[outputs === 1 ? 1 : id] : `neuron ${id}`)).join(" → ");
     why.classList.toggle("plain", !map);
-    why.replaceChildren(map ? make("div", null, map, make("p", { class: "soft" }, "Blue speaks for the class, orange against it.")) : "",
-      make("div", null, make("p", null, `Why ${s.predicted}: contributions of the inputs and one bias term (${s.bias}) sum to the logit ${s.logit}.`),
-        table(["input", "value", "adds"], strongest.map(([v, k]) => [names.get(samples.inputs[k]) || `x${samples.inputs[k]}`, String(s.seen[k]), v.toPrecision(3)])),
+    why.replaceChildren(map ? make("div", null, map, make("p", { class: "soft" }, "Blue inputs raise the logit, orange inputs lower it.")) : "",
+      make("div", null, make("p", null, `Why ${s.predicted}: the attributions of the inputs and the bias (${s.bias}) sum to the logit ${s.logit}.`),
+        table(["input", "value", "attribution"], strongest.map(([v, k]) => [names.get(samples.inputs[k]) || `x${samples.inputs[k]}`, String(s.values[k]), v.toPrecision(3)])),
         make("p", { style: "margin-top:10px" }, "Strongest paths:"), make("ul", null, ...s.paths.map((p) => make("li", null, `${path(p)}: ${p.value > 0 ? "+" : ""}${p.value}`)))));
   }
-  const g = samples.groups;
+  const g = samples.patterns;
   const list = make("div", { class: "samples" }, ...buttons);
   if (samples.picked.length) explain(samples.picked[0]);
-  return section("samples", "Samples", make("p", { class: "soft" }, "Of each class those nearest to its mean in the last hidden layer, and those farthest from it. Choose one: why was it decided so?"), list, why,
-    make("details", null, make("summary", null, `Samples that take the same way: ${count(g.n)} groups of ${count(g.samples)} samples`),
+  return section("samples", "Samples", make("p", { class: "soft" }, "Prototypes are nearest to the mean of their class in the last hidden layer, outliers farthest from it. Choose a sample to see why it was classified as it was."), list, why,
+    make("details", null, make("summary", null, `Activation patterns: ${count(g.n)} in ${count(g.samples)} samples`),
       table(["samples", "active neurons", "classes"], g.largest.map((x) => [count(x.samples), String(x.active), x.classes.map(([c, n]) => `${c} (${count(n)})`).join(", ")]))));
 }

@@ -1,17 +1,17 @@
-// The network: hover, tap or focus a neuron and its paths light up; filter by class.
+// The network: hover, tap or focus a neuron to highlight its paths; filter by class.
 function networkSection() {
-  const net = facts.network, last = net.levels.length - 1;
+  const net = facts.network, last = net.columns.length - 1;
   const shape = facts.image_shape, W = 1000, H = 560, image = 400;
-  const named = !shape && net.levels[0].length <= 40;
+  const named = !shape && net.columns[0].length <= 40;
   const short = (text) => (text.length > 40 ? `${text.slice(0, 39)}…` : text);
-  const longest = named ? Math.max(...net.levels[0].map((n) => short(n.name).length), 0) : 0;
+  const longest = named ? Math.max(...net.columns[0].map((n) => short(n.name).length), 0) : 0;
   const left = shape ? image / 2 + 20 : Math.max(120, 30 + 6.6 * longest), right = W - 110;
   const cell = shape ? image / Math.max(...shape) : 0;
-  const key = (level, id) => `${level}:${id}`;
+  const key = (column, id) => `${column}:${id}`; // column 0 are the inputs, column l + 1 is layer l
   const spots = new Map(), lines = [], ins = new Map(), outs = new Map();
   let held = null;
 
-  net.levels.forEach((level, l) => level.forEach((neuron) => {
+  net.columns.forEach((column, l) => column.forEach((neuron) => {
     let x = left + (right - left) * (l / Math.max(1, last)), y = 14 + (H - 28) * neuron.y;
     if (l === 0 && shape) {
       x = 20 + (neuron.id % shape[1] + 0.5) * cell;
@@ -23,12 +23,12 @@ function networkSection() {
   const svg = make("svg", { class: "network", viewBox: `0 0 ${W} ${H}`, role: "group", "aria-label": "network" });
   if (shape) svg.append(make("rect", {
     class: "frame", x: 20, y: (H - cell * shape[0]) / 2, width: cell * shape[1], height: cell * shape[0] }));
-  const strongest = net.levels.map((_, l) =>
-    net.synapses.reduce((top, s) => (s.level === l ? Math.max(top, Math.abs(s.weight)) : top), 1e-12));
+  const strongest = net.columns.map((_, l) =>
+    net.synapses.reduce((top, s) => (s.layer === l ? Math.max(top, Math.abs(s.weight)) : top), 1e-12));
   const many = net.synapses.length > 400;
-  const lost = new Map(((facts.proof || {}).parts?.synapse || []).map((p) => [`${p.layer}:${p.from}:${p.id}`, p]));
-  net.synapses.map((s) => [Math.abs(s.weight) / strongest[s.level], s]).sort((a, b) => a[0] - b[0]).forEach(([strength, s]) => {
-    const a = spots.get(key(s.level, s.from)), b = spots.get(key(s.level + 1, s.to));
+  const lost = new Map(((facts.units || {}).units?.synapse || []).map((u) => [`${u.layer}:${u.from}:${u.id}`, u]));
+  net.synapses.map((s) => [Math.abs(s.weight) / strongest[s.layer], s]).sort((a, b) => a[0] - b[0]).forEach(([strength, s]) => {
+    const a = spots.get(key(s.layer, s.from)), b = spots.get(key(s.layer + 1, s.to));
     const line = make("line", {
       x1: a.x.toFixed(1), y1: a.y.toFixed(1), x2: b.x.toFixed(1), y2: b.y.toFixed(1),
       class: s.weight < 0 ? "minus" : "plus", "stroke-width": (0.3 + 3.4 * strength).toFixed(2) });
@@ -36,58 +36,58 @@ function networkSection() {
     line.style.opacity = entry.rest;
     line.addEventListener("pointerenter", () => { if (!held) describeSynapse(s); });
     lines.push(entry);
-    for (const [map, k] of [[ins, key(s.level + 1, s.to)], [outs, key(s.level, s.from)]])
+    for (const [map, k] of [[ins, key(s.layer + 1, s.to)], [outs, key(s.layer, s.from)]])
       map.has(k) ? map.get(k).push(entry) : map.set(k, [entry]);
     svg.append(line);
   });
 
-  const proof = new Map();
+  const units = new Map();
   for (const kind of ["input", "neuron"])
-    for (const p of (facts.proof || {}).parts?.[kind] || []) proof.set(key(kind === "input" ? 0 : p.layer + 1, p.id), p);
+    for (const u of (facts.units || {}).units?.[kind] || []) units.set(key(u.layer + 1, u.id), u);
   const details = make("div", { class: "details", "aria-live": "polite" });
-  const hint = "Hover, tap or tab to a neuron: its paths light up and the proof shows here.";
+  const hint = "Hover over a neuron, tap it or tab to it to highlight its paths and to see what it does.";
   const nothing = () => details.replaceChildren(make("p", { class: "soft hint" }, hint));
 
-  function served(p) {
-    if (p.verdict === "label") return `serves ${p.serves.map((c) => facts.classes[c]).join(", ")} (p ${p.p < 1e-4 ? "< 0.0001" : "= " + p.p})`;
-    return p.verdict === "shared" ? "is shared: no few classes stand out" : "unclear: no class demonstrably loses without it";
+  function role(u) {
+    if (u.status === "labelled") return `serves ${serves(u)} (p ${u.p < 1e-4 ? "< 0.0001" : "= " + u.p})`;
+    return u.status === "shared" ? "shared: no small set of classes stands out" : "unclear: no class loses significantly without it";
   }
-  function losses(p) {
-    const top = Math.max(...p.loss.map(Math.abs), 1e-9);
-    return table(["class", "accuracy without it"], p.loss.map((x, c) =>
+  function losses(u) {
+    const top = Math.max(...u.loss.map(Math.abs), 1e-9);
+    return table(["class", "accuracy without it"], u.loss.map((x, c) =>
       [facts.classes[c], shaded(`${points(x)} points`, x > 0 ? x / top : 0)]));
   }
   function describe(spot) {
-    const k = key(spot.l, spot.neuron.id), p = proof.get(k);
+    const k = key(spot.l, spot.neuron.id), u = units.get(k);
     const parts = [make("h3", null, spot.neuron.name)];
-    if (p) parts.push(make("p", null, served(p)), losses(p));
-    else if (spot.l === last) parts.push(make("p", { class: "soft" }, `${count(net.leading[spot.neuron.id])} synapses lead here.`));
-    else if (!facts.proof) parts.push(make("p", { class: "soft" }, "What it serves needs data."));
+    if (u) parts.push(make("p", null, role(u)), losses(u));
+    else if (spot.l === last) parts.push(make("p", { class: "soft" }, `${count(net.leading[spot.neuron.id])} synapses lead to this output.`));
+    else if (!facts.units) parts.push(make("p", { class: "soft" }, "Ablation needs samples."));
     const sharing = spot.neuron.energy.map((e, o) => [e, o]).filter(([e]) => e > 0.001).sort((a, b) => b[0] - a[0]).slice(0, 3);
     if (spot.l < last && sharing.length && outputs > 1)
-      parts.push(make("p", { class: "soft" }, "Energy: " + sharing.map(([e, o]) => `${percent(e, 1)} of what leads to ${facts.classes[o]}`).join(", ") + "."));
+      parts.push(make("p", { class: "soft" }, "Energy: " + sharing.map(([e, o]) => `${percent(e, 1)} of class ${facts.classes[o]}`).join(", ") + "."));
     details.replaceChildren(...parts);
   }
   function describeSynapse(s) {
-    const p = lost.get(`${s.level}:${s.from}:${s.to}`);
+    const u = lost.get(`${s.layer}:${s.from}:${s.to}`);
     const name = (l, id) => spots.get(key(l, id)).neuron.name;
-    details.replaceChildren(make("h3", null, `${name(s.level, s.from)} → ${name(s.level + 1, s.to)}`),
-      make("p", null, `weight ${s.weight}`), p ? make("p", null, served(p)) : "", p ? losses(p) : "");
+    details.replaceChildren(make("h3", null, `${name(s.layer, s.from)} → ${name(s.layer + 1, s.to)}`),
+      make("p", null, `weight ${s.weight}`), u ? make("p", null, role(u)) : "", u ? losses(u) : "");
   }
 
-  // The fewest synapses that carry nine tenths of what leads to a class, and who serves it.
+  // The fewest synapses that carry nine tenths of the energy of a class, and the neurons that serve it.
   function describeClass(code) {
-    const needed = net.serving[outputOf(code)];
-    const serving = [...proof].filter(([k, p]) => !k.startsWith("0:") && p.serves.includes(code)).map(([k]) => spots.get(k)?.neuron.name).filter(Boolean);
+    const needed = net.carrying[outputOf(code)];
+    const serving = [...units].filter(([k, u]) => !k.startsWith("0:") && u.serves.includes(code)).map(([k]) => spots.get(k)?.neuron.name).filter(Boolean);
     details.replaceChildren(make("h3", null, `class ${facts.classes[code]}`),
-      make("p", null, `${count(needed)} synapses carry nine tenths of the energy that leads to it.`),
-      make("p", null, serving.length ? `Proven to serve it: ${serving.join(", ")}.` : facts.proof ? "No hidden neuron is proven to serve it." : ""));
+      make("p", null, `${count(needed)} synapses carry nine tenths of its energy.`),
+      make("p", null, serving.length ? `Served by ${serving.join(", ")}.` : facts.units ? "No hidden neuron serves it significantly." : ""));
   }
 
-  // All that leads to a neuron, and all that it leads to.
+  // All synapses and neurons on paths to and from a neuron.
   function pathsOf(k) {
     const lit = new Set(), nodes = new Set([k]);
-    for (const [map, end] of [[ins, (e) => key(e.s.level, e.s.from)], [outs, (e) => key(e.s.level + 1, e.s.to)]]) {
+    for (const [map, end] of [[ins, (e) => key(e.s.layer, e.s.from)], [outs, (e) => key(e.s.layer + 1, e.s.to)]]) {
       const queue = [k], seen = new Set([k]);
       while (queue.length)
         for (const entry of map.get(queue.pop()) || []) {
@@ -111,17 +111,17 @@ function networkSection() {
 
   const groups = new Map();
   for (const [k, spot] of spots) {
-    const p = proof.get(k), isOutput = spot.l === last;
-    const tint = isOutput ? colour(outputs === 1 ? 1 : spot.neuron.id) : p && p.verdict === "label" ? colour(p.serves[0]) : "#9a9a9a";
-    const label = isOutput ? facts.classes[outputs === 1 ? 1 : spot.neuron.id] : p && spot.l > 0 && p.verdict === "label" ? p.serves.map((c) => facts.classes[c]).join(", ") : "";
-    const size = spot.l === 0 ? (shape ? cell * 0.46 : 4) : Math.max(3, Math.min(10, 170 / facts.network.levels[spot.l].length));
+    const u = units.get(k), isOutput = spot.l === last;
+    const tint = isOutput ? colour(outputs === 1 ? 1 : spot.neuron.id) : u && u.status === "labelled" ? colour(u.serves[0]) : "#9a9a9a";
+    const label = isOutput ? facts.classes[outputs === 1 ? 1 : spot.neuron.id] : u && spot.l > 0 && u.status === "labelled" ? serves(u) : "";
+    const size = spot.l === 0 ? (shape ? cell * 0.46 : 4) : Math.max(3, Math.min(10, 170 / net.columns[spot.l].length));
     const dot = spot.l === 0 && shape
       ? make("rect", { x: spot.x - size, y: spot.y - size, width: 2 * size, height: 2 * size, fill: tint })
       : make("circle", { cx: spot.x, cy: spot.y, r: size, fill: tint });
     const naming = spot.l === 0 ? (named ? short(spot.neuron.name) : "") : label;
     const group = make("g", {
       class: "neuron", tabindex: 0, role: "button", "data-key": k,
-      "aria-label": spot.neuron.name + (p ? `, ${served(p)}` : ""),
+      "aria-label": spot.neuron.name + (u ? `, ${role(u)}` : ""),
       onpointerenter: () => { if (!held) show(k); },
       onpointerleave: () => { if (!held) show(null); },
       onfocus: () => { if (!held) show(k); },
@@ -143,25 +143,25 @@ function networkSection() {
     if (code >= 0) describeClass(code);
     svg.dataset.class = code < 0 ? "" : facts.classes[code];
     const o = outputOf(code);
-    const top = code < 0 ? 1 : lines.reduce((t, e) => { t[e.s.level] = Math.max(t[e.s.level] || 0, e.s.energy[o]); return t; }, {});
+    const top = code < 0 ? 1 : lines.reduce((t, e) => { t[e.s.layer] = Math.max(t[e.s.layer] || 0, e.s.energy[o]); return t; }, {});
     for (const entry of lines) {
-      const share = code < 0 ? null : entry.s.energy[o] / (top[entry.s.level] || 1);
+      const share = code < 0 ? null : entry.s.energy[o] / (top[entry.s.layer] || 1);
       entry.line.style.opacity = code < 0 ? entry.rest : share > 0 ? 0.03 + 0.95 * share : 0.015;
     }
     for (const [k, group] of groups) {
       const spot = spots.get(k);
-      const serves = code < 0 || (spot.l === last ? outputs === 1 || spot.neuron.id === code : spot.neuron.energy[o] > 0);
-      group.style.opacity = serves ? 1 : 0.15;
+      const related = code < 0 || (spot.l === last ? outputs === 1 || spot.neuron.id === code : spot.neuron.energy[o] > 0);
+      group.style.opacity = related ? 1 : 0.15;
     }
   }
   nothing();
   const out = [];
-  if (net.left_out) out.push(`${count(net.left_out)} weaker synapses are not drawn.`);
-  if (net.neurons_left_out) out.push(`${count(net.neurons_left_out)} neurons of least energy are not drawn.`);
+  if (net.synapses_left_out) out.push(`${count(net.synapses_left_out)} weaker synapses are not drawn.`);
+  if (net.neurons_left_out) out.push(`${count(net.neurons_left_out)} neurons of low energy are not drawn.`);
   document.addEventListener("keydown", (e) => { if (e.key === "Escape" && held) { held = null; show(null); } });
   return section("network", "The network",
-    make("p", { class: "soft" }, "Lines are synapses, as wide as they are strong: ",
-      make("span", { style: "color:var(--plus)" }, "blue adds"), ", ", make("span", { style: "color:var(--minus)" }, "orange takes away"),
-      ". Neurons have the colour of the class that they serve where that is proven, grey where not. " + out.join(" ")),
+    make("p", { class: "soft" }, "Lines are synapses, as wide as their weights are large: ",
+      make("span", { style: "color:var(--plus)" }, "blue is positive"), ", ", make("span", { style: "color:var(--minus)" }, "orange is negative"),
+      ". Neurons have the colour of the class that they serve, where that is significant, and are grey otherwise. " + out.join(" ")),
     classFilter(byClass), make("div", { class: "split" }, make("div", { class: "scroll" }, svg), details));
 }

@@ -5,15 +5,15 @@ function summarySection() {
   tile(count(s.synapses), s.full ? `synapses, of ${count(s.full.synapses)}` : "synapses");
   tile(count(s.inputs), s.full ? `inputs, of ${count(s.full.inputs)}` : "inputs");
   for (const [name, a] of Object.entries(s.accuracy))
-    tile(percent(a.final), `accuracy, ${name}` + (a.full === null ? "" : ` (${percent(a.full)} at the start of its path)`));
+    tile(percent(a.final), `accuracy, ${name}` + (a.full === null ? "" : ` (${percent(a.full)} at the start of the path)`));
   tile(s.bytes < 10000 ? `${count(s.bytes)} B` : `${(s.bytes / 1024).toFixed(1)} KiB`, "as sparse layers");
   const metric = (s.contract.metric || "accuracy").replaceAll("_", " ");
-  const terms = { n_synapses: "at most %s synapses", n_inputs: "at most %s inputs", min_accuracy: `${metric} of at least %s`, max_drop: `at most %s of ${metric} lost`, confidence: "with confidence %s" };
-  const contract = Object.entries(s.contract).filter(([k]) => terms[k]).map(([k, v]) => terms[k].replace("%s", k === "min_accuracy" || k === "max_drop" ? percent(v) : count(v))).join(", ");
+  const terms = { n_synapses: "at most %s synapses", n_inputs: "at most %s inputs", min_score: `${metric} of at least %s`, max_drop: `drop in ${metric} of at most %s`, confidence: "with confidence %s" };
+  const contract = Object.entries(s.contract).filter(([k]) => terms[k]).map(([k, v]) => terms[k].replace("%s", k === "min_score" || k === "max_drop" ? percent(v) : count(v))).join(", ");
   return make("header", null, make("h1", null, `${s.dataset ? s.dataset + ": " : ""}a ${s.structure} network`),
     make("p", { class: "soft" }, s.full ? `Pruned from ${s.full.structure}.` : "",
-      contract ? ` Asked for: ${contract}.` : "", s.verdict ? ` Verdict: ${s.verdict}.` : ""),
-    Object.keys(s.accuracy).length ? "" : make("p", { class: "warn" }, "Without data: sections that need samples say so."),
+      contract ? ` Constraint: ${contract}.` : "", s.stop_reason ? ` Stopped: ${s.stop_reason}.` : ""),
+    Object.keys(s.accuracy).length ? "" : make("p", { class: "warn" }, "No data was given; sections that need samples are empty."),
     make("div", { class: "figures" }, ...tiles));
 }
 
@@ -22,10 +22,10 @@ function rulesSection() {
     make("ul", { class: "rules" }, ...facts.rules.lines.map((line) => make("li", null, make("code", null, line)))));
 }
 
-function madeSection() {
-  const pairs = Object.entries(facts.made).flatMap(([name, value]) => [make("dt", null, name), make("dd", null, value)]);
-  return section("made", "How it was made", make("dl", null, ...pairs));
+function originSection() {
+  const pairs = Object.entries(facts.origin).flatMap(([name, value]) => [make("dt", null, name), make("dd", null, value)]);
+  return section("origin", "Origin", make("dl", null, ...pairs));
 }
 
-document.getElementById("page").append(summarySection(), networkSection(), proofSection(), inputsSection(),
-  curveSection(), rulesSection(), samplesSection(), madeSection());
+document.getElementById("page").append(summarySection(), networkSection(), unitsSection(), inputsSection(),
+  curveSection(), rulesSection(), samplesSection(), originSection());

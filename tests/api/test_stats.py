@@ -1,4 +1,4 @@
-"""The bounds that a confidence goes by, against their definitions and scipy."""
+"""Tests and bounds of `synaprune.stats`, against their definitions and scipy."""
 
 import math
 from fractions import Fraction
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from synaprune.pruning import accuracy_lower_bound, drop_upper_bound
+from synaprune.stats import accuracy_lower_bound, drop_upper_bound, mcnemar, sign_test
 
 CONFIDENCES = st.sampled_from([0.001, 0.2, 0.5, 0.8, 0.9, 0.95, 0.99, 0.9999])
 
@@ -125,3 +125,27 @@ def test_the_accuracys_bound_is_scipys(n, confidence):
     for right in sorted({0, 1, n // 3, n // 2, n - 1, n}):
         expected = beta.ppf(1.0 - confidence, right, n - right + 1) if right else 0.0
         assert accuracy_lower_bound(right, n, confidence) == pytest.approx(expected, rel=1e-9)
+
+
+# --- paired tests -------------------------------------------------------------------------------
+
+COUNTS = st.integers(0, 60)
+
+
+@given(COUNTS, COUNTS)
+def test_p_values_are_binomial_tails_to_the_last_bit(lost, won):
+    """The sign test used to sum rounded terms, McNemar's test whole numbers."""
+    n = lost + won
+    tail = sum(math.comb(n, k) for k in range(lost, n + 1))
+    assert sign_test(lost, won) == float(Fraction(tail, 2**n))
+    fewer = sum(math.comb(n, k) for k in range(min(lost, won) + 1))
+    a = np.repeat([True, False, True], [lost, won, 5])
+    b = np.repeat([False, True, True], [lost, won, 5])
+    assert mcnemar(a, b) == float(min(Fraction(1), Fraction(2 * fewer, 2**n)))
+
+
+@pytest.mark.parametrize("counts", [(0, 5000), (5000, 0), (2600, 2400), (400, 4000)])
+def test_p_values_of_many_samples_are_scipys(counts):
+    binomtest = pytest.importorskip("scipy.stats").binomtest
+    expected = binomtest(counts[0], sum(counts), alternative="greater").pvalue
+    assert sign_test(*counts) == pytest.approx(expected, rel=1e-9, abs=1e-300)

@@ -1,4 +1,4 @@
-"""How sure an accuracy or its drop on a validation split is: a test and two bounds."""
+"""Statistical tests of paired outcomes, and confidence bounds of accuracies."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ from numpy.typing import NDArray
 
 
 def mcnemar(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:
-    """McNemar's exact two-sided test (McNemar, 1947) on paired right-or-wrong outcomes.
+    """Test whether two classifiers have equal accuracy (McNemar, 1947; exact and two-sided).
 
     Parameters
     ----------
     a, b : ndarray of bool, shape (n,)
-        Which samples each classifier gets right.
+        Which samples each classifier predicts correctly.
 
     Returns
     -------
     float
-        Twice the binomial tail of the disagreements at probability 1/2, at most 1.
+        The p value: twice the tail of the binomial distribution of the discordant samples with
+        probability 1/2, at most 1.
 
     Examples
     --------
@@ -29,60 +30,58 @@ def mcnemar(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:
     0.03125
     """
     only_a, only_b = int(np.count_nonzero(a & ~b)), int(np.count_nonzero(b & ~a))
-    n, fewer = only_a + only_b, min(only_a, only_b)
-    tail, ways = 0, 1  # whole numbers: the sum of the binomial coefficients is exact
-    for k in range(fewer + 1):
-        tail += ways
-        ways = ways * (n - k) // (k + 1)
-    return float(min(1.0, 2 * tail / 2**n))
+    n = only_a + only_b
+    return min(1.0, 2 * _tosses(min(only_a, only_b), n) / (1 << n))
 
 
 def sign_test(lost: int, won: int) -> float:
-    """One-sided exact test on pairs, of which so many only the first, or the second, gets right.
+    """Test whether a change loses more samples than it wins (exact and one-sided).
 
     Parameters
     ----------
     lost, won : int
+        Samples that are correct only before, or only after, the change.
 
     Returns
     -------
     float
-        Probability of at least `lost` among ``lost + won`` fair coins.
+        The p value: the probability of at least `lost` heads in ``lost + won`` fair coin tosses.
 
     Examples
     --------
-    >>> round(sign_test(3, 0), 6), sign_test(0, 0)
+    >>> sign_test(3, 0), sign_test(0, 0)
     (0.125, 1.0)
     """
-    return _at_least(lost, lost + won, 0.5) if lost else 1.0
+    n = lost + won
+    return _tosses(won, n) / (1 << n)
 
 
 def drop_upper_bound(lost: int, won: int, n: int, confidence: float) -> float:
-    """One-sided upper bound of a drop in accuracy, judged on the same samples.
+    """Bound the drop in accuracy between two classifiers on the same samples from above.
 
-    The score interval for a difference of paired proportions: T. Tango, "Equivalence test and
-    confidence interval for the difference in proportions for the paired-sample design", Statistics
-    in Medicine 17 (1998), 891-908. The bound is the drop d at which
+    The one-sided score interval for a difference of paired proportions: T. Tango, "Equivalence test
+    and confidence interval for the difference in proportions for the paired-sample design",
+    Statistics in Medicine 17 (1998), 891-908. The bound is the drop d at which
 
         (n·d - (lost - won)) / √(n·(2q + d·(1 - d))) = z,
 
-    z being the normal quantile of the confidence and q the most likely probability of a sample won
-    if the drop is d: the larger root of 2n·q² + (-lost - won + (2n - lost + won)·d)·q
-    - won·d·(1 - d) = 0.
+    where z is the normal quantile of the confidence and q the maximum-likelihood estimate of the
+    probability that a sample is won, given the drop d: the larger root of
+    2n·q² + (-lost - won + (2n - lost + won)·d)·q - won·d·(1 - d) = 0.
 
     Parameters
     ----------
     lost, won : int
-        Samples that only the first, or only the second, classifier gets right.
+        Samples that only the first, or only the second, classifier predicts correctly.
     n : int
-        All samples, at least 1.
+        Number of samples, at least 1.
     confidence : float
         In (0, 1), such as 0.95.
 
     Returns
     -------
     float
-        In [-1, 1]. With no disagreement it is z² / (n + z²), not 0.
+        In [-1, 1]. Without discordant samples it is z² / (n + z²), not 0.
 
     Examples
     --------
@@ -108,17 +107,19 @@ def drop_upper_bound(lost: int, won: int, n: int, confidence: float) -> float:
     return _bisect(above, -1.0, 1.0)
 
 
-def accuracy_lower_bound(right: int, n: int, confidence: float) -> float:
-    """One-sided exact lower bound of an accuracy.
+def accuracy_lower_bound(correct: int, n: int, confidence: float) -> float:
+    """Bound an accuracy from below (exact and one-sided).
 
     C. J. Clopper and E. S. Pearson, "The use of confidence or fiducial limits illustrated in the
-    case of the binomial", Biometrika 26 (1934), 404-413: the accuracy p at which as many right
-    answers, or more, have the probability 1 - confidence.
+    case of the binomial", Biometrika 26 (1934), 404-413. The bound is the accuracy p at which the
+    probability of at least `correct` correct predictions is 1 - confidence.
 
     Parameters
     ----------
-    right, n : int
-        Samples that are right, of all, at least 1.
+    correct : int
+        Samples that are predicted correctly.
+    n : int
+        Number of samples, at least 1.
     confidence : float
         In (0, 1), such as 0.95.
 
@@ -132,13 +133,22 @@ def accuracy_lower_bound(right: int, n: int, confidence: float) -> float:
     >>> round(accuracy_lower_bound(970, 1000, 0.95), 4)
     0.9595
     """
-    if right == 0:
+    if correct == 0:
         return 0.0
-    return _bisect(lambda p: _at_least(right, n, p) > 1.0 - confidence, 0.0, 1.0)
+    return _bisect(lambda p: _upper_tail(correct, n, p) > 1.0 - confidence, 0.0, 1.0)
 
 
-def _at_least(k: int, n: int, p: float) -> float:
-    """Probability of k successes or more in n trials, for 1 <= k <= n and p in (0, 1)."""
+def _tosses(k: int, n: int) -> int:
+    """Count the outcomes of n coin tosses with at most k heads, of 2**n: exact at any n."""
+    total, ways = 0, 1
+    for i in range(min(k, n - k - 1) + 1):  # the shorter tail
+        total += ways
+        ways = ways * (n - i) // (i + 1)
+    return total if 2 * k < n else (1 << n) - total
+
+
+def _upper_tail(k: int, n: int, p: float) -> float:
+    """Return the probability of at least k successes in n trials, 1 <= k <= n and 0 < p < 1."""
     upward = k > n * p  # sum the tail whose terms fall from the first one on
     first = k if upward else k - 1
     term = math.exp(
@@ -154,7 +164,7 @@ def _at_least(k: int, n: int, p: float) -> float:
 
 
 def _bisect(above: Callable[[float], bool], low: float, high: float) -> float:
-    """Return the point in [low, high] from which on `above` is true, from above."""
+    """Return the smallest point in [low, high] from which on `above` is true, rounded up."""
     while low < (middle := 0.5 * (low + high)) < high:
         low, high = (low, middle) if above(middle) else (middle, high)
     return high

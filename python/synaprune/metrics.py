@@ -1,4 +1,4 @@
-"""What an accuracy contract counts: the accuracy, or another metric on the validation split."""
+"""What a contract is about: the accuracy, or another metric on the validation split."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synaprune.arrays import Labels
+from synaprune.options import name_of
 
 METRICS = ("accuracy", "balanced_accuracy")
 Metric: TypeAlias = str | Callable[[Any, Any], Any]  # by name, or metric(y_true, y_pred)
@@ -29,17 +30,23 @@ def check_metric(metric: Metric) -> Metric:
     return metric
 
 
-def name_of(metric: Metric) -> str:
-    """Return what a metric is called in messages."""
-    if isinstance(metric, str):
-        return metric.replace("_", " ")
-    return str(getattr(metric, "__name__", type(metric).__name__))
-
-
 def measure(
     metric: Metric, classes: Labels, truth: NDArray[np.int32], predicted: NDArray[np.int32]
 ) -> float:
-    """Return the metric of predicted class numbers; -1 stands for outputs that overflow."""
+    """Return the metric of predicted class numbers; -1 stands for outputs that overflow.
+
+    Parameters
+    ----------
+    metric : str or callable
+    classes : ndarray, shape (n_classes,)
+        The labels that a callable is given.
+    truth, predicted : ndarray of int32, shape (n,)
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a callable returns what is no finite number, or the outputs overflow.
+    """
     if metric == "accuracy":
         return float(np.count_nonzero(predicted == truth)) / len(truth)
     if metric == "balanced_accuracy":

@@ -1,0 +1,308 @@
+"""The main job: train the full network on a dataset, prune it, measure both."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from synaprune import __version__
+from synaprune.checks import check_float, check_int
+from synaprune.criteria import Criterion
+from synaprune.datasets import Dataset
+from synaprune.network import ACTIVATIONS, LOSSES, SparseMLP
+from synaprune.options import option, record, set_fields
+from synaprune.path import PruningPath
+from synaprune.pruning import (
+    STRATEGIES,
+    Goal,
+    Gradual,
+    Strategy,
+    check_strategy,
+    default_strategy,
+    prune,
+)
+from synaprune.scaling import INPUT_SCALINGS
+from synaprune.threads import Threads
+from synaprune.training import (
+    STOP,
+    Callback,
+    ConstantThenCosine,
+    Optimizer,
+    Progress,
+    Training,
+    asks_to_stop,
+)
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What the full network is; sizes of inputs and outputs come from the dataset.
+
+    Parameters
+    ----------
+    hidden : tuple of int
+        Hidden neurons of each layer.
+    activation, loss, init_scale
+        As in `SparseMLP`.
+    input_scaling : str, optional
+        As in `SparseMLP`; the dataset's if left out.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a size is out of range; `SparseMLP` checks the rest.
+
+    Examples
+    --------
+    >>> from synaprune import datasets
+    >>> Architecture((6,)).network(datasets.xor(), seed=1)
+    SparseMLP(2-6-1, 18 synapses, relu, not fitted)
+    """
+
+    hidden: tuple[int, ...] = option((20,), "hidden neurons of each layer", metavar="N[,N…]")
+    activation: str = option("relu", "of the hidden neurons", choices=ACTIVATIONS)
+    loss: str = option("auto", "what is minimised", choices=LOSSES)
+    init_scale: float = option(0.05, "share of Glorot's range", metavar="S")
+    input_scaling: str | None = option(
+        None, "what the network sees of the inputs", choices=INPUT_SCALINGS
+    )
+
+    def __post_init__(self) -> None:
+        set_fields(self, hidden=tuple(check_int("hidden", n, 1) for n in self.hidden))
+
+    def network(self, data: Dataset, seed: int) -> SparseMLP:
+        """Return a fresh network for a dataset."""
+        one = data.n_classes == 2 and self.loss in ("auto", "sigmoid")
+        net = SparseMLP(
+            (data.n_features, *self.hidden, 1 if one else data.n_classes),
+            activation=self.activation,
+            loss=self.loss,
+            init_scale=self.init_scale,
+            input_scaling=self.input_scaling or data.input_scaling,
+            seed=seed,
+        )
+        net.input_names = data.input_names
+        return net
+
+
+@dataclass(frozen=True)
+class Job:
+    """Train the full network, then prune: itself, or a fresh copy that the strategy trains.
+
+    Parameters
+    ----------
+    architecture : Architecture
+    training : Training
+        Of the full network, and of a strategy that trains a fresh one. The full network's learning
+        rate falls along a `ConstantThenCosine` if the recipe has no schedule and no `stop_at`.
+    goal : Goal
+    strategy : Strategy, optional
+        The one that goes with the goal if left out. Under `Gradual`, an L1 penalty ends with the
+        last cut unless a `final_optimizer` says otherwise.
+    criterion : Criterion
+    stop_at : float, optional
+        Ends the training of the full network at this validation accuracy; for datasets whose rows
+        are all there is.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If two do not go together.
+
+    Examples
+    --------
+    >>> from synaprune import datasets
+    >>> result = Job(Architecture((6,)), Training(30), Goal(n_synapses=9)).run(datasets.xor())
+    >>> result.start.structure, result.final.n_synapses <= 9
+    ('2-6-1', True)
+    """
+
+    architecture: Architecture = field(default_factory=Architecture)
+    training: Training = field(default_factory=Training)
+    goal: Goal = field(default_factory=Goal)
+    strategy: Strategy | None = None
+    criterion: Criterion = field(default_factory=Criterion)
+    stop_at: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.stop_at is not None:
+            check_float("stop_at", self.stop_at, 0.0, 1.0)
+        strategy = self.strategy or default_strategy(self.goal)()
+        set_fields(self, strategy=check_strategy(strategy, self.goal, self._recipe(strategy)))
+
+    def _recipe(self, strategy: Strategy) -> Training:
+        """Return what a strategy trains by: all, or nothing of what only a whole training has."""
+        if not getattr(strategy, "starts_trained", False):
+            return self.training
+        return dataclasses.replace(self.training, epochs=None, lr_schedule=None, swa_epochs=1)
+
+    def options(self) -> dict[str, Any]:
+        """Return the options as JSON values. Threads are not among them: they change nothing."""
+        training, strategy = self.training, self.strategy
+        shift = {"shift": 0} if training.augment is None else record(training.augment)
+        named = (name for name, kind in STRATEGIES.items() if type(strategy) is kind)
+        return {
+            **record(self.architecture),
+            **record(training),
+            "optimizer": training.optimizer.name,
+            **record(training.optimizer),
+            **shift,
+            **record(self.criterion),
+            "stop_at": self.stop_at,
+            "strategy": next(named, type(strategy).__name__),
+            **record(strategy),
+            **self.goal.record(),
+        }
+
+    def run(
+        self,
+        data: Dataset,
+        *,
+        seed: int = 0,
+        threads: Threads = None,
+        callback: Callback | None = None,
+    ) -> Result:
+        """Do the job; whatever does not fit the data is refused before any training.
+
+        Parameters
+        ----------
+        data : Dataset
+        seed : int
+            Of the initial weights and of the order of the samples.
+        threads : int or "auto", optional
+        callback : callable, optional
+            As in `prune`; called during the training of the full network too.
+
+        Returns
+        -------
+        Result
+
+        Raises
+        ------
+        PruningInterrupted, TrainingDiverged, TypeError, ValueError
+            As `prune` and `SparseMLP.fit`.
+        """
+        begin = time.perf_counter()
+        strategy, training = self.strategy, self.training
+        assert strategy is not None
+        if isinstance(strategy, Gradual) and strategy.final_optimizer is None:
+            strategy = dataclasses.replace(
+                strategy, final_optimizer=_without_l1(training.optimizer)
+            )
+        net = self.architecture.network(data, seed)
+        self.goal.check_for(net, len(data.validation))
+        fresh = net.copy()
+        schedule = training.lr_schedule
+        if schedule is None and self.stop_at is None:
+            training = dataclasses.replace(training, lr_schedule=ConstantThenCosine())
+        epochs = 0
+
+        def watch(progress: Progress) -> object:
+            nonlocal epochs
+            epochs = progress.epoch
+            stop = callback is not None and asks_to_stop(callback, progress)
+            perfect = self.stop_at is not None and (progress.score or 0.0) >= self.stop_at
+            return STOP if stop or perfect else None
+
+        validation = (data.validation.X, data.validation.y)
+        net.fit(
+            *data.train, training=training, validation=validation, threads=threads, callback=watch
+        )
+        path = prune(
+            net if strategy.starts_trained else fresh,
+            *data.train,
+            validation=validation,
+            **{f.name: getattr(self.goal, f.name) for f in dataclasses.fields(Goal)},
+            strategy=strategy,
+            criterion=self.criterion,
+            training=self._recipe(strategy),
+            threads=threads,
+            callback=callback,
+        )
+        path.options = {"dataset": data.name, **self.options()}
+        path.data_sha256 = data.sha256
+        return Result(
+            dataset=data.name,
+            seed=seed,
+            job=self,
+            full=net,
+            path=path,
+            start=Measurement.of(net, data, threads),
+            final=Measurement.of(path.smallest, data, threads),
+            epochs=epochs + path.epochs,
+            seconds=time.perf_counter() - begin,
+        )
+
+
+def _without_l1(optimizer: Optimizer) -> Optimizer:
+    return dataclasses.replace(optimizer, l1=0.0)
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What a network is, and how often it is right on each split.
+
+    Attributes
+    ----------
+    structure : str
+    n_synapses, n_inputs : int
+    accuracy : dict of float
+        By "train", "validation" and "test".
+    """
+
+    structure: str
+    n_synapses: int
+    n_inputs: int
+    accuracy: dict[str, float]
+
+    @classmethod
+    def of(cls, net: SparseMLP, data: Dataset, threads: Threads = None) -> Measurement:
+        """Measure a network on the splits of a dataset."""
+        splits = {"train": data.train, "validation": data.validation, "test": data.test}
+        accuracy = {name: net.score(*split, threads=threads) for name, split in splits.items()}
+        return cls(net.structure, net.n_synapses, net.n_used_inputs, accuracy)
+
+
+@dataclass(frozen=True)
+class Result:
+    """The full network, the pruning path, and what was measured.
+
+    Attributes
+    ----------
+    dataset : str
+    seed : int
+    job : Job
+    full : SparseMLP
+    path : PruningPath
+    start, final : Measurement
+        Of the full and of the smallest network.
+    epochs : int
+    seconds : float
+    """
+
+    dataset: str
+    seed: int
+    job: Job
+    full: SparseMLP
+    path: PruningPath
+    start: Measurement
+    final: Measurement
+    epochs: int
+    seconds: float
+
+    def record(self) -> dict[str, Any]:
+        """Return the JSON record of the run; its keys are a promise to users."""
+        return {
+            "dataset": self.dataset,
+            "seed": self.seed,
+            "options": self.job.options(),
+            "start": dataclasses.asdict(self.start),
+            "final": dataclasses.asdict(self.final),
+            "epochs": self.epochs,
+            "seconds": round(self.seconds, 3),
+            "version": __version__,
+            "stop_reason": self.path.stop_reason,
+            "path": [step.record() for step in self.path],
+        }

@@ -1,0 +1,127 @@
+"""`Judgement`: what one pass over the validation split tells; `Contract`: what it has to be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synaprune.options import name_of
+from synaprune.pruning.goal import Goal
+from synaprune.stats import accuracy_lower_bound, drop_upper_bound, mcnemar
+
+_SLACK = 1e-9  # accuracies are ratios of small whole numbers
+
+
+@dataclass(frozen=True, eq=False)
+class Judgement:
+    """All that is asked of a network on the validation split, from one pass over it.
+
+    Attributes
+    ----------
+    goal : Goal
+        What the network is judged for.
+    predicted : ndarray of int32, shape (n,)
+        Class number of each sample, -1 where an output overflows.
+    correct : ndarray of bool, shape (n,)
+        Which of them are right.
+    score : float
+        The goal's metric.
+    reference : Judgement or None
+        That of the network that this one is compared with; None for itself.
+    """
+
+    goal: Goal
+    predicted: NDArray[np.int32]
+    correct: NDArray[np.bool_]
+    score: float
+    reference: Judgement | None = None
+
+    @property
+    def _compared(self) -> NDArray[np.bool_]:
+        return self.correct if self.reference is None else self.reference.correct
+
+    @cached_property
+    def p_value(self) -> float:
+        """McNemar's exact test against the reference."""
+        return mcnemar(self._compared, self.correct)
+
+    @cached_property
+    def bound(self) -> float | None:
+        """What the goal's confidence is about: see `PathStep.bound`."""
+        confidence, n = self.goal.confidence, len(self.correct)
+        if confidence is None:
+            return None
+        if self.goal.max_drop is None:
+            return accuracy_lower_bound(int(np.count_nonzero(self.correct)), n, confidence)
+        lost = np.count_nonzero(self._compared & ~self.correct)
+        won = np.count_nonzero(self.correct & ~self._compared)
+        return drop_upper_bound(int(lost), int(won), n, confidence)
+
+
+class Contract:
+    """The score that a goal asks a network to keep, and with which confidence.
+
+    Parameters
+    ----------
+    goal : Goal
+        With `max_drop` or `min_score`.
+    full : Judgement
+        Of the network that pruning starts from, which drops are counted from.
+
+    Raises
+    ------
+    ValueError
+        If this network itself does not meet the contract.
+    """
+
+    def __init__(self, goal: Goal, full: Judgement) -> None:
+        self.goal = goal
+        if goal.min_score is not None:
+            self.least = goal.min_score
+        else:
+            assert goal.max_drop is not None
+            self.least = full.score - goal.max_drop
+        metric = self._metric
+        if full.score < self.least - _SLACK:
+            raise ValueError(
+                f"the network has validation {metric} {full.score:.4f}, below min_score "
+                f"{self.least:.4f}; train it further first, or ask for less"
+            )
+        if not self._is_sure(full):
+            raise ValueError(
+                f"the network has validation {metric} {full.score:.4f}, but its lower bound at "
+                f"confidence={goal.confidence:g} is {full.bound:.4f} on {len(full.correct)} "
+                f"samples, below min_score {self.least:.4f}; train it further first, validate on "
+                "more samples, or ask for less"
+            )
+
+    def holds(self, judgement: Judgement) -> bool:
+        """Return whether a network that is judged so meets it."""
+        return judgement.score >= self.least - _SLACK and self._is_sure(judgement)
+
+    def breach(self) -> str:
+        """Return what the next cut would do, for a path's end."""
+        text = f"validation {self._metric} would fall below {self.least:.4f}"
+        if self.goal.confidence is None:
+            return text
+        if self.goal.max_drop is not None:
+            limit = f"the upper bound of its drop exceed {self.goal.max_drop:.4f}"
+        else:
+            limit = "its lower bound would"
+        return f"{text}, or {limit}, at confidence {self.goal.confidence:g}"
+
+    @property
+    def _metric(self) -> str:
+        return name_of(self.goal.metric).replace("_", " ")
+
+    def _is_sure(self, judgement: Judgement) -> bool:
+        """Whether the bound, if the goal asks for one, is on the right side."""
+        bound = judgement.bound
+        if bound is None:
+            return True
+        if self.goal.max_drop is not None:
+            return bound <= self.goal.max_drop
+        return bound >= self.least

@@ -1,0 +1,262 @@
+"""`Session`: what a strategy works with. Cut, train, judge; then accept or roll back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synaprune.arrays import finite
+from synaprune.criteria import Criterion
+from synaprune.metrics import measure
+from synaprune.network import SparseMLP
+from synaprune.path import PruningPath
+from synaprune.pruning.contract import Judgement
+from synaprune.pruning.goal import Goal
+from synaprune.pruning.topology import without_inputs, without_neuron
+from synaprune.threads import ThreadChoice, Threads
+from synaprune.training import (
+    Callback,
+    LRSchedule,
+    Optimizer,
+    Progress,
+    Training,
+    asks_to_stop,
+    lr_factors,
+    run_epochs,
+)
+
+
+class PruningInterrupted(KeyboardInterrupt):
+    """Ctrl-C during `prune`; ``path`` holds what was accepted until then (maybe nothing)."""
+
+    def __init__(self, path: PruningPath) -> None:
+        super().__init__(f"pruning was interrupted after {len(path)} accepted networks")
+        self.path = path
+
+    def __reduce__(self) -> tuple[type[PruningInterrupted], tuple[PruningPath]]:
+        return (type(self), (self.path,))
+
+
+class StopPruning(Exception):  # noqa: N818 - no error: a callback asked to end here
+    """A callback returned `STOP`."""
+
+
+class BudgetExhausted(Exception):  # noqa: N818 - no error: the work that was allowed is done
+    """The session's limit of work is reached."""
+
+
+class Session:
+    """A copy of the network on its way down, the data, and the path so far.
+
+    A `Strategy` gets it and calls its methods; whatever it does, the network that `prune` was given
+    stays as it was.
+
+    Parameters
+    ----------
+    net : SparseMLP
+        Copied.
+    X, y, sample_weight, validation
+        As in `prune`; checked here, once.
+    goal : Goal
+    criterion : Criterion
+    training : Training
+    threads, callback
+        As in `prune`.
+
+    Attributes
+    ----------
+    net : SparseMLP
+        The network as it is.
+    path : PruningPath
+        What was accepted.
+    work : int
+        Work so far: epochs, and cuts that were tried, times synapses and neurons.
+    limit : float
+        Work after which `train` and `charge` raise `BudgetExhausted`.
+    planned : int or None
+        Epochs that callbacks are told the run takes.
+    loss : float
+        Mean training loss of the last epoch.
+    """
+
+    def __init__(
+        self,
+        net: SparseMLP,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        validation: Any,
+        goal: Goal,
+        criterion: Criterion,
+        training: Training,
+        threads: Threads = None,
+        callback: Callback | None = None,
+    ) -> None:
+        self.net = net.copy()
+        self.goal, self.criterion, self.training = goal, criterion, training
+        self.data = self.net.prepare(X, y, sample_weight=sample_weight, training=training)
+        self.validation = self.net.check_validation(validation)
+        self.threads = ThreadChoice(threads)
+        self.callback = callback
+        self.path = PruningPath(self.net)
+        self.work, self.limit = 0, math.inf
+        self.planned: int | None = None
+        self.loss = math.nan
+        self._first: Judgement | None = None
+
+    # ---- train and judge
+
+    def train(
+        self,
+        epochs: int,
+        lr_schedule: LRSchedule | None = None,
+        *,
+        optimizer: Optimizer | None = None,
+        later: tuple[int, Optimizer] | None = None,
+    ) -> Iterator[int]:
+        """Generate the epoch number, from 1, after each epoch of training.
+
+        Parameters
+        ----------
+        epochs : int
+        lr_schedule : callable, optional
+            As in `Training`; the rate is constant if left out.
+        optimizer : Optimizer, optional
+            Instead of the recipe's.
+        later : (int, Optimizer), optional
+            After so many epochs this optimiser takes over.
+
+        Raises
+        ------
+        TrainingDiverged
+            If the loss is no longer finite; the network is not put back.
+        BudgetExhausted
+            If the limit of work is reached.
+        """
+        size = self._size(self.net)
+        for epoch, loss in run_epochs(
+            self.net._core,
+            self.data,
+            factors=lr_factors(lr_schedule, epochs),
+            batch_size=self.training.batch_size,
+            optimizer=optimizer or self.training.optimizer,
+            threads=self.threads,
+            later=later,
+        ):
+            self.path.epochs += 1
+            self.loss = loss
+            self._spend(size)
+            yield epoch
+
+    def judge(self) -> Judgement:
+        """Return what one pass of the network as it is over the validation split tells."""
+        X, y = self.validation.X, self.validation.y
+        predicted = finite(self.net._core.classify(X, self.threads.next()))
+        score = measure(self.goal.metric, self.net.classes, y, predicted)
+        return Judgement(self.goal, predicted, predicted == y, score, self._first)
+
+    def training_loss(self) -> float:
+        """Return the mean loss over the training samples as they are, towards their classes."""
+        y = self.data.y
+        codes: NDArray[np.int32] = (y.argmax(axis=1) if y.ndim == 2 else y).astype(
+            np.int32, copy=False
+        )
+        evaluation = finite(self.net._core.evaluate(self.data.X, codes, self.threads.next()))
+        loss: float = evaluation[0]
+        return loss
+
+    def gradient_moments(self, net: SparseMLP) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return E[g] and E[g²] of a network's synapses over some of the training samples."""
+        return self.data.gradient_moments(net._core, self.threads.next())
+
+    # ---- cut
+
+    def cut(self, n: int, skip: int = 0) -> None:
+        """Remove the n synapses of the lowest scores after the `skip` lowest.
+
+        More go if that leaves neurons without a synapse in or out.
+        """
+        criterion = self.criterion
+        bias = criterion.structured_bias
+        self.net._core.cut(self._scores(), n, skip, criterion.per_layer, bias)
+
+    def cut_inputs(self, n: int) -> None:
+        """Remove the n used inputs of the lowest sums of scores."""
+        self.net._core.remove(without_inputs(self.net, self._scores(), n))
+
+    def cut_neuron(self, skip: int = 0) -> None:
+        """Remove the hidden neuron of the lowest sum of scores after the `skip` lowest."""
+        self.net._core.remove(without_neuron(self.net, self._scores(), skip))
+
+    def _scores(self) -> NDArray[np.float32]:
+        return self.criterion.scores(self.net, self.data, self.threads.next())
+
+    # ---- accept or roll back
+
+    def snapshot(self) -> SparseMLP:
+        """Return the network as it is, to go back to; optimiser's and random state included."""
+        return self.net.copy()
+
+    def restore(self, net: SparseMLP) -> None:
+        """Go back to a snapshot, or on from another network, bit for bit."""
+        self.net._core.assign(net._core)
+
+    def accept(self, judgement: Judgement, *, epochs: int, score_after_cut: float) -> None:
+        """Make the network as it is the path's next step.
+
+        Parameters
+        ----------
+        judgement : Judgement
+            Of this network.
+        epochs : int
+            Trained since the cut.
+        score_after_cut : float
+        """
+        if self._first is None:
+            self._first = judgement
+        self.path.add(
+            self.net,
+            criterion=self.criterion.name,
+            epochs=epochs,
+            score_after_cut=score_after_cut,
+            score=judgement.score,
+            p_value=judgement.p_value,
+            bound=judgement.bound,
+        )
+        self.notify("accepted", judgement)
+
+    def notify(self, stage: str, judgement: Judgement | None) -> None:
+        """Tell the callback, if there is one; raises `StopPruning` if it asks to end."""
+        if self.callback is None:
+            return
+        progress = Progress(
+            stage=stage,
+            epoch=self.path.epochs,
+            epochs=self.planned,
+            loss=self.loss,
+            score=None if judgement is None else judgement.score,
+            n_synapses=self.net.n_synapses,
+            threads=self.threads.next(),
+        )
+        if asks_to_stop(self.callback, progress):
+            raise StopPruning
+
+    # ---- budget
+
+    def charge(self, net: SparseMLP | None = None) -> None:
+        """Count a cut that is tried, or a network that is looked at, as the work of an epoch."""
+        self._spend(self._size(net or self.net))
+
+    def _size(self, net: SparseMLP) -> int:
+        """Return what an epoch costs: synapses and neurons."""
+        return net.n_synapses + sum(net._core.structure)
+
+    def _spend(self, work: int) -> None:
+        self.work += work
+        if self.work >= self.limit:
+            raise BudgetExhausted

@@ -1,0 +1,16 @@
+"""Strategies of `prune`, one file each."""
+
+from synaprune.pruning.goal import Goal
+from synaprune.pruning.strategies._strategy import Strategy
+from synaprune.pruning.strategies.gradual import Gradual
+from synaprune.pruning.strategies.iterative import PERCENTAGES, Iterative
+
+STRATEGIES: dict[str, type[Strategy]] = {"gradual": Gradual, "iterative": Iterative}
+
+
+def default_strategy(goal: Goal) -> type[Strategy]:
+    """Return the kind of strategy that goes with a goal."""
+    return Gradual if goal.counted else Iterative
+
+
+__all__ = ["PERCENTAGES", "STRATEGIES", "Gradual", "Iterative", "Strategy", "default_strategy"]

@@ -1,0 +1,256 @@
+"""`Gradual`: train and cut along one schedule, to target counts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synaprune.checks import check_float
+from synaprune.network import SparseMLP, average_weights
+from synaprune.options import option
+from synaprune.pruning.goal import Goal
+from synaprune.pruning.session import BudgetExhausted, Session
+from synaprune.pruning.strategies._strategy import Strategy
+from synaprune.pruning.topology import positions, regrown
+from synaprune.training import (
+    ConstantThenCosine,
+    Optimizer,
+    Training,
+    TrainingDiverged,
+    WeightAverage,
+    check_optimizer,
+)
+
+_EPOCHS = 60
+_MOST = 8  # synapses that grow at once, of networks of up to a hundred; of others 8 %
+_NOISE = 0.5  # of the gains' logarithms, so that proposals differ
+
+
+@dataclass(frozen=True)
+class Gradual(Strategy):
+    """Train once and cut on the way: counts fall exponentially to their targets.
+
+    Goes with the goals `n_synapses` and `n_inputs`, and takes a trained network or a fresh one. The
+    recipe's epochs (60 if left out) are those of the whole run. Its learning-rate schedule, if left
+    out, is constant while cuts go on, then falls along a half cosine. Whole inputs go by the sums
+    of their synapses' scores.
+
+    Parameters
+    ----------
+    first_cut, last_cut : float
+        The sparsity schedule: shares of the epochs after which the first and the last cut are made;
+        between them there is one after each epoch.
+    final_optimizer : Optimizer, optional
+        Takes over after the last cut. An L1 penalty helps the ranking while cuts go on, but biases
+        the weights that are left towards zero: ``Training(optimizer=SGD(0.1, l1=1e-4))`` and
+        ``Gradual(final_optimizer=SGD(0.1))``.
+    regrow_budget : float
+        Prune and regrow at the target (as Mocanu et al., 2018, arXiv 1707.04780, and Evci et al.,
+        2020, arXiv 1911.11134): let removed synapses grow again, cut as many, and keep what lowers
+        the training loss; for at most so many times the work of the run, counted in epochs times
+        synapses and neurons. 0: do not.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a value is out of range.
+
+    Examples
+    --------
+    >>> Gradual(regrow_budget=1.0)
+    Gradual(first_cut=0.05, last_cut=0.7, final_optimizer=None, regrow_budget=1.0)
+    """
+
+    first_cut: float = option(0.05, "share of the epochs before the first cut", metavar="S")
+    last_cut: float = option(0.7, "share of the epochs at the last cut", metavar="S")
+    final_optimizer: Optimizer | None = None
+    regrow_budget: float = option(
+        0.0, "at the target, let synapses grow again and cut as many, for B times the work",
+        metavar="B",
+    )  # fmt: skip
+    starts_trained: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        last = check_float("last_cut", self.last_cut, 0.0, 1.0, open_low=True)
+        if check_float("first_cut", self.first_cut, 0.0, 1.0) >= last:
+            raise ValueError(f"first_cut must be below last_cut={last:g}, got {self.first_cut:g}")
+        if self.final_optimizer is not None:
+            check_optimizer(self.final_optimizer, "final_optimizer")
+        check_float("regrow_budget", self.regrow_budget, 0.0)
+
+    def check(self, goal: Goal, training: Training) -> None:
+        """Raise a ValueError unless the goal is counts, and the epochs leave room for cuts."""
+        if not goal.counted:
+            raise ValueError(f"strategy Gradual goes with n_synapses or n_inputs alone, got {goal}")
+        if training.epochs == 1:
+            raise ValueError("strategy Gradual needs training with at least 2 epochs, got epochs=1")
+        training.with_epochs(_EPOCHS)
+
+    def run(self, session: Session) -> str:
+        """Train and cut to the goal's counts; see `Strategy.run`."""
+        training = session.training.with_epochs(_EPOCHS)
+        assert training.epochs is not None
+        self._descend(session, training, training.epochs)
+        if self.regrow_budget:
+            optimizer = self.final_optimizer or training.optimizer
+            _prune_and_regrow(session, optimizer, max(1, training.epochs // 5), self.regrow_budget)
+        goal, net = session.goal, session.net
+        counts = {
+            "synapses": (net.n_synapses, goal.n_synapses),
+            "inputs": (net.n_used_inputs, goal.n_inputs),
+        }
+        told = [(n, what, target) for what, (n, target) in counts.items() if target is not None]
+        kept = all(n <= target for n, _, target in told)
+        return ("reached " if kept else "what is frozen holds ") + " and ".join(
+            f"{n} {what} (target {target})" for n, what, target in told
+        )
+
+    def _descend(self, session: Session, training: Training, epochs: int) -> None:
+        """Train all epochs; cut after each that the sparsity schedule names."""
+        net, goal = session.net, session.goal
+        last = max(1, math.floor(self.last_cut * epochs))
+        cuts = [e for e in range(1, last + 1) if e > self.first_cut * epochs] or [last]
+        synapses = _falling(net.n_synapses, goal.n_synapses, len(cuts))
+        inputs = _falling(net.n_used_inputs, goal.n_inputs, len(cuts))
+        session.planned = epochs
+        average = WeightAverage(training.swa_epochs, epochs)
+        lr_schedule = training.lr_schedule
+        if lr_schedule is None and last < epochs:
+            lr_schedule = ConstantThenCosine(turn=last / epochs)
+        later = None if self.final_optimizer is None else (last, self.final_optimizer)
+        done, since, after_cut, judged = 0, 0, None, None
+        for epoch in session.train(epochs, lr_schedule, later=later):
+            average_weights(net, average, epoch)
+            since += 1
+            judged = None
+            if epoch in cuts:
+                done += 1
+                if net.n_synapses > synapses(done) or net.n_used_inputs > inputs(done):
+                    judged = session.judge()
+                    score = judged.score if after_cut is None else after_cut
+                    session.accept(judged, epochs=since, score_after_cut=score)
+                    if net.n_synapses > synapses(done):
+                        session.cut(net.n_synapses - synapses(done))
+                    if net.n_used_inputs > inputs(done):
+                        session.cut_inputs(net.n_used_inputs - inputs(done))
+                    judged = session.judge()
+                    since, after_cut = 0, judged.score
+            if session.callback is not None:
+                judged = judged or session.judge()
+                session.notify("train", judged)
+        judged = judged or session.judge()
+        score = judged.score if after_cut is None else after_cut
+        session.accept(judged, epochs=since, score_after_cut=score)
+
+
+def _falling(start: int, target: int | None, cuts: int) -> Callable[[int], int]:
+    """Return how many may be left after a number of the cuts."""
+    if target is None or target >= start:
+        return lambda done: start
+    return lambda done: math.floor(start * (target / start) ** (done / cuts) + 1e-9)
+
+
+# ---- prune and regrow
+
+
+def _prune_and_regrow(session: Session, optimizer: Optimizer, epochs: int, budget: float) -> None:
+    """Propose swaps of synapses and keep those that lower the training loss; then train on.
+
+    What grows is what gains most: with g a sample's gradient at a removed synapse of no weight, a
+    step along E[g] with curvature E[g²] lowers the loss by E[g]² / 2 E[g²].
+
+    Parameters
+    ----------
+    session : Session
+        That has reached its counts.
+    optimizer : Optimizer
+        At its learning rate proposals are trained.
+    epochs : int
+        Of the last training, in which the learning rate falls to a hundredth.
+    budget : float
+        Multiple of the work so far.
+    """
+    rng = np.random.default_rng(session.net._core.rng_state)
+    session.limit = session.work * (1.0 + budget)
+    before, loss_before = session.snapshot(), session.training_loss()
+    best = before
+    try:
+        _settle(session, 5, optimizer)
+        best, least = session.snapshot(), session.training_loss()
+        while True:
+            kept = _propose(session, optimizer, rng)
+            loss = session.training_loss() if kept else math.inf
+            if loss < least:
+                best, least = session.snapshot(), loss
+            else:
+                session.restore(best)
+                session.notify("rejected", None)
+    except (BudgetExhausted, TrainingDiverged):  # the latter at this rate without any swap
+        session.restore(best)
+    finally:
+        session.limit = math.inf
+    try:
+        for _ in session.train(epochs, ConstantThenCosine(turn=0.0), optimizer=optimizer):
+            pass
+        worse = session.training_loss() >= loss_before
+    except TrainingDiverged:
+        worse = True
+    if worse:
+        session.restore(before)
+        return
+    last = session.path.steps.pop()
+    session.accept(session.judge(), epochs=last.epochs, score_after_cut=last.score_after_cut)
+
+
+def _propose(session: Session, optimizer: Optimizer, rng: np.random.Generator) -> bool:
+    """Regrow and cut; returns whether the counts are kept and nothing diverged."""
+    n_synapses = session.goal.n_synapses or session.path.steps[-1].n_synapses
+    n_inputs = session.goal.n_inputs or session.net.layers[0]
+    n = int(rng.integers(1, max(_MOST, n_synapses * 8 // 100) + 1))
+    _regrow(session, n + n_synapses - session.net.n_synapses, rng)
+    try:
+        for share in (2, 1):  # half of what is too many goes first, then the rest
+            for _ in session.train(2, optimizer=optimizer):
+                pass
+            excess = (session.net.n_synapses - n_synapses) // share
+            if excess > 0:
+                session.cut(excess)
+        _settle(session, 3, optimizer)
+    except TrainingDiverged:
+        return False
+    return session.net.n_used_inputs <= n_inputs
+
+
+def _settle(session: Session, epochs: int, optimizer: Optimizer) -> None:
+    """Train, the last epoch at a fifth of the learning rate, so that losses can be compared."""
+
+    def factor(done: float) -> float:
+        return 0.2 if done > 1.0 - 1.5 / epochs else 1.0
+
+    for _ in session.train(epochs, factor, optimizer=optimizer):
+        pass
+
+
+def _regrow(session: Session, n: int, rng: np.random.Generator) -> None:
+    """Let n removed synapses grow again, those that would gain most, with noise."""
+    start = session.path.network(0).weights
+    now = session.net.weights
+    everything = [np.ones(len(w.values), bool) for w in start]
+    whole: SparseMLP = regrown(session.net, start, everything, at_zero=True)
+    session.charge(whole)
+    mean, square = (a.astype(np.float64) for a in session.gradient_moments(whole))
+    gain = np.log(mean**2 / np.maximum(square, 1e-30) + 1e-30)
+    gain += _NOISE * rng.gumbel(size=len(gain))
+    ends = np.cumsum([len(w.values) for w in start])
+    for first, layer, full in zip([0, *ends[:-1]], now, start, strict=True):
+        gain[first + positions(layer, full)] = -np.inf
+    n = min(n, int(np.isfinite(gain).sum()))
+    chosen: NDArray[np.bool_] = np.zeros(len(gain), bool)
+    chosen[np.argpartition(-gain, n - 1)[:n] if n > 0 else []] = True
+    more = np.split(chosen, ends[:-1])
+    session.restore(regrown(session.net, start, more))

@@ -1,0 +1,169 @@
+"""The drawing of the network, and the ablation of its units."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synaprune.data import CheckedData
+from synaprune.explain import (
+    Ablation,
+    UnitLabel,
+    ablate,
+    annotate_units,
+    confusion_matrix,
+    path_energy,
+    replicate,
+)
+from synaprune.explain.graph_layout import node_positions, strongest_synapses
+from synaprune.network import SparseMLP
+
+Drawn: TypeAlias = list[NDArray[np.bool_]]  # per layer, shape (nnz,)
+
+_MAX_NEURONS = 2000  # drawn of one layer
+_MAX_ABLATED = 20000  # synapses up to which each is ablated
+_MAX_CONFUSION = 60  # classes of a confusion matrix
+SHARE = 0.9  # of an output's energy
+
+
+def network_facts(net: SparseMLP, max_synapses: int) -> tuple[dict[str, Any], Drawn]:
+    """Return the facts of the drawing, and which synapses it holds.
+
+    Parameters
+    ----------
+    net : SparseMLP
+    max_synapses : int
+
+    Returns
+    -------
+    dict
+        "columns": from left to right the inputs, then each layer, as lists of {"id", "y", "name",
+        "energy"} with one share per output; "synapses": {"layer", "from", "to", "weight",
+        "energy"}, of which layer l leads from column l to column l + 1; "synapses_left_out",
+        "neurons_left_out": how many are not drawn; "carrying", "leading": per output, how many
+        synapses carry nine tenths of its energy, and how many lead to it.
+    list of ndarray of bool, shape (nnz,)
+        The synapses drawn of each layer.
+    """
+    energy = path_energy(net)
+    drawn = strongest_synapses(net, max_synapses)
+    positions = node_positions(net)
+    shares = [energy.inputs, *energy.neurons, np.eye(len(energy.total))]
+    columns, ids_of = [], []
+    for layer, (y, share) in enumerate(zip(positions, shares, strict=True), start=-1):
+        ids = np.array(sorted(y), np.int32)
+        ids = np.sort(ids[np.argsort(-share[ids].sum(axis=1), kind="stable")[:_MAX_NEURONS]])
+        ids_of.append(ids)
+        columns.append([
+            {"id": j, "y": round4(y[j]), "name": _name(net, layer, j),
+             "energy": round_all(share[j])}
+            for j in ids.tolist()
+        ])  # fmt: skip
+    synapses = []
+    for layer, (w, chosen) in enumerate(zip(net.weights, drawn, strict=True)):
+        rows = w.rows
+        chosen &= np.isin(w.indices, ids_of[layer]) & np.isin(rows, ids_of[layer + 1])
+        synapses += [
+            {
+                "layer": layer,
+                "from": int(w.indices[k]),
+                "to": int(rows[k]),
+                "weight": round4(float(w.values[k])),
+                "energy": round_all(energy.synapses[layer][k]),
+            }
+            for k in np.flatnonzero(chosen).tolist()
+        ]
+    facts = {
+        "columns": columns,
+        "synapses": synapses,
+        "synapses_left_out": net.n_synapses - len(synapses),
+        "neurons_left_out": sum(map(len, positions)) - sum(map(len, columns)),
+        "carrying": [
+            sum(int(chosen.sum()) for chosen in energy.subnetwork(o, SHARE))
+            for o in range(len(energy.total))
+        ],
+        "leading": np.diff(net.weights[-1].indptr).tolist(),
+    }
+    return facts, drawn
+
+
+def unit_facts(
+    net: SparseMLP, splits: dict[str, CheckedData], drawn: Drawn, threads: int
+) -> dict[str, Any] | None:
+    """Return the labels of the units, the losses without each of them, and a confusion matrix.
+
+    Parameters
+    ----------
+    net : SparseMLP
+    splits : dict
+        "validation" and "test", one or both: units are labelled on the first, and the labels are
+        tested again on the second.
+    drawn : list of ndarray of bool
+        The synapses to describe.
+    threads : int
+
+    Returns
+    -------
+    dict or None
+        None without samples.
+    """
+    if not splits:
+        return None
+    kinds = ["input", "neuron"] + ["synapse"] * (net.n_synapses <= _MAX_ABLATED)
+    first, *others = splits
+    ablation = ablate(net, splits[first], kinds=kinds, threads=threads)
+    fresh = ablate(net, splits[others[0]], kinds=kinds, threads=threads) if others else None
+    described, replicated = {}, {}
+    for kind in kinds:
+        of_kind = ablation.only(kind)
+        labels = annotate_units(of_kind)
+        rows = np.concatenate(drawn).nonzero()[0] if kind == "synapse" else np.arange(len(labels))
+        described[kind] = [_unit(of_kind, labels[row], row) for row in rows.tolist()]
+        replicated[kind] = None if fresh is None else str(replicate(labels, fresh.only(kind)))
+    last = others[0] if others else first
+    return {
+        "labelled_on": first,
+        "replicated_on": others[0] if others else None,
+        "n": ablation.n.tolist(),
+        "units": described,
+        "replicated": replicated,
+        "confusion": None
+        if len(net.classes) > _MAX_CONFUSION
+        else confusion_matrix(net, splits[last], threads=threads).tolist(),
+        "confusion_on": last,
+    }
+
+
+def _unit(ablation: Ablation, label: UnitLabel, row: int) -> dict[str, Any]:
+    codes = {c: i for i, c in enumerate(ablation.classes.tolist())}
+    return {
+        "layer": label.unit.layer,
+        "id": label.unit.index,
+        "from": label.unit.source,
+        "status": label.status,
+        "serves": [codes[c] for c in label.classes],
+        "p": round4(label.p_value),
+        "loss": round_all(ablation.loss[row]),
+        "total": round4(float(ablation.total_loss[row])),
+    }
+
+
+def _name(net: SparseMLP, layer: int, j: int) -> str:
+    if layer < 0:
+        return net.input_name(j)
+    if layer == len(net.layers) - 2:
+        return f"class {net.classes[1 if net.layers[-1] == 1 else j]}"
+    several = len(net.layers) > 3
+    return f"neuron {j}" + f" of layer {layer}" * several
+
+
+def round4(x: float) -> float:
+    """Round to four significant digits."""
+    return float(f"{x:.4g}")
+
+
+def round_all(values: NDArray[np.floating[Any]]) -> list[float]:
+    """Round each value to four significant digits."""
+    return [round4(x) for x in values.tolist()]
