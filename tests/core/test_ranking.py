@@ -69,9 +69,7 @@ def test_structured_bias_multiplies_scores_by_what_is_left(seed, share, exponent
     a, b = network(layers), network(layers)
     scores = rng.uniform(-0.2, 1.0, a.n_synapses).astype(np.float32)
     n = int(share * a.n_synapses)
-    expected = (scores.astype(float) - min(scores.min(initial=0.0), 0.0)) * fills(
-        layers
-    ) ** exponent
+    expected = (scores.astype(float) - min(scores.min(initial=0.0), 0.0)) * fills(layers) ** exponent
     a.cut(scores, n, structured_bias=exponent)
     b.cut(expected.astype(np.float32), n)
     assert where(a.layers()) == where(b.layers())
