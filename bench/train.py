@@ -1,4 +1,4 @@
-"""One epoch of MNIST, against torch (dense and masked) and scikit-learn."""
+"""One epoch of MNIST, against torch (dense and masked), jax and scikit-learn."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from bench.data import (
     pruned_weights,
     training_images,
 )
-from bench.peers import optional, thread_counts
-from bench.peers.classifiers import SklearnMLP, TorchMLP
+from bench.peers import cores, optional, thread_counts
+from bench.peers.classifiers import JaxMLP, SklearnMLP, TorchMLP
 from bench.report import Report, against, spread
 from bench.timing import Contender, fastest, measure
 
@@ -31,7 +31,9 @@ PEERS = {
     "torch dense, order by epoch": partial(TorchMLP, gather="epoch"),
     "torch masked, order by batch": partial(TorchMLP, gather="batch", masked=True),
     "torch masked, order by epoch": partial(TorchMLP, gather="epoch", masked=True),
-    "scikit-learn": SklearnMLP,
+    "jax dense, order by batch": partial(JaxMLP, gather="batch"),
+    "jax dense, order by epoch": partial(JaxMLP, gather="epoch"),
+    "scikit-learn": partial(SklearnMLP),
 }
 
 
@@ -45,8 +47,9 @@ def run(settings: Settings, report: Report) -> None:
     report.text(
         f"Seconds per epoch of {len(y)} MNIST images, 784-20-10, ReLU, SGD. Ours: whole calls of "
         f"`fit` with {EPOCHS} epochs, divided. Everybody has the better of "
-        f"{' and '.join(map(str, thread_counts()))} threads (in brackets), torch also the better "
-        "of two ways to shuffle. Only torch masked keeps a pruned pattern; the dense peers show "
+        f"{' and '.join(map(str, thread_counts()))} threads (in brackets), torch and jax also the "
+        "better of two ways to shuffle; jax compiles a whole epoch (`jax.lax.scan`), on threads of "
+        "its own choice. Only torch masked keeps a pruned pattern; the dense peers show "
         "what the network costs without."
     )
     header, rows = ["network", "ours, uint8", "ours, float32"], []
@@ -83,15 +86,15 @@ def contenders(
             )  # fmt: skip
             yield Contender(f"ours, {label}", fit, threads, EPOCHS)
     for name, peer in PEERS.items():
-        if installed(name):
-            for threads in thread_counts():
+        if installed(peer):
+            for threads in (cores(),) if peer.func is JaxMLP else thread_counts():
                 epoch = peer(weights, X_float, y, batch_size=batch_size, lr=SGD.lr).epoch
                 yield Contender(name.partition(",")[0], epoch, threads)
 
 
-def installed(name: str) -> bool:
-    """Whether a name of `PEERS` can run."""
-    return optional("sklearn" if name == "scikit-learn" else "torch") is not None
+def installed(peer: partial[Any]) -> bool:
+    """Whether one of `PEERS` can run."""
+    return optional(peer.func.module) is not None
 
 
 def verify(weights: Sequence[sn.SparseLayer], X: Any, y: Any) -> None:
@@ -100,7 +103,7 @@ def verify(weights: Sequence[sn.SparseLayer], X: Any, y: Any) -> None:
     net = network(weights).fit(X, y, training=sn.Training(1, batch_size=64, optimizer=SGD))
     expected = [(w.to_dense(), w.bias) for w in net.weights]
     for name, factory in PEERS.items():
-        if installed(name):
+        if installed(factory):
             peer = factory(weights, as_float(X), y, batch_size=64, lr=SGD.lr)
             peer.epoch()
             pairs = zip(weights, expected, peer.layers(), strict=True)

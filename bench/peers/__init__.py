@@ -9,7 +9,10 @@ import importlib.util
 import os
 from typing import Any
 
-PACKAGES = {"torch": "torch", "scipy": "scipy", "sklearn": "scikit-learn", "sparselab": "sparselab"}
+PACKAGES = {
+    "torch": "torch", "jax": "jax", "scipy": "scipy", "sklearn": "scikit-learn",
+    "sparselab": "sparselab",
+}  # fmt: skip
 
 
 @functools.cache
@@ -38,7 +41,10 @@ def thread_counts() -> tuple[int, ...]:
 
 
 def use_threads(n: int) -> None:
-    """Let all peers use ``n`` threads from here on; synaprune is told by argument."""
+    """Let all peers but jax use ``n`` threads from here on; synaprune is told by argument.
+
+    XLA makes its threads once, as many as there are cores, and never changes that.
+    """
     if optional("torch"):
         optional("torch").set_num_threads(n)
     if optional("threadpoolctl"):

@@ -1,7 +1,7 @@
 """The same network and the same SGD in other libraries.
 
 Each class takes the layers to start from, samples, labels, batch size and learning rate, and
-offers ``epoch()``, ``predict(X)`` and ``layers()``.
+offers ``epoch()``, ``layers()`` and, where prediction is measured, ``predict(X)``.
 """
 
 from __future__ import annotations
@@ -92,6 +92,75 @@ class TorchMLP:
 def masked(linear: Any) -> bool:
     """Whether `torch.nn.utils.prune` holds a mask of the layer's weights."""
     return hasattr(linear, "weight_mask")
+
+
+class JaxMLP:
+    """Plain functions of arrays; an epoch is one compiled call, with `jax.lax.scan` over batches.
+
+    Parameters
+    ----------
+    gather : {"batch", "epoch"}
+        Whether samples are shuffled batch by batch, or all at once and then sliced.
+    """
+
+    module = "jax"
+
+    def __init__(
+        self,
+        weights: Sequence[sn.Weights],
+        X: NDArray[np.float32],
+        y: NDArray[np.int64],
+        *,
+        batch_size: int,
+        lr: float,
+        gather: str = "batch",
+    ) -> None:
+        jax = optional("jax")
+        self.parameters = [
+            (jax.numpy.array(w.to_dense().T), jax.numpy.array(w.bias)) for w in weights
+        ]
+        self.X, self.y = jax.numpy.array(X), jax.numpy.array(y, jax.numpy.int32)
+        self.rng = np.random.default_rng(0)
+        whole = len(y) // batch_size * batch_size  # the rest is a smaller batch, after the scan
+
+        def loss(parameters: Any, X: Any, y: Any) -> Any:
+            log_p = jax.nn.log_softmax(forward(parameters, X))
+            return -jax.numpy.take_along_axis(log_p, y[:, None], 1).mean()
+
+        def step(parameters: Any, batch: Any) -> Any:
+            gradient = jax.grad(loss)(parameters, *batch)
+            return jax.tree.map(lambda p, g: p - lr * g, parameters, gradient), None
+
+        def epoch(parameters: Any, X: Any, y: Any, order: Any) -> Any:
+            batches = order[:whole].reshape(-1, batch_size)
+            if gather == "epoch":
+                parameters, _ = jax.lax.scan(step, parameters, (X[batches], y[batches]))
+            else:
+                parameters, _ = jax.lax.scan(
+                    lambda p, part: step(p, (X[part], y[part])), parameters, batches
+                )
+            rest = order[whole:]
+            return step(parameters, (X[rest], y[rest]))[0] if len(rest) else parameters
+
+        self.compiled = jax.jit(epoch, donate_argnums=0)
+
+    def epoch(self) -> None:
+        """Train on all samples once, in a new order."""
+        order = self.rng.permutation(len(self.y)).astype(np.int32)
+        self.parameters = self.compiled(self.parameters, self.X, self.y, order)
+        optional("jax").block_until_ready(self.parameters)
+
+    def layers(self) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+        """Return (weights, bias) of each layer, weights of shape (n_out, n_in)."""
+        return [(np.asarray(W).T, np.asarray(b)) for W, b in self.parameters]
+
+
+def forward(parameters: Any, X: Any) -> Any:
+    """Return the outputs before the softmax of a jax network."""
+    for W, b in parameters[:-1]:
+        X = optional("jax").nn.relu(X @ W + b)
+    W, b = parameters[-1]
+    return X @ W + b
 
 
 class SklearnMLP:

@@ -11,20 +11,10 @@ import numpy as np
 import pytest
 from core.dense_model import EPS
 from core.networks import data, environment, sgd
+from core.processes import run_alone
 from synaprune import _core
 
 # --- more threads than there are ----------------------------------------------------------------
-
-
-def run_alone(code):
-    """Run code in a process of its own."""
-    return subprocess.run(
-        [sys.executable, "-c", code],
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
 
 
 def test_more_threads_than_the_system_has_do_not_crash():
@@ -39,7 +29,7 @@ net.train_epoch(X, y, 4096, _core.Optimizer("sgd", 0.1), threads)
 net.gradients(X, y, threads)
 print("loss", net.evaluate(X, y, threads)[0])
 """
-    result = run_alone(code)
+    result = run_alone(code, timeout=120)
     assert result.returncode == 0, result.stderr
     assert result.stdout.startswith("loss ")
 
@@ -63,13 +53,7 @@ if child == 0:
 assert os.waitpid(child, 0)[1] == 0
 print("done")
 """
-    result = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code],
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    result = run_alone(code)
     assert result.stdout == "done\n", result.stderr
 
 
@@ -149,7 +133,7 @@ def test_ctrl_c_leaves_as_many_updates_to_all_weights():
 
     All inputs are 0, so that each update moves a weight by the rate of L1, towards 0.
     """
-    result = run_alone(TORN_SCRIPT)
+    result = run_alone(TORN_SCRIPT, timeout=120)
     assert result.stdout == "torn: 0\n", result.stderr
 
 
