@@ -215,6 +215,8 @@ def saliency(
           the squared gradients of single samples)
         - "wsf_fisher": |w - w(0)|·√E[g²]
         - "taylor": |w·E[g]| (Molchanov et al., 2017, arXiv 1611.06440)
+        - "taylor2": w²·E[g²]/2 - w·E[g], the expected change of the loss (LeCun et al., 1990, with
+          their term of first order)
         - "random": uniform random numbers, the baseline
 
         Or a callable, which takes the list of the layers' `SparseLayer` and returns an array of

@@ -61,6 +61,7 @@ RANGES = {
     "l1": [-1e-9],
     "beta1": [-0.1, 1.0],
     "beta2": [-0.1, 1.0],
+    "rho": [-0.1, 1.0],
     "epsilon": [0.0, -1e-9],
 }
 OPTIONS = {
@@ -418,5 +419,5 @@ def test_auto_trains_as_a_number_does_and_tells_the_callback(data, bits):
 def test_nesterov_without_momentum_is_refused():
     with pytest.raises(ValueError, match=r"nesterov=True means nothing with momentum=0\.0"):
         sn.SGD(nesterov=True)
-    with pytest.raises(TypeError, match="nesterov must be a bool"):
+    with pytest.raises(TypeError, match="nesterov must be True or False, got 1"):
         sn.SGD(momentum=0.9, nesterov=1)

@@ -24,6 +24,7 @@ from console.process import (
 from synaprune.job import Architecture
 from synaprune.options import options_of
 from synaprune.pruning import Goal
+from synaprune.training import OPTIMIZERS
 
 # --- the promised keys --------------------------------------------------------------------------
 
@@ -153,7 +154,7 @@ def test_quiet_prints_no_warning_as_python_does(tmp_path):
 def test_the_help_names_every_option():
     out = succeed("prune", "--help")
     in_help = set(re.findall(r"^ +(?:-h, )?(--[a-z0-9-]+)", out, re.MULTILINE))
-    kinds = (Architecture, sn.Training, sn.SGD, sn.Adam, sn.ShiftImages, Goal, sn.Criterion,
+    kinds = (Architecture, sn.Training, *OPTIMIZERS.values(), sn.ShiftImages, Goal, sn.Criterion,
              sn.Gradual, sn.Iterative)  # fmt: skip
     fields = {option.flag for kind in kinds for option in options_of(kind)}
     others = {"--help", "--target", "--data-dir", "--optimizer", "--strategy", "--runs", "--jobs",
@@ -236,6 +237,9 @@ FLAGS = {
     "--optimizer": ("adam", ("optimizer", "adam"), "--criterion", "random"),
     "--lr": (0.02, ("lr", 0.02)),
     "--momentum": (0.5, ("momentum", 0.5)),
+    "--nesterov": (None, ("nesterov", True), "--momentum", 0.5),
+    "--rho": (0.9, ("rho", 0.9), "--optimizer", "rmsprop", "--criterion", "random"),
+    "--max-gradient-norm": (2.0, ("max_gradient_norm", 2.0)),
     "--l1": (0.001, ("l1", 0.001), "--criterion", "random"),
     "--weight-decay": (1e-4, ("weight_decay", 1e-4), "--criterion", "random"),
     "--beta1": (0.8, ("beta1", 0.8), *ADAM),
