@@ -37,7 +37,8 @@ py::tuple from_layer(const Layer& layer) {
 
 double train_epoch(Handle& handle, const py::array& X, const py::array& y, index_t batch_size,
                    const Optimizer& optimizer, int threads, const std::optional<py::array>& weights,
-                   float smoothing, const std::optional<ImageShift>& shift) {
+                   float smoothing, const std::optional<ImageShift>& shift,
+                   std::optional<float> max_norm) {
   Write writing(handle);
   const Inputs inputs = expect_inputs(X, writing.network().n_inputs());
   const CheckedTargets y_checked =
@@ -46,9 +47,14 @@ double train_epoch(Handle& handle, const py::array& X, const py::array& y, index
   if (batch_size < 1)
     throw py::value_error("batch_size must be at least 1, got " + std::to_string(batch_size));
   expect_threads(threads);
+  if (max_norm && !(*max_norm > 0.0f))
+    throw py::value_error("max_norm must be above 0, got " + std::to_string(*max_norm));
+  GradientHook hook;
+  if (max_norm)
+    hook = [most = *max_norm](const std::vector<GradientView>& g) { clip_by_norm(g, most); };
   const TrainingData data{inputs, y_checked.targets, shift.value_or(ImageShift{})};
   const double loss = writing.run([&](Network& n) {
-    return n.train_epoch(data, batch_size, optimizer, threads, signal_pending);
+    return n.train_epoch(data, batch_size, optimizer, threads, signal_pending, hook);
   });
   if (std::isfinite(loss)) writing.publish();
   return loss;
@@ -259,7 +265,8 @@ void bind_network(py::module_& m) {
                              [](const Handle& h) { return h.snapshot()->n_synapses(); })
       .def("train_epoch", &train_epoch, py::arg("X"), py::arg("y"), py::arg("batch_size"),
            py::arg("optimizer"), py::arg("threads"), py::arg("weights") = py::none(),
-           py::arg("smoothing") = 0.0f, py::arg("shift") = py::none())
+           py::arg("smoothing") = 0.0f, py::arg("shift") = py::none(),
+           py::arg("max_norm") = py::none())
       .def("evaluate", &evaluate, py::arg("X"), py::arg("y"), py::arg("threads"))
       .def("probabilities", &probabilities, py::arg("X"), py::arg("threads"))
       .def("classify", &classify, py::arg("X"), py::arg("threads"))

@@ -31,11 +31,11 @@ TrainingTask Network::task(const TrainingData& data, const offset_t* order,
 }
 
 double Network::train_epoch(TrainingData data, index_t batch_size, const Optimizer& optimizer,
-                            int threads, const ShouldStop& should_stop) {
+                            int threads, const ShouldStop& should_stop, const GradientHook& hook) {
   prepare_state(optimizer);
   const std::vector<offset_t> order = shuffled(data.X.n, rng_);
   if (data.shift.pixels > 0) data.shift.seed = rng_.next();
-  const UpdateRule rule{optimizer, step_, parameters_};
+  const UpdateRule rule{optimizer, step_, parameters_, hook};
   Trainer trainer(task(data, order.data(), batch_size), &rule, threads);
   StopCheck check(should_stop);
   double total = 0.0;

@@ -1,5 +1,7 @@
 #include "synaprune/trainer.hpp"
 
+#include <cmath>
+
 namespace synaprune {
 
 namespace {
@@ -316,6 +318,17 @@ void Trainer::synapse_gradient(std::size_t l, Rows blocks, Rows rows, offset_t i
                      !rule_ && i > 0, g, &prefetchers_[w]);
     if (!whole()) update_block(l, b, rows, i, g);
   }
+}
+
+void clip_by_norm(const std::vector<GradientView>& gradients, float most) {
+  double squares = 0.0;
+  for (const GradientView& g : gradients)
+    for (offset_t k = 0; k < g.n; ++k) squares += static_cast<double>(g.data[k]) * g.data[k];
+  const double norm = std::sqrt(squares);
+  if (!(norm > most)) return;  // a NaN stays one
+  const auto factor = static_cast<float>(most / norm);
+  for (const GradientView& g : gradients)
+    for (offset_t k = 0; k < g.n; ++k) g.data[k] *= factor;
 }
 
 void Trainer::run_hook() {

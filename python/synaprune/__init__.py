@@ -40,8 +40,8 @@ from synaprune.training.optimizers import *  # noqa: F403 - what its __all__ nam
 
 __all__ = [
     "ACTIVATIONS", "CRITERIA", "LOSSES", "CheckedData", "ConstantThenCosine", "Criterion",
-    "GradientMoments", "Gradual", "Iterative", "LinearGradients", "ModelFileError", "PathStep", "Progress",
-    "PruningInterrupted", "PruningPath", "STOP", "ShiftImages", "SparseLayer",
+    "GradientMoments", "Gradual", "Iterative", "LinearGradients", "ModelFileError", "PathStep",
+    "Progress", "PruningInterrupted", "PruningPath", "STOP", "ShiftImages", "SparseLayer",
     "SparseLinear", "SparseMLP", "Strategy", "Training", "TrainingDiverged", "__version__",
     "build_info", "datasets", "explain", "plots", "prune", "report", "saliency", "set_isa",
 ]  # fmt: skip

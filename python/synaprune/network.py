@@ -668,7 +668,7 @@ class SparseMLP:
             self._fix(labels, transform)
             for epoch, loss in run_epochs(
                 self._core, data, factors=factors, batch_size=recipe.batch_size,
-                optimizer=recipe.optimizer, threads=choice,
+                optimizer=recipe.optimizer, threads=choice, max_norm=recipe.max_gradient_norm,
             ):  # fmt: skip
                 average_weights(self, average, epoch)
                 if callback is None:
@@ -733,7 +733,7 @@ class SparseMLP:
             self._fix(labels, transform)
             for _ in run_epochs(
                 self._core, data, factors=[1.0], batch_size=recipe.batch_size,
-                optimizer=recipe.optimizer, threads=choice,
+                optimizer=recipe.optimizer, threads=choice, max_norm=recipe.max_gradient_norm,
             ):  # fmt: skip
                 pass
         return self

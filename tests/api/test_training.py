@@ -421,3 +421,16 @@ def test_nesterov_without_momentum_is_refused():
         sn.SGD(nesterov=True)
     with pytest.raises(TypeError, match="nesterov must be True or False, got 1"):
         sn.SGD(momentum=0.9, nesterov=1)
+
+
+def test_a_recipe_clips_gradients(bits):
+    data = sn.datasets.digits().train
+    calm, clipped, free = (
+        sn.SparseMLP((64, 8, 10), seed=1).fit(
+            *data, training=sn.Training(2, max_gradient_norm=norm, optimizer=sn.SGD(0.5))
+        )
+        for norm in (0.01, 1e9, None)
+    )
+    assert bits(clipped) == bits(free) != bits(calm)
+    with pytest.raises(ValueError, match="max_gradient_norm must be finite and in"):
+        sn.Training(max_gradient_norm=0)

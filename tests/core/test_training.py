@@ -1,10 +1,11 @@
 """`_core.Network.train_epoch` against the optimisers of a dense float64 model."""
 
 import itertools
+import math
 
 import numpy as np
 import pytest
-from core.dense_model import DenseModel, assert_close, random_layers
+from core.dense_model import EPS, DenseModel, assert_close, random_layers
 from core.networks import bits, data, pair, sgd
 from synaprune import _core
 
@@ -151,3 +152,37 @@ def test_weights_that_overflow_in_the_last_batch_give_a_loss_that_is_not_finite(
     X, y = data(50, 8, 3)
     assert np.isfinite(net.evaluate(100.0 * X, y, 1)[0])
     assert not np.isfinite(net.train_epoch(100.0 * X, y, 50, sgd(3e38), 1))
+
+
+def parameters(net):
+    return np.concatenate([layer[k] for k in (3, 5) for layer in net.layers()])
+
+
+@pytest.mark.parametrize("sizes", [(8, 6, 3), (300, 60, 40, 3)], ids=["column groups", "rows"])
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_clipping_scales_the_gradient_of_a_batch_to_the_norm(sizes, threads):
+    X, y = data(2000, sizes[0], 3)
+    net = _core.Network(list(sizes), "tanh", "softmax", 1.0, 3)
+    _, d_values, d_biases = net.gradients(X, y, 1)
+    gradient = np.concatenate([*d_values, *d_biases]).astype(float)
+    norm = np.sqrt((gradient**2).sum())
+
+    def change(max_norm):
+        twin = net.copy()
+        twin.train_epoch(X, y, 2000, sgd(1.0), threads, max_norm=max_norm)
+        return parameters(twin) - before
+
+    before = parameters(net)
+    free = change(None)
+    np.testing.assert_array_equal(change(float(1.01 * norm)), free)
+    clipped = change(float(0.1 * norm))
+    np.testing.assert_allclose(clipped, 0.1 * free, rtol=1e-5, atol=4 * EPS * abs(before).max())
+    np.testing.assert_allclose(free, -gradient, rtol=1e-4, atol=4 * EPS * abs(before).max())
+
+
+def test_a_norm_that_is_not_positive_is_refused():
+    net = _core.Network([8, 6, 3], "relu", "softmax", 1.0, 3)
+    X, y = data(50, 8, 3)
+    for wrong in (0.0, -1.0, math.nan):
+        with pytest.raises(ValueError, match="max_norm must be above 0"):
+            net.train_epoch(X, y, 10, sgd(0.1), 1, max_norm=wrong)

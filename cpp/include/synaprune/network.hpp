@@ -88,10 +88,10 @@ class Network {
   const std::vector<float>& input_scale() const { return scale_; }
   void set_input_transform(std::vector<float> shift, std::vector<float> scale);
 
-  // One pass over the samples in a fresh random order, one update a batch. Returns the mean loss,
-  // NaN or infinite as soon as the training has diverged.
+  // One pass over the samples in a fresh random order, one update a batch, after the hook, if there
+  // is one. Returns the mean loss, NaN or infinite as soon as the training has diverged.
   double train_epoch(TrainingData data, index_t batch_size, const Optimizer& optimizer, int threads,
-                     const ShouldStop& should_stop);
+                     const ShouldStop& should_stop, const GradientHook& hook = nullptr);
 
   // Passes over samples. Each returns false, its result undefined, if a sample of float32 inputs
   // holds a NaN or an infinity.

@@ -28,6 +28,10 @@ struct GradientView {
 // Reads and changes the gradients of each batch before the update; called on one thread.
 using GradientHook = std::function<void(const std::vector<GradientView>&)>;
 
+// Scales all gradients down to the norm `most` if theirs, over all of them, is larger (Pascanu,
+// Mikolov & Bengio 2013).
+void clip_by_norm(const std::vector<GradientView>& gradients, float most);
+
 // How parameters change with each batch.
 struct UpdateRule {
   const Optimizer& optimizer;

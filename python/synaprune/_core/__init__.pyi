@@ -133,6 +133,7 @@ class Network(metaclass=_Pybind11Type):
         weights: NDArray[np.float32] | None = None,
         smoothing: float = 0.0,
         shift: ImageShift | None = None,
+        max_norm: float | None = None,  # of the gradient of a batch
     ) -> float: ...
     # None stands for samples that hold a NaN or an infinity.
     def evaluate(

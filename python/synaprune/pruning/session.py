@@ -147,6 +147,7 @@ class Session:
             optimizer=optimizer or self.training.optimizer,
             threads=self.threads,
             later=later,
+            max_norm=self.training.max_gradient_norm,
         ):
             self.path.epochs += 1
             self.loss = loss

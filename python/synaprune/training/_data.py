@@ -104,7 +104,12 @@ class TrainingSet:
     augment: ShiftImages | None = None
 
     def train_epoch(
-        self, core: _core.Network, batch_size: int, optimizer: _core.Optimizer, threads: int
+        self,
+        core: _core.Network,
+        batch_size: int,
+        optimizer: _core.Optimizer,
+        threads: int,
+        max_norm: float | None = None,
     ) -> float:
         """Train one pass; returns the mean loss."""
         return core.train_epoch(
@@ -116,6 +121,7 @@ class TrainingSet:
             self.sample_weight,
             self.label_smoothing,
             None if self.augment is None else self.augment.to_core(),
+            max_norm,
         )
 
     def gradient_moments(

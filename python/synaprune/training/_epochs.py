@@ -44,6 +44,7 @@ def run_epochs(
     optimizer: Optimizer,
     threads: ThreadChoice,
     later: tuple[int, Optimizer] | None = None,
+    max_norm: float | None = None,
 ) -> Iterator[tuple[int, float]]:
     """Train epoch by epoch; yields (epoch counted from 1, mean loss) after each.
 
@@ -57,6 +58,9 @@ def run_epochs(
         As in `Training` and `SparseMLP.fit`.
     later : (int, Optimizer), optional
         After so many epochs this optimiser takes over.
+
+    max_norm : float, optional
+        Of a batch's gradient; see `Training.max_gradient_norm`.
 
     Raises
     ------
@@ -73,7 +77,7 @@ def run_epochs(
             lr = optimizer.lr * factor
             step = optimizer.to_core(lr)
         begin = time.perf_counter()
-        loss = data.train_epoch(core, batch_size, step, threads.next())
+        loss = data.train_epoch(core, batch_size, step, threads.next(), max_norm)
         threads.took(time.perf_counter() - begin)
         if not math.isfinite(loss):
             raise TrainingDiverged(epoch, lr)

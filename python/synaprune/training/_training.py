@@ -38,6 +38,9 @@ class Training:
         2016).
     augment : ShiftImages, optional
         How samples are varied, anew in each epoch.
+    max_gradient_norm : float, optional
+        Gradient clipping: a batch's gradient of a larger norm, over all weights and biases, is
+        scaled down to this one (Pascanu et al., 2013).
     swa_epochs : int
         Stochastic weight averaging (Izmailov et al., 2018, arXiv 1803.05407): the network ends with
         the mean of its weights after each of so many last epochs; 1 averages nothing.
@@ -70,12 +73,18 @@ class Training:
         0.0, "share of a target that is spread over all classes", metavar="S"
     )
     augment: ShiftImages | None = None
+    max_gradient_norm: float | None = option(
+        None, "scale gradients of a larger norm down to this one", metavar="R"
+    )
     swa_epochs: int = option(1, "average the weights over so many last epochs", metavar="N")
 
     def __post_init__(self) -> None:
         if self.epochs is not None:
             set_fields(self, epochs=check_int("epochs", self.epochs, 1))
         check_callable("lr_schedule", self.lr_schedule)
+        if self.max_gradient_norm is not None:
+            norm = check_float("max_gradient_norm", self.max_gradient_norm, 0.0, open_low=True)
+            set_fields(self, max_gradient_norm=norm)
         set_fields(
             self,
             batch_size=check_int("batch_size", self.batch_size, 1),
