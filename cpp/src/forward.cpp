@@ -57,14 +57,14 @@ Backward::Backward(const Model& model, const Kernels& kernels, offset_t most)
   }
 }
 
-void Backward::step(Forward& forward, std::size_t l, Rows columns, Prefetcher* prefetcher) {
+void Backward::step(Forward& forward, std::size_t l, Rows columns) {
   const LayerPlan& plan = model_.plan.layers[l];
   const Tiles tiles = forward.tiles();
   const index_t n = plan.weights.n_columns;
   transpose_values(plan, columns, model_.parameters[l].synapses.values.data(),
                    transposed_values_[l].data());
   input_gradients(kernels_, plan, columns, transposed_values_[l].data(), tiles, {0, tiles.count()},
-                  delta(forward, l), delta(forward, l - 1), prefetcher);
+                  delta(forward, l), delta(forward, l - 1));
   const ActivationKernel& f = kernels_.activation(model_.activation);
   const float* sums = forward.kept_sums(l - 1);
   for (offset_t t = 0; t < tiles.count(); ++t) {

@@ -14,15 +14,10 @@ void forward_rows(const Kernels& kernels, const BlockedCsr& W, Rows rows, const 
 }
 
 void weight_gradients(const Kernels& kernels, const BlockedCsr& W, index_t block, Rows rows,
-                      Tiles tiles, const float* D, Columns X, bool accumulate, float* g,
-                      Prefetcher* prefetcher) {
-  const Block pattern = W.block(block);
+                      Tiles tiles, const float* D, Columns X, bool accumulate, float* g) {
   for (offset_t t = 0; t < tiles.count(); ++t)
-    in_panels(rows, prefetcher, [&](Rows some) {
-      kernels.grad_weights(some, tiles.width(t), pattern, D + tiles.at(t, W.n_rows),
-                           X.at(tiles, t, W.first_column(block)), accumulate || t > 0,
-                           g + (pattern.begin[some.first] - pattern.begin[rows.first]));
-    });
+    kernels.grad_weights(rows, tiles.width(t), W.block(block), D + tiles.at(t, W.n_rows),
+                         X.at(tiles, t, W.first_column(block)), accumulate || t > 0, g);
 }
 
 void bias_gradients(const Kernels& kernels, index_t n_rows, Rows rows, Tiles tiles, const float* D,
@@ -45,9 +40,8 @@ void transpose_values(const LayerPlan& plan, Rows columns, const float* values,
 
 void input_gradients(const Kernels& kernels, const LayerPlan& plan, Rows columns,
                      const float* transposed_values, Tiles tiles, Range<offset_t> which,
-                     const float* D, float* dX, Prefetcher* prefetcher) {
-  forward_rows(kernels, plan.transposed, columns, transposed_values, nullptr, tiles, which, D, dX,
-               prefetcher);
+                     const float* D, float* dX) {
+  forward_rows(kernels, plan.transposed, columns, transposed_values, nullptr, tiles, which, D, dX);
 }
 
 }  // namespace synaprune

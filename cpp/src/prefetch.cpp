@@ -18,10 +18,11 @@ void Prefetcher::begin(const Samples& samples, offset_t first, offset_t n, const
   samples_ = &samples;
   row_ = last_row_ = first;
   if (n <= 0 || view.n_columns == 0) return;
-  // Of floats, `gather` itself prefetches all but the first few samples.
+  // What follows gather prefetches itself: of floats the next samples, of bytes the next lines.
   last_row_ = first + (samples.X.is_uint8 ? n : std::min(n, tuning::prefetch_samples));
   first_ = at_ = samples.X.offset(view.columns[0]);
   last_ = samples.X.offset(view.columns[view.n_columns - 1] + 1);
+  if (samples.X.is_uint8) last_ = std::min(last_, first_ + tuning::prefetch_bytes);
   at_once_ = (last_row_ - first) * ((last_ - first_) / line + 1) / std::max<offset_t>(calls, 1) + 1;
 }
 

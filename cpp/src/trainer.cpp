@@ -115,7 +115,7 @@ void Trainer::column_group_batches(int w) {
       for (offset_t t = 0; t < tiles(i).count(); ++t) loss_of_tile(i, t);
       finish_loss(i);
       for (std::size_t l = n_layers_; l-- > 1;)
-        backward_.step(forward_, l, {0, weights(l).n_columns}, &prefetchers_[w]);
+        backward_.step(forward_, l, {0, weights(l).n_columns});
       team_.signal(w);
       for (std::size_t l = n_layers_; l-- > 1;) {
         bias_gradient(l, all_rows(l), i);
@@ -173,7 +173,7 @@ bool Trainer::row_batch(offset_t i, int w) {
   for (std::size_t l = n_layers_; l-- > 0;) {
     if (l > 0) {
       for_own_parts(w, team_, columns_[l],
-                    [&](Rows columns) { backward_.step(forward_, l, columns, &prefetchers_[w]); });
+                    [&](Rows columns) { backward_.step(forward_, l, columns); });
       if (!barrier(w)) return false;
     }
     for_own_parts(w, team_, rows_[l], [&](Rows rows) {
@@ -202,18 +202,17 @@ Rows Trainer::own_groups(int w) const {
 
 // ---- steps
 
-// What a thread gathers of batch i is asked for while it computes what comes before: on both passes
-// over its synapses, and while it waits.
+// What a thread gathers of batch i is asked for while it computes what comes before: on its way
+// forward, and while it waits.
 void Trainer::prefetch(offset_t i, int w) {
   const BlockedCsr& W = weights(0);
   const Rows groups = own_groups(w);
   const Rows blocks =
       small_ ? Rows{groups_[groups.first], groups_[groups.last]} : Rows{blocks_[w], blocks_[w + 1]};
   const offset_t n = i < n_batches_ ? tiles(i).n : 0;
-  offset_t calls = 2 * tiles(0).count() * panels(W.n_rows, blocks.last - blocks.first);
+  offset_t calls = tiles(0).count() * panels(W.n_rows, blocks.last - blocks.first);
   for (std::size_t l = 1; l < n_layers_ && w == 0; ++l)
-    calls +=
-        tiles(0).count() * (2 * panels(weights(l).n_rows, 1) + panels(weights(l).n_columns, 1));
+    calls += tiles(0).count() * panels(weights(l).n_rows, 1);
   prefetchers_[w].begin(t_.samples, i * t_.batch_size, n, t_.model.view(blocks), calls);
 }
 
@@ -315,7 +314,7 @@ void Trainer::synapse_gradient(std::size_t l, Rows blocks, Rows rows, offset_t i
   for (index_t b = blocks.first; b < blocks.last; ++b) {
     float* g = whole() ? gradients_[l].data() + W.begin(b)[rows.first] : gradients_[w].data();
     weight_gradients(kernels_, W, b, rows, tiles(i), backward_.delta(forward_, l), below,
-                     !rule_ && i > 0, g, &prefetchers_[w]);
+                     !rule_ && i > 0, g);
     if (!whole()) update_block(l, b, rows, i, g);
   }
 }

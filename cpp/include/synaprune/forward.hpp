@@ -98,7 +98,7 @@ class Backward {
 
   // The delta of layer l - 1 from that of layer l, for some columns of layer l; `forward` holds the
   // batch.
-  void step(Forward& forward, std::size_t l, Rows columns, Prefetcher* prefetcher = nullptr);
+  void step(Forward& forward, std::size_t l, Rows columns);
 
   // [rows] in tiles; of the last layer what stands in forward's logits, which the loss overwrites.
   float* delta(Forward& forward, std::size_t l) {

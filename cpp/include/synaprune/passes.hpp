@@ -97,8 +97,7 @@ void forward_rows(const Kernels& kernels, const BlockedCsr& W, Rows rows, const 
 // g (+)= D Xt at the synapses of one block of W in some rows, over all tiles.
 //   out g[W.count(block, rows)]   accumulate: added to, else overwritten
 void weight_gradients(const Kernels& kernels, const BlockedCsr& W, index_t block, Rows rows,
-                      Tiles tiles, const float* D, Columns X, bool accumulate, float* g,
-                      Prefetcher* prefetcher = nullptr);
+                      Tiles tiles, const float* D, Columns X, bool accumulate, float* g);
 
 // dbias[row] (+)= sum of D [n_rows] over the batch, for some rows.
 void bias_gradients(const Kernels& kernels, index_t n_rows, Rows rows, Tiles tiles, const float* D,
@@ -111,6 +110,6 @@ void transpose_values(const LayerPlan& plan, Rows columns, const float* values,
 // dX = Wt D for some columns of W and some tiles.
 void input_gradients(const Kernels& kernels, const LayerPlan& plan, Rows columns,
                      const float* transposed_values, Tiles tiles, Range<offset_t> which,
-                     const float* D, float* dX, Prefetcher* prefetcher = nullptr);
+                     const float* D, float* dX);
 
 }  // namespace synaprune

@@ -1,4 +1,4 @@
-// Samples that will be read soon, asked for beside the kernels.
+// The beginnings of samples that will be read soon, asked for beside the kernels.
 #pragma once
 
 #include "synaprune/inputs.hpp"

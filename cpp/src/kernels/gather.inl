@@ -9,7 +9,7 @@
 // Allocates nothing, throws nothing. Pieces of 16 columns of `width` samples are transposed in
 // registers; those without a wanted column are skipped. Floats are many: a few samples at a time
 // are read from end to end, while the next few are prefetched. Bytes are few: a piece of all
-// samples is transposed, then written column by column.
+// samples is transposed, then written column by column, while lines further on are prefetched.
 
 // Words [at, at + 4 n_words) of `width` samples, transposed: words[w] holds word w of each.
 template <int n_words>
@@ -43,10 +43,16 @@ static inline bool gather_bytes(const char* const* rows, offset_t row_bytes, con
                                 index_t n_columns, const float* shift, const float* scale,
                                 index_t ld, float* tile) {
   constexpr offset_t n = 16;  // columns of a piece
+  constexpr offset_t line = 64, ahead = 2 * line;
+  offset_t asked = -1;
   const index_t* const end = columns + n_columns;
   alignas(64) float words[4 * max_tile];
   while (columns != end) {
     const offset_t first = *columns / n * n;
+    if (first / line != asked && first + ahead < row_bytes) {
+      asked = first / line;
+      for (index_t s = 0; s < ld; ++s) SYNAPRUNE_PREFETCH_L2(rows[s] + first + ahead);
+    }
     for (index_t s = 0; s < ld; s += width) {
       vec piece[4];
       transpose_piece<4>(rows + s, first, row_bytes, piece);

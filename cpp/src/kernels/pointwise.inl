@@ -3,15 +3,15 @@
 // Y[n_rows, ld] = bias + parts[0] + parts[1] + …, in this order; each part is [n_rows, ld].
 static void add_sums(index_t n_rows, index_t ld, const float* bias, const float* const* parts,
                      index_t n_parts, float* Y) {
-  for (index_t r = 0; r < n_rows; ++r)
+  for (index_t r = 0; r < n_rows; ++r) {
+    const vec b = broadcast(bias[r]);
     for (offset_t s = static_cast<offset_t>(r) * ld; s < static_cast<offset_t>(r + 1) * ld;
-         s += lanes) {
-      float y[lanes];
-      for (int j = 0; j < lanes; ++j) y[j] = bias[r] + parts[0][s + j];
-      for (index_t p = 1; p < n_parts; ++p)
-        for (int j = 0; j < lanes; ++j) y[j] += parts[p][s + j];
-      for (int j = 0; j < lanes; ++j) Y[s + j] = y[j];
+         s += width) {
+      vec y = add(b, load(parts[0] + s));
+      for (index_t p = 1; p < n_parts; ++p) y = add(y, load(parts[p] + s));
+      store(Y + s, y);
     }
+  }
 }
 
 // Whether none of n floats is a NaN or an infinity: x - x is 0 for finite x and NaN otherwise, and
