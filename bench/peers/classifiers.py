@@ -47,7 +47,7 @@ class TorchMLP:
             W = torch.from_numpy(w.to_dense())
             with torch.no_grad():
                 linear.weight.copy_(W)
-                linear.bias.copy_(torch.from_numpy(w.bias))
+                linear.bias.copy_(torch.tensor(w.bias))
             if masked:
                 optional("torch.nn.utils.prune").custom_from_mask(linear, "weight", W != 0)
             self.linears.append(linear)
