@@ -38,7 +38,8 @@ static inline float exp_of(float x) {
   return e.scale * e.p + e.scale;
 }
 
-static inline float sigmoid_of(float x) { return 1.0f / (1.0f + exp_of(-x)); }
+// At least e^-87, which is no denormal: those count as 0 where threads flush them.
+static inline float sigmoid_of(float x) { return 1.0f / (1.0f + exp_of(x < -87.0f ? 87.0f : -x)); }
 
 static inline float tanh_of(float x) {
   float a = x < 0.0f ? -x : x;
