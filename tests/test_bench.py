@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import re
 import sys
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 stats = pytest.importorskip("bench.paper.stats", exc_type=ImportError)
+from bench import tune  # noqa: E402
 from bench.leaderboard.rows import LOOPS, OPTIONS, ROWS, Recipe  # noqa: E402
 from bench.paper import generated, networks, problems, tables  # noqa: E402
 
@@ -131,3 +133,15 @@ def test_recipes_say_how_they_differ():
     assert Recipe((20,), 1259, lr=0.4, shift=0.5).text() == "lr 0.4, shift 0.5"
     for recipe in (*ROWS.values(), *LOOPS.values(), *OPTIONS.values()):
         assert recipe.strategy.final_optimizer.l1 == (recipe.l1 if recipe.l1_to_the_end else 0.0)
+
+
+def test_every_tuned_constant_has_candidates():
+    header = (tune.ROOT / tune.HEADER).read_text()
+    defined = set(re.findall(r"(\w+) = [^,;]+[,;]", header))
+    # A limit of 16-bit columns, one of memory, and what a waiting thread does in the end.
+    fixed = {"widest_block", "gradient_batch", "worth_a_piece", "yields", "nap_us"}
+    assert defined == tune.CONSTANTS.keys() | fixed
+    for name, constant in tune.CONSTANTS.items():
+        for value in constant.candidates:
+            assert f"{name} = {value}" not in header
+            assert f"{name} = {value}" in tune.changed(header, name, value)

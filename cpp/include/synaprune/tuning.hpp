@@ -1,4 +1,4 @@
-// Constants that were measured: on two cores of a Xeon with AVX-512, by `python -m bench tune`,
+// Constants that were measured: on two cores of a Xeon with AVX-512, by `python -m bench.tune`,
 // which finds them again. They decide what is fast, and (the blocks and groups of columns) in which
 // order sums run; results are right for any of them.
 #pragma once
