@@ -102,7 +102,7 @@ class SparseLinear:
         threads : int, optional
             As OpenMP offers if left out. Results never depend on it.
         out : ndarray of float32, shape (n_out, n), optional
-            Where to write the result; must not share memory with X.
+            Where to write the result; it may share memory with X.
 
         Returns
         -------
@@ -111,12 +111,11 @@ class SparseLinear:
         Raises
         ------
         TypeError, ValueError
-            If dtype, shape or layout of an array is another, or X and out share memory.
+            If dtype, shape or layout of an array is another.
         """
-        X = _check_array("X", X)
-        if out is not None and np.may_share_memory(X, _check_array("out", out)):
-            raise ValueError("out must not share memory with X")
-        return self._core.forward(X, check_threads(threads), out)
+        if out is not None:
+            _check_array("out", out)
+        return self._core.forward(_check_array("X", X), check_threads(threads), out)
 
     def backward(self, X: Any, D: Any, *, threads: Threads = None) -> LinearGradients:
         """Return the gradients of a loss whose gradient by Y = W X + b is D.
