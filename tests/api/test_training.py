@@ -100,7 +100,7 @@ def test_optimisers_take_numpy_scalars(lr, data, trained, bits):
 def test_optimisers_are_values():
     assert sn.SGD(lr=0.1) == sn.SGD(0.1) != sn.SGD(lr=0.2)
     assert repr(sn.SGD(0.1)) == (
-        "SGD(lr=0.1, momentum=0.0, nesterov=False, weight_decay=0.0, l1=0.0)"
+        "SGD(lr=0.1, momentum=0.0, weight_decay=0.0, l1=0.0, nesterov=False)"
     )
     assert pickle.loads(pickle.dumps(sn.Adam(beta1=0.5))) == sn.Adam(beta1=0.5)
     with pytest.raises(FrozenInstanceError):

@@ -51,13 +51,13 @@ class SGD(_InCore):
         Learning rate.
     momentum : float
         v = momentum * v + gradient, w = w - lr * v; 0 keeps no state.
-    nesterov : bool
-        Nesterov's momentum (Sutskever et al., 2013): w = w - lr * (gradient + momentum * v), with
-        the new v.
     weight_decay : float
         Added to the gradient as weight_decay * w, for synapses only.
     l1 : float
         Added to the gradient as l1 * sign(w), for synapses only.
+    nesterov : bool
+        Nesterov's momentum (Sutskever et al., 2013): w = w - lr * (gradient + momentum * v), with
+        the new v.
 
     Raises
     ------
@@ -67,15 +67,15 @@ class SGD(_InCore):
     Examples
     --------
     >>> SGD(lr=0.1)
-    SGD(lr=0.1, momentum=0.0, nesterov=False, weight_decay=0.0, l1=0.0)
+    SGD(lr=0.1, momentum=0.0, weight_decay=0.0, l1=0.0, nesterov=False)
     """
 
     name: ClassVar[str] = "sgd"
     lr: float = option(0.05, _LR, metavar="R")
     momentum: float = option(0.0, "share of the last step that is kept", metavar="M")
-    nesterov: bool = option(False, "look ahead along the momentum")
     weight_decay: float = option(0.0, _WEIGHT_DECAY, metavar="R")
     l1: float = option(0.0, _L1, metavar="R")
+    nesterov: bool = option(False, "look ahead along the momentum")
 
     def __post_init__(self) -> None:
         check_float("lr", self.lr, 0.0, open_low=True)
