@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 
 #include "synaprune/math.hpp"
 
@@ -118,7 +119,7 @@ void sigmoid_probabilities(const Kernels&, index_t n_out, index_t ld, float* Z) 
   for (offset_t i = 0; i < offset_t{n_out} * ld; ++i) Z[i] = sigmoid_of(Z[i]);
 }
 
-constexpr index_t any = 1 << 30;
+constexpr index_t any = std::numeric_limits<index_t>::max();
 
 struct Entry {
   const char* name;

@@ -236,6 +236,9 @@ offset_t Network::cut(std::vector<float> scores, offset_t n, offset_t skip, bool
 offset_t Network::remove(const std::vector<std::uint8_t>& keep) {
   std::vector<Layer> rest = layers();
   const offset_t removed = remove_synapses(rest, activation_, keep);
+  for (const Layer& layer : rest)
+    if (!all_finite(layer.biases.values.data(), layer.n_out))
+      throw std::invalid_argument("what is left would have a bias that overflows");
   set_layers(std::move(rest));
   return removed;
 }

@@ -1,4 +1,5 @@
 // Training by the epoch, and gradients.
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -19,7 +20,10 @@ std::vector<offset_t> shuffled(offset_t n, Rng& rng) {
 }
 
 bool finite(const Parameters& p) {
-  return all_finite(p.values.data(), static_cast<offset_t>(p.values.size()));
+  const auto check = [](const Buffer& array) {
+    return all_finite(array.data(), static_cast<offset_t>(array.size()));
+  };
+  return check(p.values) && std::all_of(p.state.begin(), p.state.end(), check);
 }
 
 }  // namespace

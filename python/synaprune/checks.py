@@ -15,6 +15,7 @@ class _Short(reprlib.Repr):
         return repr(x) if x.bit_length() < 128 else f"an int of {x.bit_length()} bits"
 
 
+_FLOAT32_TINY = 2.0**-126  # the smallest number that is not denormal
 _SHORT = _Short()
 _SHORT.maxtuple = _SHORT.maxlist = 10
 _SHORT.maxdict = _SHORT.maxset = 4
@@ -50,14 +51,20 @@ def check_int(name: str, value: object, low: int, high: int = 2**31 - 64) -> int
 def check_float(
     name: str, value: object, low: float, high: float = math.inf, *, open_low: bool = False
 ) -> float:
-    """Return ``value`` as a finite float within [low, high], or raise naming the argument."""
+    """Return ``value`` as a finite float within [low, high], or raise naming the argument.
+
+    Numbers that must be above 0 are so in float32, too, in which the core computes.
+    """
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} must be a number, got {shown(value)}")
     try:
         number = float(value)
     except OverflowError:  # of an int or a fraction
         number = math.inf
-    inside = low < number <= high if open_low else low <= number <= high
+    if open_low:
+        inside = low < number <= high and (low != 0.0 or number >= _FLOAT32_TINY)
+    else:
+        inside = low <= number <= high
     if not (inside and math.isfinite(number)):
         bracket = "(" if open_low else "["
         raise ValueError(f"{name} must be finite and in {bracket}{low}, {high}], got {number}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synaprune import _core
-from synaprune.checks import check_bool, check_float
+from synaprune.checks import check_bool, check_float, shown
 from synaprune.layers import SparseLayer
 from synaprune.network import SparseMLP
 from synaprune.options import name_of, option
@@ -79,7 +79,7 @@ class Criterion:
         ):
             raise ValueError(
                 f"criterion must be one of {', '.join(CRITERIA)}, or a callable, "
-                f"got {self.saliency!r}"
+                f"got {shown(self.saliency)}"
             )
         check_bool("per_layer", self.per_layer)
         check_float("structured_bias", self.structured_bias, 0.0, 100.0)
@@ -178,6 +178,8 @@ def _scores_of(
         ends = np.cumsum([len(w.values) for w in weights])[:-1]
         by_layer = zip(*(np.split(part, ends) for part in moments), strict=True)
         result = saliency(weights, **{_ASKS: [GradientMoments(*pair) for pair in by_layer]})
+    if not isinstance(result, Iterable):
+        raise TypeError(f"criterion must return an array for each layer, got {shown(result)}")
     layers = [np.asarray(layer) for layer in result]
     got, wanted = [a.shape for a in layers], [w.values.shape for w in weights]
     if got != wanted:

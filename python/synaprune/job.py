@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from synaprune import __version__
-from synaprune.checks import check_float, check_int
+from synaprune.checks import check_float, check_int, shown
 from synaprune.criteria import Criterion
 from synaprune.datasets import Dataset
 from synaprune.network import ACTIVATIONS, LOSSES, SparseMLP
@@ -71,7 +71,7 @@ class Architecture:
 
     def __post_init__(self) -> None:
         if not isinstance(self.hidden, tuple | list):
-            raise TypeError(f"hidden must be a sequence of ints, got {self.hidden!r}")
+            raise TypeError(f"hidden must be a sequence of ints, got {shown(self.hidden)}")
         set_fields(self, hidden=tuple(check_int("hidden", n, 1) for n in self.hidden))
 
     def network(self, data: Dataset, seed: int) -> SparseMLP:

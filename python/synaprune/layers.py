@@ -9,6 +9,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from synaprune.checks import shown
+
 CSR = ("indptr", "indices", "values", "initial", "bias")  # the arrays of a layer, in order
 Positions: TypeAlias = NDArray[np.int32] | NDArray[np.int64]
 
@@ -260,3 +262,9 @@ def _integers(name: str, given: NDArray[Any], dtype: type[np.signedinteger[Any]]
     if not np.array_equal(converted, array):
         raise ValueError(f"{name} holds numbers that do not fit {np.dtype(dtype)}")
     return converted
+
+
+def check_layer(name: str, layer: object) -> None:
+    """Raise a TypeError naming the argument unless it is a `SparseLayer`."""
+    if not isinstance(layer, SparseLayer):
+        raise TypeError(f"{name} must be a SparseLayer, got {shown(layer)}")

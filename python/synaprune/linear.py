@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synaprune import _core
-from synaprune.layers import SparseLayer
+from synaprune.layers import SparseLayer, check_layer
 from synaprune.state import instance_attributes
 from synaprune.threads import Threads, check_threads
 
@@ -63,6 +63,7 @@ class SparseLinear:
     """
 
     def __init__(self, weights: SparseLayer) -> None:
+        check_layer("weights", weights)
         n_in, *arrays = weights.to_core()
         indptr, indices, values, _, bias = (a.copy() for a in arrays)
         self._core = _core.Linear(n_in, indptr, indices, values, bias)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synaprune.arrays import Labels
+from synaprune.checks import shown
 from synaprune.options import name_of
 
 METRICS = ("accuracy", "balanced_accuracy")
@@ -22,10 +23,10 @@ def check_metric(metric: Metric) -> Metric:
     if callable(metric):
         return metric
     if not isinstance(metric, str):
-        raise TypeError(f"metric must be a name or a callable, got {metric!r}")
+        raise TypeError(f"metric must be a name or a callable, got {shown(metric)}")
     if metric not in METRICS:
         raise ValueError(
-            f"metric must be one of {', '.join(METRICS)} or a callable, got {metric!r}"
+            f"metric must be one of {', '.join(METRICS)} or a callable, got {shown(metric)}"
         )
     return metric
 
@@ -63,7 +64,7 @@ def measure(
         raise ValueError("validation X holds values so large that the network's outputs overflow")
     result = metric(classes[truth], classes[predicted])
     if isinstance(result, bool) or not isinstance(result, numbers.Real):
-        raise TypeError(f"metric must return a number, got {result!r} from {name_of(metric)}")
+        raise TypeError(f"metric must return a number, got {shown(result)} from {name_of(metric)}")
     if not math.isfinite(result):
         raise ValueError(f"metric must return a finite number, got {result} from {name_of(metric)}")
     return float(result)

@@ -17,7 +17,7 @@ from synaprune.arrays import Labels, as_inputs, as_labels, finite
 from synaprune.checks import check_callable, check_float, check_int, shown, shown_structure
 from synaprune.data import CheckedData
 from synaprune.labels import LabelEncoder, as_targets, brief
-from synaprune.layers import SparseLayer, carried, split_parameters
+from synaprune.layers import SparseLayer, carried, check_layer, split_parameters
 from synaprune.scaling import INPUT_SCALINGS, InputTransform
 from synaprune.selection import (
     InputParts,
@@ -279,9 +279,11 @@ class SparseMLP:
 
         Raises
         ------
-        ValueError
-            If shapes differ, CSR is not canonical, or values are not finite.
+        TypeError, ValueError
+            If something else comes, shapes differ, CSR is not canonical, or values are not finite.
         """
+        for layer in weights:
+            check_layer("each of weights", layer)
         shapes = [w.shape for w in weights]
         expected = list(zip(self.layers[1:], self.layers[:-1], strict=True))
         if shapes != expected:

@@ -6,7 +6,8 @@
 
 namespace synaprune {
 
-// Of finite arguments, within 2 ulp; exponential clamps its argument to [-700, 700].
+// Of finite arguments. The first three are right to 3 ulp; powers collect the errors of their
+// steps. The exponential clamps its argument to [-700, 700].
 double exponential(double x);
 double logarithm(double x);                        // x > 0 and normal
 double logarithm_1p(double x);                     // log(1 + x) for x in [0, 1]

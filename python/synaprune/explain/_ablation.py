@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from synaprune import _core
 from synaprune.arrays import Labels, finite
+from synaprune.checks import shown
 from synaprune.network import SparseMLP
 from synaprune.threads import Threads, check_threads
 
@@ -97,7 +98,7 @@ class Ablation:
             If the kind is unknown.
         """
         if kind not in KINDS:
-            raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")
+            raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {shown(kind)}")
         rows = [i for i, unit in enumerate(self.units) if unit.kind == kind]
         units = tuple(self.units[i] for i in rows)
         return Ablation(units, self.classes, self.n, self.correct, self.lost[rows], self.won[rows])
@@ -153,7 +154,7 @@ def ablate(
     kinds = (kinds,) if isinstance(kinds, str) else tuple(kinds)
     for kind in kinds:
         if kind not in KINDS:
-            raise ValueError(f"kinds must be among {', '.join(KINDS)}, got {kind!r}")
+            raise ValueError(f"kinds must be among {', '.join(KINDS)}, got {shown(kind)}")
     net = net.copy()  # another thread may prune it meanwhile
     data, n_threads = net.check_data(X, y), check_threads(threads)
     n_classes = len(net.classes)

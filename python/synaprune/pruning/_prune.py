@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from synaprune.checks import check_callable
+from synaprune.checks import check_callable, shown
 from synaprune.criteria import Criterion, Saliency, check_criterion
 from synaprune.metrics import Metric
 from synaprune.network import SparseMLP
@@ -167,7 +167,7 @@ def check_strategy(strategy: Strategy | None, goal: Goal, training: Training) ->
         strategy = default_strategy(goal)()
     if not isinstance(strategy, Strategy):
         raise TypeError(
-            f"strategy must be a Strategy, such as Gradual() or Iterative(), got {strategy!r}"
+            f"strategy must be a Strategy, such as Gradual() or Iterative(), got {shown(strategy)}"
         )
     strategy.check(goal, training)
     return strategy

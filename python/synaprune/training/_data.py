@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from synaprune import _core
 from synaprune.arrays import Inputs
-from synaprune.checks import check_float, check_int
+from synaprune.checks import check_float, check_int, shown
 from synaprune.options import option
 
 SCORED = 10_000  # samples that scores with gradients are computed from
@@ -72,7 +72,7 @@ def check_augment(augment: object, n_features: int | None = None) -> ShiftImages
     if augment is None:
         return None
     if not isinstance(augment, ShiftImages):
-        raise TypeError(f"augment must be a ShiftImages, got {augment!r}")
+        raise TypeError(f"augment must be a ShiftImages, got {shown(augment)}")
     if n_features is not None and augment.height * augment.width != n_features:
         raise ValueError(
             f"augment moves images of {augment.height} * {augment.width} pixels, "

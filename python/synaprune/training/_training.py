@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from synaprune.checks import check_callable, check_float, check_int
+from synaprune.checks import check_callable, check_float, check_int, shown
 from synaprune.options import option, set_fields
 from synaprune.training._data import ShiftImages, check_augment
 from synaprune.training._lr_schedules import LRSchedule
@@ -133,7 +133,7 @@ def check_training(training: Training | None) -> Training:
     if training is None:
         return Training()
     if not isinstance(training, Training):
-        raise TypeError(f"training must be a Training, got {training!r}")
+        raise TypeError(f"training must be a Training, got {shown(training)}")
     return training
 
 
@@ -142,7 +142,7 @@ def _checked_class_weight(given: object) -> dict[Any, float] | str | None:
     if given is None or (isinstance(given, str) and given == "balanced"):
         return given
     if not isinstance(given, Mapping):
-        raise TypeError(f"class_weight must be 'balanced' or a dict, got {given!r}")
+        raise TypeError(f"class_weight must be 'balanced' or a dict, got {shown(given)}")
     return {
         label: check_float(f"class_weight of {label!r}", weight, 0.0)
         for label, weight in given.items()

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, TypeAlias, get_args
 
+import numpy as np
+
 from synaprune import _core
-from synaprune.checks import check_bool, check_float
+from synaprune.checks import check_bool, check_float, shown
 from synaprune.options import option
 
 __all__ = [
@@ -80,8 +82,8 @@ class SGD(_InCore):
     def __post_init__(self) -> None:
         check_float("lr", self.lr, 0.0, open_low=True)
         check_float("momentum", self.momentum, 0.0, 1.0)
-        if check_bool("nesterov", self.nesterov) and self.momentum == 0.0:
-            raise ValueError("nesterov=True means nothing with momentum=0.0")
+        if check_bool("nesterov", self.nesterov) and np.float32(self.momentum) == 0.0:
+            raise ValueError(f"nesterov=True means nothing with momentum={self.momentum}")
         check_float("weight_decay", self.weight_decay, 0.0)
         check_float("l1", self.l1, 0.0)
 
@@ -208,5 +210,7 @@ OPTIMIZERS: dict[str, type[Optimizer]] = {kind.name: kind for kind in get_args(O
 def check_optimizer(optimizer: object, name: str = "optimizer") -> Optimizer:
     """Return the optimiser, or raise a TypeError."""
     if not isinstance(optimizer, Optimizer):
-        raise TypeError(f"{name} must be an optimizer, such as SGD() or Adam(), got {optimizer!r}")
+        raise TypeError(
+            f"{name} must be an optimizer, such as SGD() or Adam(), got {shown(optimizer)}"
+        )
     return optimizer
