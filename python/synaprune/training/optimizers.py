@@ -140,10 +140,12 @@ class AdamW(Adam):
 
     Parameters
     ----------
-    lr, beta1, beta2, epsilon, l1
+    lr, beta1, beta2, epsilon
         As in `Adam`.
     weight_decay : float
         Share of a weight, times lr, that each update takes off, for synapses only.
+    l1
+        As in `Adam`.
 
     Raises
     ------
