@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar, TypeAlias, get_args
 
@@ -22,11 +23,28 @@ _LR = "learning rate"
 _WEIGHT_DECAY = "L2 penalty on the weights"
 _L1 = "L1 penalty on the weights; with gradual pruning, until the last cut"
 
+_BELOW_1 = 1.0 - 2**-24
+_RANGES = {  # of every hyperparameter: lowest, highest, whether the lowest itself is excluded
+    "lr": (0.0, math.inf, True),
+    "momentum": (0.0, 1.0, False),
+    "beta1": (0.0, _BELOW_1, False),
+    "beta2": (0.0, _BELOW_1, False),
+    "rho": (0.0, _BELOW_1, False),
+    "epsilon": (0.0, math.inf, True),
+    "weight_decay": (0.0, math.inf, False),
+    "l1": (0.0, math.inf, False),
+}
+
 
 class _InCore:
     """A frozen dataclass whose fields are those of the core's optimiser of that name."""
 
     name: ClassVar[str]
+
+    def __post_init__(self) -> None:
+        for field, (low, high, open_low) in _RANGES.items():
+            if hasattr(self, field):
+                check_float(field, getattr(self, field), low, high, open_low=open_low)
 
     def to_core(self, lr: float) -> _core.Optimizer:
         """Return the core's optimiser with the learning rate of one epoch.
@@ -80,8 +98,7 @@ class SGD(_InCore):
     nesterov: bool = option(False, "look ahead along the momentum")
 
     def __post_init__(self) -> None:
-        check_float("lr", self.lr, 0.0, open_low=True)
-        check_float("momentum", self.momentum, 0.0, 1.0)
+        super().__post_init__()
         if check_bool("nesterov", self.nesterov) and np.float32(self.momentum) == 0.0:
             raise ValueError(f"nesterov=True means nothing with momentum={self.momentum}")
         check_float("weight_decay", self.weight_decay, 0.0)
@@ -121,14 +138,6 @@ class Adam(_InCore):
     epsilon: float = option(1e-8, "added to the root of the second moment", metavar="E")
     weight_decay: float = option(0.0, _WEIGHT_DECAY, metavar="R")
     l1: float = option(0.0, _L1, metavar="R")
-
-    def __post_init__(self) -> None:
-        check_float("lr", self.lr, 0.0, open_low=True)
-        for name in ("beta1", "beta2"):
-            check_float(name, getattr(self, name), 0.0, 1.0 - 2**-24)
-        check_float("epsilon", self.epsilon, 0.0, open_low=True)
-        check_float("weight_decay", self.weight_decay, 0.0)
-        check_float("l1", self.l1, 0.0)
 
 
 @dataclass(frozen=True)
@@ -196,13 +205,6 @@ class RMSprop(_InCore):
     epsilon: float = option(1e-8, "added to the root of the mean square", metavar="E")
     weight_decay: float = option(0.0, _WEIGHT_DECAY, metavar="R")
     l1: float = option(0.0, _L1, metavar="R")
-
-    def __post_init__(self) -> None:
-        check_float("lr", self.lr, 0.0, open_low=True)
-        check_float("rho", self.rho, 0.0, 1.0 - 2**-24)
-        check_float("epsilon", self.epsilon, 0.0, open_low=True)
-        check_float("weight_decay", self.weight_decay, 0.0)
-        check_float("l1", self.l1, 0.0)
 
 
 Optimizer: TypeAlias = SGD | Adam | AdamW | RMSprop
