@@ -107,7 +107,7 @@ class JaxMLP:
 
     def __init__(
         self,
-        weights: Sequence[sn.Weights],
+        weights: Sequence[sn.SparseLayer],
         X: NDArray[np.float32],
         y: NDArray[np.int64],
         *,

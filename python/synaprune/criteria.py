@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from synaprune import _core
 from synaprune.checks import check_bool, check_float, shown
-from synaprune.layers import SparseLayer
+from synaprune.layers import SparseLayer, split_synapses
 from synaprune.network import SparseMLP
 from synaprune.options import name_of, option
 from synaprune.threads import Threads, check_threads
@@ -175,8 +175,7 @@ def _scores_of(
     if moments is None:
         result = saliency(weights)
     else:
-        ends = np.cumsum([len(w.values) for w in weights])[:-1]
-        by_layer = zip(*(np.split(part, ends) for part in moments), strict=True)
+        by_layer = zip(*(split_synapses(part, weights) for part in moments), strict=True)
         result = saliency(weights, **{_ASKS: [GradientMoments(*pair) for pair in by_layer]})
     if not isinstance(result, Iterable):
         raise TypeError(f"criterion must return an array for each layer, got {shown(result)}")
@@ -261,5 +260,4 @@ def saliency(
     twin = net.copy()
     data = None if X is None else twin.prepare(X, y)
     flat = Criterion(criterion).scores(twin, data, check_threads(threads))
-    ends = np.cumsum([len(layer[2]) for layer in net._core.layers()])
-    return np.split(flat, ends[:-1])
+    return split_synapses(flat, net.weights)

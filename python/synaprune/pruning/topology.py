@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from synaprune.layers import SparseLayer
+from synaprune.layers import SparseLayer, split_synapses
 from synaprune.network import SparseMLP
 
 
@@ -55,8 +55,7 @@ def without_neuron(net: SparseMLP, scores: NDArray[np.float32], skip: int) -> ND
     ndarray of uint8, shape (n_synapses,)
     """
     weights, frozen = net.weights, net.frozen_synapses
-    ends = np.cumsum([len(w.values) for w in weights])
-    parts = np.split(scores.astype(np.float64), ends[:-1])
+    parts = split_synapses(scores.astype(np.float64), weights)
     neurons: list[tuple[float, int, int]] = []  # sum of scores, layer, row
     for layer, (below, above) in enumerate(itertools.pairwise(weights)):
         sums = np.bincount(below.rows, parts[layer], above.n_in).astype(np.float64)
@@ -69,7 +68,7 @@ def without_neuron(net: SparseMLP, scores: NDArray[np.float32], skip: int) -> ND
     if skip < len(neurons):
         _, layer, row = sorted(neurons)[skip]
         below = weights[layer]
-        keep[ends[layer] - len(below.values) :][below.indptr[row] : below.indptr[row + 1]] = 0
+        split_synapses(keep, weights)[layer][below.indptr[row] : below.indptr[row + 1]] = 0
     return keep
 
 

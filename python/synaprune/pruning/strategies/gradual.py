@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synaprune.checks import check_float
+from synaprune.layers import split_synapses
 from synaprune.network import SparseMLP, average_weights
 from synaprune.options import option
 from synaprune.pruning.goal import Goal
@@ -246,11 +247,9 @@ def _regrow(session: Session, n: int, rng: np.random.Generator) -> None:
     mean, square = (a.astype(np.float64) for a in session.gradient_moments(whole))
     gain = np.log(mean**2 / np.maximum(square, 1e-30) + 1e-30)
     gain += _NOISE * rng.gumbel(size=len(gain))
-    ends = np.cumsum([len(w.values) for w in start])
-    for first, layer, full in zip([0, *ends[:-1]], now, start, strict=True):
-        gain[first + positions(layer, full)] = -np.inf
+    for part, layer, full in zip(split_synapses(gain, start), now, start, strict=True):
+        part[positions(layer, full)] = -np.inf
     n = min(n, int(np.isfinite(gain).sum()))
     chosen: NDArray[np.bool_] = np.zeros(len(gain), bool)
     chosen[np.argpartition(-gain, n - 1)[:n] if n > 0 else []] = True
-    more = np.split(chosen, ends[:-1])
-    session.restore(regrown(session.net, start, more))
+    session.restore(regrown(session.net, start, split_synapses(chosen, start)))
