@@ -24,7 +24,7 @@ def describe(quick: bool) -> list[str]:
         f"**Machine:** {cpu_model()}, {cores()} cores{load}; {platform.system()} "
         f"{platform.machine()}, Python {platform.python_version()}.",
         f"**synaprune** {info['version']}: ISA {info['isa']}, {info['compiler']}, "
-        f"{'OpenMP' if info['openmp'] else 'no OpenMP'}, {info['threads']} threads.",
+        f"{info['threads']} threads by {info['thread_runtime']}.",
         f"**Peers:** {versions()}; numpy {np.__version__}."
         + "".join(f" {name} is absent: skipped." for name in PACKAGES if not optional(name)),
         "Every answer is checked against a reference before it is timed. Contenders take turns; a "

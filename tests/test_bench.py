@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import synaprune as sn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 stats = pytest.importorskip("bench.paper.stats", exc_type=ImportError)
-from bench import tune  # noqa: E402
+from bench import machine, tune  # noqa: E402
 from bench.leaderboard.rows import LOOPS, OPTIONS, ROWS, Recipe  # noqa: E402
 from bench.paper import generated, networks, problems, tables  # noqa: E402
 
@@ -145,3 +146,10 @@ def test_every_tuned_constant_has_candidates():
         for value in constant.candidates:
             assert f"{name} = {value}" not in header
             assert f"{name} = {value}" in tune.changed(header, name, value)
+
+
+def test_the_machine_is_described():
+    """This used to look for a key that the build's information no longer has."""
+    text = "\n".join(machine.describe(quick=True))
+    info = sn.build_info()
+    assert f"ISA {info['isa']}, {info['compiler']}, {info['threads']} threads" in text
