@@ -26,7 +26,8 @@ from synaprune.layers import SparseLayer
 from synaprune.linear import LinearGradients, SparseLinear
 from synaprune.network import ACTIVATIONS, LOSSES, SparseMLP
 from synaprune.path import PathStep, PruningPath
-from synaprune.pruning import Gradual, Iterative, PruningInterrupted, Strategy, prune
+from synaprune.pruning import Gradual, Iterative, PruningInterrupted, Strategy, Sweep, prune
+from synaprune.search import SearchResult, smallest_network
 from synaprune.training import (
     STOP,
     ConstantThenCosine,
@@ -41,8 +42,9 @@ from synaprune.training.optimizers import *  # noqa: F403 - what its __all__ nam
 __all__ = [
     "ACTIVATIONS", "CRITERIA", "LOSSES", "CheckedData", "ConstantThenCosine", "Criterion",
     "GradientMoments", "Gradual", "Iterative", "LinearGradients", "ModelFileError", "PathStep",
-    "Progress", "PruningInterrupted", "PruningPath", "STOP", "ShiftImages", "SparseLayer",
-    "SparseLinear", "SparseMLP", "Strategy", "Training", "TrainingDiverged", "__version__",
-    "build_info", "datasets", "explain", "plots", "prune", "report", "saliency", "set_isa",
+    "Progress", "PruningInterrupted", "PruningPath", "STOP", "SearchResult", "ShiftImages",
+    "SparseLayer", "SparseLinear", "SparseMLP", "Strategy", "Sweep", "Training",
+    "TrainingDiverged", "__version__", "build_info", "datasets", "explain", "plots", "prune",
+    "report", "saliency", "set_isa", "smallest_network",
 ]  # fmt: skip
 __all__ += optimizers.__all__

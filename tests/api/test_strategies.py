@@ -9,7 +9,7 @@ import pytest
 import synaprune as sn
 from hypothesis import given
 from hypothesis import strategies as st
-from synaprune.pruning import PERCENTAGES
+from synaprune.pruning import PERCENTAGES, sizes
 
 SGD = sn.Training(batch_size=16, optimizer=sn.SGD(0.1))
 
@@ -470,3 +470,40 @@ WRONG = [
 def test_a_field_out_of_range_raises_when_the_strategy_is_made(kind, fields, error, message):
     with pytest.raises(error, match=message):
         kind(**fields)
+
+
+# --- sweep ---------------------------------------------------------------------------------------
+
+
+def test_sweep_goes_through_all_sizes(trained3, bits):
+    net, X, y = trained3()
+    strategy = sn.Sweep(keep_share=0.5, retrain_epochs=3)
+    path = sn.prune(net, X, y, validation=(X, y), n_synapses=5, strategy=strategy, training=SGD)
+    counts = [step.n_synapses for step in path]
+    assert counts[0] == 64
+    assert counts[-1] <= 5
+    assert (np.diff(counts) < 0).all()
+    nominal = list(sizes(64, 5, 0.5))
+    assert nominal == [64, 32, 16, 8, 5]
+    for step, n in zip(path, nominal, strict=False):
+        assert step.n_synapses <= n  # dead neurons may take some along
+    assert bits(path.network(0)) == bits(net)
+    assert [step.epochs for step in path] == [0] + [3] * (len(path) - 1)
+    assert path.stop_reason == f"reached {counts[-1]} synapses (target 5)"
+
+
+@pytest.mark.parametrize(
+    ("goal", "text"),
+    [({"max_drop": 0.1}, "Sweep goes with n_synapses"), ({"n_inputs": 2}, "Sweep goes with"),
+     ({"n_synapses": 9, "n_inputs": 2}, "Sweep goes with")],
+)  # fmt: skip
+def test_sweep_goes_with_a_count_of_synapses(goal, text, trained3):
+    net, X, y = trained3()
+    with pytest.raises(ValueError, match=text):
+        sn.prune(net, X, y, validation=(X, y), strategy=sn.Sweep(), **goal)
+
+
+@pytest.mark.parametrize("fields", [{"keep_share": 0}, {"keep_share": 1.0}, {"retrain_epochs": 0}])
+def test_sweep_checks_its_fields(fields):
+    with pytest.raises(ValueError, match=next(iter(fields))):
+        sn.Sweep(**fields)

@@ -155,7 +155,7 @@ def test_the_help_names_every_option():
     out = succeed("prune", "--help")
     in_help = set(re.findall(r"^ +(?:-h, )?(--[a-z0-9-]+)", out, re.MULTILINE))
     kinds = (Architecture, sn.Training, *OPTIMIZERS.values(), sn.ShiftImages, Goal, sn.Criterion,
-             sn.Gradual, sn.Iterative)  # fmt: skip
+             sn.Gradual, sn.Iterative, sn.Sweep)  # fmt: skip
     fields = {option.flag for kind in kinds for option in options_of(kind)}
     others = {"--help", "--target", "--data-dir", "--optimizer", "--strategy", "--runs", "--jobs",
               "--seed", "--threads", "--out", "--report", "--json", "--quiet"}  # fmt: skip
@@ -260,6 +260,7 @@ FLAGS = {
     "--search-budget": (0.0, ("search_budget", 0.0)),
     "--first-cut": (0.2, ("first_cut", 0.2), *COUNT),
     "--last-cut": (0.5, ("last_cut", 0.5), *COUNT),
+    "--keep-share": (0.5, ("keep_share", 0.5), "--strategy", "sweep", "--synapses", 20),
     "--regrow-budget": (0.5, ("regrow_budget", 0.5), *COUNT),
     "--metric": ("balanced_accuracy", ("metric", "balanced_accuracy")),
     "--confidence": (0.6, ("confidence", 0.6), "--max-drop", 0.3),

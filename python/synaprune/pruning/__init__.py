@@ -10,7 +10,9 @@ from synaprune.pruning.strategies import (
     Gradual,
     Iterative,
     Strategy,
+    Sweep,
     default_strategy,
+    sizes,
 )
 
 __all__ = [
@@ -24,7 +26,9 @@ __all__ = [
     "STRATEGIES",
     "Session",
     "Strategy",
+    "Sweep",
     "check_strategy",
     "default_strategy",
     "prune",
+    "sizes",
 ]

@@ -4,8 +4,13 @@ from synaprune.pruning.goal import Goal
 from synaprune.pruning.strategies._strategy import Strategy
 from synaprune.pruning.strategies.gradual import Gradual
 from synaprune.pruning.strategies.iterative import PERCENTAGES, Iterative
+from synaprune.pruning.strategies.sweep import Sweep, sizes
 
-STRATEGIES: dict[str, type[Strategy]] = {"gradual": Gradual, "iterative": Iterative}
+STRATEGIES: dict[str, type[Strategy]] = {
+    "gradual": Gradual,
+    "iterative": Iterative,
+    "sweep": Sweep,
+}
 
 
 def default_strategy(goal: Goal) -> type[Strategy]:
@@ -13,4 +18,7 @@ def default_strategy(goal: Goal) -> type[Strategy]:
     return Gradual if goal.counted else Iterative
 
 
-__all__ = ["PERCENTAGES", "STRATEGIES", "Gradual", "Iterative", "Strategy", "default_strategy"]
+__all__ = [
+    "PERCENTAGES", "STRATEGIES", "Gradual", "Iterative", "Strategy", "Sweep", "default_strategy",
+    "sizes",
+]  # fmt: skip

@@ -1,0 +1,194 @@
+"""`smallest_network`: the size is chosen on rows that did not train it, and keeps the score."""
+
+import threading
+
+import numpy as np
+import pytest
+import synaprune as sn
+from synaprune.search import CANDIDATES, _Judged
+
+FEW, MANY = CANDIDATES[0], CANDIDATES[2]  # linear, and with a hidden layer
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """For tests of anything but what is found."""
+    monkeypatch.setattr(sn.search, "_UPDATES", (300, 300))
+
+
+def normal(n, d, seed=0):
+    return np.random.default_rng(seed).normal(size=(n, d))
+
+
+def test_it_finds_the_inputs_that_tell_the_classes_apart():
+    X, fresh = normal(500, 10), normal(4000, 10, 1)
+    result = sn.smallest_network(X, X[:, 3] + X[:, 7] > 0, seed=1)
+    assert result.network.used_inputs.tolist() == [3, 7]
+    assert result.network.structure == "2-1"
+    truth = fresh[:, 3] + fresh[:, 7] > 0
+    assert result.network.score(fresh, truth) > result.full.score(fresh, truth) - 0.01
+    assert result.expected.low - 0.01 <= result.network.score(fresh, truth)
+    assert result.metric == "accuracy"
+    assert result.remark == ""
+    assert result.path.smallest.n_synapses == result.network.n_synapses == 2
+
+
+def test_it_takes_a_hidden_layer_where_one_is_needed():
+    X, fresh = normal(400, 4), normal(4000, 4, 1)
+    result = sn.smallest_network(X, X[:, 0] * X[:, 1] > 0)
+    assert result.chosen.candidate.hidden
+    assert result.network.used_inputs.tolist() == [0, 1]
+    assert result.network.n_synapses < result.full.n_synapses / 10
+    assert result.network.score(fresh, fresh[:, 0] * fresh[:, 1] > 0) > 0.93
+
+
+def test_threads_change_no_bit_and_the_data_stay_as_they_were(bits, quick):
+    X = normal(150, 5).astype(np.float32)
+    y = np.where(X[:, 0] > X[:, 1], "a", np.where(X[:, 2] > 1, "rare", "b"))
+    y[:1] = "once"  # which most folds do not train on
+    before = X.tobytes(), y.tobytes()
+    results = [sn.smallest_network(X, y, seed=5, threads=threads) for threads in (1, 2, 3)]
+    assert (X.tobytes(), y.tobytes()) == before
+    for result in results[1:]:
+        assert bits(result.network) == bits(results[0].network)
+        assert bits(result.full) == bits(results[0].full)
+    assert results[0].curve == results[1].curve == results[2].curve
+    assert str(results[0]) == str(results[1]) == str(results[2])
+    assert results[0].network.classes.tolist() == ["a", "b", "once", "rare"]
+    assert bits(sn.smallest_network(X, y, seed=6).network) != bits(results[0].network)
+
+
+def test_a_rare_class_does_not_end_in_an_empty_network():
+    X = normal(500, 2)
+    y = np.where(X[:, 0] + 0.5 * normal(500, 1, 3)[:, 0] > 1.3, "yes", "no")  # some 12 %
+    for metric in ("auto", "accuracy"):
+        result = sn.smallest_network(X, y, metric=metric)
+        assert result.network.n_synapses > 0
+        assert set(result.network.predict(X).tolist()) == {"yes", "no"}
+        assert result.metric == ("balanced_accuracy" if metric == "auto" else metric)
+        assert f"{result.metric.replace('_', ' ')} on fresh data" in str(result)
+
+
+def test_that_nothing_was_learned_comes_first(quick):
+    X, y = normal(100, 3), np.arange(100) % 3 == 0
+    with pytest.warns(UserWarning, match="No network that was tried has a better accuracy"):
+        result = sn.smallest_network(X, y)
+    assert str(result).startswith("No network")
+
+
+def test_that_the_rows_cannot_tell_comes_first(quick):
+    X = normal(80, 3)
+    y = X[:, 0] + normal(80, 1, 4)[:, 0] > 0
+    result = sn.smallest_network(X, y, max_drop=0.001)
+    assert str(result).startswith("These rows cannot tell a drop of 0.10%")
+
+
+def test_whole_number_pixels_are_scaled_as_pixels(quick):
+    X = np.random.default_rng(0).integers(0, 256, (200, 6)).astype(np.uint8)
+    result = sn.smallest_network(X, X[:, 1] > 127)
+    assert result.network.input_scaling == "auto"
+    assert result.network.used_inputs.tolist() == [1]
+
+
+def never(*_, **__):
+    pytest.fail("a network was trained")
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "text"),
+    [
+        ({"y": np.zeros(40, int)}, ValueError, "at least two classes of two rows each"),
+        ({"y": [0] * 39 + [1]}, ValueError, "at least two classes of two rows each"),
+        ({"y": np.linspace(0, 1, 40)}, TypeError, "y must hold ints, bools or strings"),
+        ({"X": np.full((40, 2), np.nan)}, ValueError, "X must be finite"),
+        ({"X": np.ones(40)}, ValueError, "X must have shape"),
+        ({"max_drop": -0.1}, ValueError, "max_drop"),
+        ({"max_drop": 2}, ValueError, "max_drop"),
+        ({"metric": "auc"}, ValueError, "metric must be one of auto, accuracy"),
+        ({"metric": 3}, ValueError, "metric must be one of"),
+        ({"seed": -1}, ValueError, "seed"),
+        ({"threads": 0}, ValueError, "threads"),
+        ({"callback": 7}, TypeError, "callback"),
+    ],
+)
+def test_faults_are_told_before_any_training(change, error, text, monkeypatch):
+    monkeypatch.setattr(sn.SparseMLP, "fit", never)
+    options = {"X": normal(40, 2), "y": np.arange(40) % 2, **change}
+    with pytest.raises(error, match=text):
+        sn.smallest_network(options.pop("X"), options.pop("y"), **options)
+
+
+def test_the_callback_counts_and_an_error_of_it_ends_everything(quick):
+    X = normal(60, 2)
+    told = []
+    sn.smallest_network(X, X[:, 0] > 0, threads=2, callback=lambda *at: told.append(at))
+    done, totals = zip(*told, strict=True)
+    assert set(totals) == {done[-1]}
+    assert list(done) == sorted(done)
+
+    def callback(done, total):
+        raise KeyboardInterrupt
+
+    before = threading.active_count()
+    with pytest.raises(KeyboardInterrupt):
+        sn.smallest_network(X, X[:, 0] > 0, threads=2, callback=callback)
+    assert threading.active_count() == before
+
+
+# --- the choice, on figures made by hand ---------------------------------------------------------
+
+
+def judged(scores, counts, candidates, n=1000, several=None):
+    """Sizes of these scores, each right on the first rows."""
+    right = np.array([np.arange(n) < round(score * n) for score in scores], float)
+    return _Judged(
+        candidates=candidates, counts=counts, right=right, loss=1.0 - np.array(scores),
+        several=np.ones(len(counts), bool) if several is None else several,
+        weights=np.ones(n), codes=(np.arange(n) % 2).astype(np.int32), method="made by hand",
+    )  # fmt: skip
+
+
+def test_the_fewest_synapses_within_the_drop_are_chosen_of_all_candidates():
+    scores = [0.90, 0.90, 0.898, 0.80, 0.88, 0.88, 0.70]
+    counts = [100, 50, 20, 2, 30, 10, 5]
+    these = judged(scores, counts, [MANY] * 4 + [FEW] * 3)
+    assert these.choose(0.005) == (0, 2)
+    assert these.choose(0.04) == (0, 5)
+    assert these.choose(0.0) == (0, 1)
+
+
+def test_one_lucky_size_is_not_chosen():
+    scores = [0.90, 0.90, 0.90, 0.80, 0.90, 0.80, 0.80]
+    these = judged(scores, [64, 32, 16, 8, 4, 2, 1], [MANY] * 7)
+    assert these.counts[these.choose(0.005)[1]] == 16
+
+
+def test_the_error_of_the_drop_counts():
+    right = np.random.default_rng(0).random((3, 100)) < 0.8
+    right[1:] = np.roll(right[0], 50)  # as often right, on other rows
+    these = judged([0.8] * 3, [100, 10, 5], [MANY] * 3, n=100)
+    changed = _Judged(**{**vars(these), "right": right.astype(float)})
+    assert these.choose(0.005) == (0, 2)
+    assert changed.choose(0.005) == (0, 0)
+
+
+def test_a_size_that_says_one_class_is_chosen_only_where_the_full_network_is_no_better():
+    several = np.array([True, False])
+    assert judged([0.9, 0.9], [10, 1], [MANY] * 2, several=several).choose(0.005) == (0, 0)
+    assert judged([0.5, 0.5], [10, 1], [MANY] * 2, several=several).choose(0.005) == (0, 1)
+
+
+def test_the_estimate_is_free_of_the_choices_luck():
+    rng = np.random.default_rng(0)
+    found, expected = [], []
+    for _ in range(20):
+        right = (rng.random((12, 200)) < 0.7).astype(float)  # all equally good
+        these = _Judged(**{
+            **vars(judged([0.7] * 12, [1] * 12, [sn.search.Candidate((k,), 0.0) for k in range(12)],
+                          n=200)),
+            "right": right,
+        })  # fmt: skip
+        found.append(right[these.choose(0.0)[0]].mean())
+        expected.append(these.estimates(0.0)[1].value)
+    assert np.mean(found) > 0.73
+    assert abs(np.mean(expected) - 0.7) < 0.012
