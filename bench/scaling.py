@@ -160,7 +160,6 @@ def samples(n: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
 def contender(net: sn.SparseMLP, n_samples: int, threads: int) -> Contender:
     """Return whole calls of `fit`, each of which goes on training."""
     X, y = samples(n_samples)
-    fit = partial(
-        net.fit, X, y, epochs=EPOCHS, batch_size=BATCH_SIZE, optimizer=SGD, threads=threads
-    )
+    training = sn.Training(EPOCHS, batch_size=BATCH_SIZE, optimizer=SGD)
+    fit = partial(net.fit, X, y, training=training, threads=threads)
     return Contender(str(net.n_synapses), fit, threads, EPOCHS)

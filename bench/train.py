@@ -81,8 +81,8 @@ def contenders(
     for label, inputs in (("uint8", X), ("float32", X_float)):
         for threads in thread_counts():
             fit = partial(
-                network(weights).fit, inputs, y, epochs=EPOCHS, batch_size=batch_size,
-                optimizer=SGD, threads=threads,
+                network(weights).fit, inputs, y, threads=threads,
+                training=sn.Training(EPOCHS, batch_size=batch_size, optimizer=SGD),
             )  # fmt: skip
             yield Contender(f"ours, {label}", fit, threads, EPOCHS)
     for name, peer in PEERS.items():

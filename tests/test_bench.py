@@ -12,9 +12,11 @@ import synaprune as sn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 stats = pytest.importorskip("bench.paper.stats", exc_type=ImportError)
-from bench import machine, tune  # noqa: E402
+from bench import machine, scaling, train, tune  # noqa: E402
+from bench.data import full_weights  # noqa: E402
 from bench.leaderboard.rows import LOOPS, OPTIONS, ROWS, Recipe  # noqa: E402
 from bench.paper import generated, networks, problems, tables  # noqa: E402
+from bench.prune import jobs  # noqa: E402
 
 
 def test_mean_interval_is_students():
@@ -153,3 +155,13 @@ def test_the_machine_is_described():
     text = "\n".join(machine.describe(quick=True))
     info = sn.build_info()
     assert f"ISA {info['isa']}, {info['compiler']}, {info['threads']} threads" in text
+
+
+def test_the_bench_calls_the_package_as_it_is():
+    """These used to pass keywords that `fit` no longer takes."""
+    rng = np.random.default_rng(0)
+    X, y = rng.integers(0, 256, (200, 784)).astype(np.uint8), np.arange(200) % 10
+    ours = next(train.contenders(full_weights(), X, y, 64))
+    ours.call()
+    scaling.contender(sn.SparseMLP((scaling.INPUTS, 3, scaling.CLASSES), seed=0), 99, 1).call()
+    jobs(X, y, sn.datasets.Split(X, y), 3, {})[0].call()
