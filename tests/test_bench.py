@@ -16,7 +16,6 @@ from bench import machine, scaling, train, tune  # noqa: E402
 from bench.data import full_weights  # noqa: E402
 from bench.leaderboard.rows import LOOPS, OPTIONS, ROWS, Recipe  # noqa: E402
 from bench.paper import generated, networks, problems, tables  # noqa: E402
-from bench.prune import jobs  # noqa: E402
 
 
 def test_mean_interval_is_students():
@@ -164,4 +163,3 @@ def test_the_bench_calls_the_package_as_it_is():
     ours = next(train.contenders(full_weights(), X, y, 64))
     ours.call()
     scaling.contender(sn.SparseMLP((scaling.INPUTS, 3, scaling.CLASSES), seed=0), 99, 1).call()
-    jobs(X, y, sn.datasets.Split(X, y), 3, {})[0].call()

@@ -78,8 +78,9 @@ def flip():
         net.assign(small)
 thread = threading.Thread(target=flip, daemon=True)
 thread.start()
-seen = set()
-for _ in range(400):
+seen, rounds = set(), 0
+while rounds < 400 or len(seen) < 2:
+    rounds += 1
     p = net.probabilities(X, 1)
     seen.add(p.shape)
     assert abs(p.sum(1) - 1.0).max() < 1e-3
