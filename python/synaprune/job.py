@@ -65,8 +65,9 @@ class Architecture:
     activation: str = option("relu", "activation of the hidden neurons", choices=ACTIVATIONS)
     loss: str = option("auto", "loss that training minimises", choices=LOSSES)
     init_scale: float = option(
-        0.05, "range of the initial weights, as a share of Glorot's", metavar="S"
-    )
+        0.05, "range of the initial weights, as a share of Glorot's; of one hidden layer",
+        metavar="S",
+    )  # fmt: skip
     input_scaling: str | None = option(None, "how inputs are scaled", choices=INPUT_SCALINGS)
 
     def __post_init__(self) -> None:

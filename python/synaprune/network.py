@@ -63,8 +63,9 @@ class SparseMLP:
         "softmax" and "sigmoid" are the cross-entropies; "squared" is half the squared error of
         sigmoid outputs, as in the original work. "auto": sigmoid with one output, else softmax.
     init_scale : float
-        Weights start uniform in ±init_scale·√(6 / (n_in + n_out)) (Glorot & Bengio, 2010), biases
-        at 0. Small starts make WSF rank what was learned.
+        Weights start uniform in ±s·√(6 / (n_in + n_out)) (Glorot & Bengio, 2010), biases at 0, with
+        s = init_scale for one hidden layer and init_scale^(1/h) for h of them: the first gradients
+        then shrink by the same factor at any depth. Small starts make WSF rank what was learned.
     input_scaling : {"auto", "center", "standard", "none"} or pair of array_like
         How inputs become (x - shift)·scale, fixed at the first fit: "auto" is scale 1/255 for uint8
         and nothing else; "center" also subtracts the mean of the first training data, which makes
@@ -132,9 +133,8 @@ class SparseMLP:
         """
         if seed is not None:
             self.seed = check_int("seed", seed, 0, 2**64 - 1)
-        self._core = _core.Network(
-            list(self.layers), self.activation, self.loss, self.init_scale, self.seed
-        )
+        start = self.init_scale ** (1.0 / max(1, len(self.layers) - 2))
+        self._core = _core.Network(list(self.layers), self.activation, self.loss, start, self.seed)
         self._labels: LabelEncoder | None = None
         if isinstance(self.input_scaling, InputTransform):
             self._core.input_transform = self.input_scaling

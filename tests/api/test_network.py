@@ -454,3 +454,10 @@ def test_integers_that_do_not_fit_are_refused():
     first = replace(first, indices=first.indices.astype(np.int64) + 2**32)
     with pytest.raises(ValueError, match="indices holds numbers that do not fit int32"):
         net.set_weights([first, second])
+
+
+@pytest.mark.parametrize("hidden", [1, 2, 3])
+def test_a_small_start_shrinks_gradients_alike_at_any_depth(hidden):
+    net = sn.SparseMLP((30, *[20] * hidden, 2), init_scale=0.05, seed=0)
+    scales = [np.abs(w.values).max() / np.sqrt(6 / sum(w.shape)) for w in net.weights]
+    assert np.prod(scales[1:]) == pytest.approx(0.05, rel=0.1)

@@ -311,3 +311,19 @@ def test_prune_has_at_most_twelve_options():
     parameters = inspect.signature(sn.prune).parameters.values()
     assert sum(p.kind is p.KEYWORD_ONLY for p in parameters) <= 12
     assert not any(p.kind is p.VAR_KEYWORD for p in parameters)
+
+
+def test_a_pruned_network_that_says_one_class_is_warned_of():
+    """Imbalance used to end in an empty network that was called a success."""
+    X = np.random.default_rng(0).normal(size=(200, 2)).astype(np.float32)
+    y = np.where(np.arange(200) % 10 == 0, "yes", "no")
+    net = sn.SparseMLP((2, 4, 1), seed=0).fit(X, y)
+    with pytest.warns(UserWarning, match="says 'no' to every validation sample.* its accuracy of"):
+        sn.prune(net, X, y, validation=(X, y), max_drop=0.01)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        y = X[:, 0] > X[:, 1]
+        net = sn.SparseMLP((2, 4, 1), init_scale=1.0, seed=0)
+        net.fit(X, y, training=sn.Training(100))
+        sn.prune(net, X, y, validation=(X, y), max_drop=0.01)
+        sn.prune(net, X, y, validation=(X[y], y[y]), max_drop=0.01)  # holds one class itself

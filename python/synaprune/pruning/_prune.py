@@ -99,7 +99,8 @@ def prune(
     -----
     UserWarning
         If "wsf" is used with Adam, or with weight decay or L1 after a start (``init_scale``) above
-        0.1, since synapses then move for other reasons than the data.
+        0.1, since synapses then move for other reasons than the data. If the smallest network says
+        the same class to every validation sample.
 
     Examples
     --------
@@ -142,6 +143,7 @@ def prune(
         session.path.stop_reason = "ended by the callback"
     except KeyboardInterrupt:
         raise PruningInterrupted(session.path) from None
+    session.warn_of_one_class(stacklevel=2)
     return session.path
 
 

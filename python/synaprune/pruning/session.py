@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synaprune.arrays import finite
+from synaprune.checks import shown
 from synaprune.criteria import Criterion
 from synaprune.metrics import measure
 from synaprune.network import SparseMLP
+from synaprune.options import name_of
 from synaprune.path import PruningPath
 from synaprune.pruning.contract import Judgement
 from synaprune.pruning.goal import Goal
@@ -108,6 +111,7 @@ class Session:
         self.planned: int | None = None
         self.loss = math.nan
         self._first: Judgement | None = None
+        self._last: Judgement | None = None
 
     # ---- train and judge
 
@@ -221,6 +225,7 @@ class Session:
         """
         if self._first is None:
             self._first = judgement
+        self._last = judgement
         self.path.add(
             self.net,
             criterion=self.criterion.name,
@@ -231,6 +236,26 @@ class Session:
             bound=judgement.bound,
         )
         self.notify("accepted", judgement)
+
+    def warn_of_one_class(self, stacklevel: int) -> None:
+        """Warn if the last network accepted says the same class to every validation sample.
+
+        Parameters
+        ----------
+        stacklevel : int
+            As in `warnings.warn`, from the caller of this method.
+        """
+        if self._last is None or np.ptp(self._last.predicted) or not np.ptp(self.validation.y):
+            return
+        label = shown(self.validation.classes[self._last.predicted[0]].item())
+        name = name_of(self.goal.metric)
+        other = " or with metric='balanced_accuracy'" if name == "accuracy" else ""
+        warnings.warn(
+            f"the pruned network says {label} to every validation sample, so that its {name} of "
+            f"{self._last.score:.4f} takes no network; train otherwise, prune less{other}",
+            UserWarning,
+            stacklevel=stacklevel + 1,
+        )
 
     def notify(self, stage: str, judgement: Judgement | None) -> None:
         """Tell the callback, if there is one; raises `StopPruning` if it asks to end."""
