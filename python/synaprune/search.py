@@ -15,16 +15,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from synaprune import metrics
 from synaprune.arrays import Inputs, Labels, as_inputs, as_labels
 from synaprune.checks import check_callable, check_float, check_int, shown
 from synaprune.criteria import Criterion
 from synaprune.network import SparseMLP
 from synaprune.path import PruningPath
-from synaprune.pruning import Sweep, prune, sizes
+from synaprune.pruning import Goal, Session, Sweep, sizes
 from synaprune.threads import Threads, check_threads
 from synaprune.training import SGD, STOP, ConstantThenCosine, Progress, Training
 
-METRICS = ("auto", "accuracy", "balanced_accuracy")
+METRICS = ("auto", *metrics.METRICS)
 _IMBALANCED = 0.8  # share of one class from which "auto" is balanced accuracy
 
 _FOLDS = 5
@@ -335,18 +336,20 @@ class _Task:
         )
         net.prepare(X, y, self.classes)  # some rows may lack a rare class
         net.fit(X, y, training=recipe, threads=1, callback=callback)
-        return prune(
+        session = Session(
             net,
             X,
             y,
             validation=(X, y),
-            n_synapses=n_synapses,
-            strategy=Sweep(_KEEP, retrain_epochs=max(1, math.ceil(updates / 8 / steps))),
+            goal=Goal(n_synapses=n_synapses),
             criterion=Criterion("taylor2"),
             training=replace(recipe, epochs=None, lr_schedule=None),
             threads=1,
             callback=callback,
         )
+        sweep = Sweep(_KEEP, retrain_epochs=max(1, math.ceil(updates / 8 / steps)))
+        session.path.stop_reason = sweep.run(session)
+        return session.path
 
     def loss(self, path: PruningPath) -> float:
         """Return the mean log loss of a path's smallest network on all rows."""

@@ -7,6 +7,9 @@ import pytest
 import synaprune as sn
 from synaprune.search import CANDIDATES, _Judged
 
+# Sizes far too small are part of the search: nobody is warned of them.
+pytestmark = pytest.mark.filterwarnings("error:the pruned network says")
+
 FEW, MANY = CANDIDATES[0], CANDIDATES[2]  # linear, and with a hidden layer
 
 
