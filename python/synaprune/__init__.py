@@ -18,7 +18,7 @@ except ImportError as error:  # pragma: no cover - needs a broken installation
     hint = "install the package with 'pip install .' from its source, and import it from elsewhere"
     raise ImportError(f"synaprune's compiled core cannot be loaded; {hint} ({error})") from error
 
-from synaprune import datasets, explain, plots, report
+from synaprune import datasets, explain, plots, report, tables
 from synaprune.criteria import CRITERIA, Criterion, GradientMoments, saliency
 from synaprune.data import CheckedData
 from synaprune.io import ModelFileError
@@ -28,6 +28,7 @@ from synaprune.network import ACTIVATIONS, LOSSES, SparseMLP
 from synaprune.path import PathStep, PruningPath
 from synaprune.pruning import Gradual, Iterative, PruningInterrupted, Strategy, Sweep, prune
 from synaprune.search import SearchResult, smallest_network
+from synaprune.tables import Table, TableEncoder, read_table
 from synaprune.training import (
     STOP,
     ConstantThenCosine,
@@ -43,8 +44,8 @@ __all__ = [
     "ACTIVATIONS", "CRITERIA", "LOSSES", "CheckedData", "ConstantThenCosine", "Criterion",
     "GradientMoments", "Gradual", "Iterative", "LinearGradients", "ModelFileError", "PathStep",
     "Progress", "PruningInterrupted", "PruningPath", "STOP", "SearchResult", "ShiftImages",
-    "SparseLayer", "SparseLinear", "SparseMLP", "Strategy", "Sweep", "Training",
-    "TrainingDiverged", "__version__", "build_info", "datasets", "explain", "plots", "prune",
-    "report", "saliency", "set_isa", "smallest_network",
+    "SparseLayer", "SparseLinear", "SparseMLP", "Strategy", "Sweep", "Table", "TableEncoder",
+    "Training", "TrainingDiverged", "__version__", "build_info", "datasets", "explain", "plots",
+    "prune", "read_table", "report", "saliency", "set_isa", "smallest_network", "tables",
 ]  # fmt: skip
 __all__ += optimizers.__all__

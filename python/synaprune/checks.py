@@ -6,6 +6,7 @@ import math
 import numbers
 import operator
 import reprlib
+from collections.abc import Iterable
 from typing import SupportsIndex
 
 
@@ -33,6 +34,13 @@ def shown_structure(structure: str) -> str:
     if len(sizes) <= 12:
         return structure
     return "-".join([*sizes[:4], "…", *sizes[-4:]]) + f" ({len(sizes)} levels)"
+
+
+def listing(names: Iterable[object], limit: int = 20) -> str:
+    """Join names for a message, only the first ones of many."""
+    shown = [str(name) if len(str(name)) <= 60 else f"{str(name)[:59]}…" for name in names]
+    text = ", ".join(map(repr, shown[:limit]))
+    return text if len(shown) <= limit else f"{text}, … ({len(shown)} in all)"
 
 
 def check_int(name: str, value: object, low: int, high: int = 2**31 - 64) -> int:
@@ -95,3 +103,21 @@ def check_image_shape(shape: object, n_features: int) -> tuple[int, int]:
             f"got {rows} x {columns} = {rows * columns}"
         )
     return rows, columns
+
+
+def check_names(argument: str, names: Iterable[str], n_features: int) -> tuple[str, ...]:
+    """Return names of inputs, or raise unless they are strings, unique, and one per feature."""
+    if isinstance(names, str) or not isinstance(names, Iterable):
+        raise TypeError(f"{argument} must be a sequence of strings or None, got {shown(names)}")
+    checked = tuple(names)
+    for name in checked:
+        if not isinstance(name, str):
+            raise TypeError(f"{argument} must hold strings, got {shown(name)}")
+    if len(checked) != n_features:
+        raise ValueError(f"{argument} must hold {n_features} names, got {len(checked)}")
+    seen: set[str] = set()
+    for name in checked:
+        if name in seen:
+            raise ValueError(f"{argument} must be unique, got {shown(name)} twice")
+        seen.add(name)
+    return checked

@@ -87,6 +87,7 @@ class Architecture:
             seed=seed,
         )
         net.input_names = data.input_names
+        net.encoder = data.encoder
         return net
 
 

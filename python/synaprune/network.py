@@ -13,8 +13,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from synaprune import _core, io
-from synaprune.arrays import Labels, as_inputs, as_labels, finite
-from synaprune.checks import check_callable, check_float, check_int, shown, shown_structure
+from synaprune.arrays import Inputs, Labels, as_inputs, as_labels, finite
+from synaprune.checks import (
+    check_callable,
+    check_float,
+    check_int,
+    check_names,
+    shown,
+    shown_structure,
+)
 from synaprune.data import CheckedData
 from synaprune.labels import LabelEncoder, as_targets, brief
 from synaprune.layers import SparseLayer, carried, check_layer, split_parameters
@@ -28,6 +35,7 @@ from synaprune.selection import (
     find_synapse,
 )
 from synaprune.state import build_core, core_from_state, core_state, instance_attributes
+from synaprune.tables import Table, TableEncoder
 from synaprune.threads import ThreadChoice, Threads, check_threads
 from synaprune.training import (
     Callback,
@@ -115,6 +123,7 @@ class SparseMLP:
             else InputTransform.given(input_scaling, self.layers[0])
         )
         self._input_names: tuple[str, ...] | None = None
+        self._table_encoder: TableEncoder | None = None
         self.seed = check_int("seed", seed, 0, 2**64 - 1)
         self.reset()
 
@@ -183,7 +192,59 @@ class SparseMLP:
 
     @input_names.setter
     def input_names(self, names: Iterable[str] | None) -> None:
-        self._input_names = None if names is None else _checked_names(names, self.n_features)
+        self._input_names = (
+            None if names is None else check_names("input_names", names, self.n_features)
+        )
+
+    @property
+    def encoder(self) -> TableEncoder | None:
+        """What makes inputs of a `Table`'s columns, or None for a network of arrays.
+
+        Setting it names the inputs, too; it raises a TypeError or ValueError unless it is an
+        encoder of as many inputs as the network has.
+        """
+        return self._table_encoder
+
+    @encoder.setter
+    def encoder(self, encoder: TableEncoder | None) -> None:
+        if encoder is not None:
+            if not isinstance(encoder, TableEncoder):
+                raise TypeError(f"encoder must be a TableEncoder, got {type(encoder).__name__}")
+            self.input_names = encoder.input_names
+        self._table_encoder = encoder
+
+    @property
+    def used_columns(self) -> list[str]:
+        """Names of the columns of a table, or of the inputs, that the network uses."""
+        if self._table_encoder is not None:
+            return self._table_encoder.columns_of(self.used_inputs)
+        return [self.input_name(i) for i in self.used_inputs.tolist()]
+
+    def as_inputs(self, X: Any, name: str = "X") -> Inputs:
+        """Return samples as this network's inputs; what predicts or explains begins with it.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, n_features), or Table
+            Of a table, only the columns that the network uses have to be there. The inputs of
+            others are 0.
+        name : str
+            What errors call it.
+
+        Returns
+        -------
+        ndarray of float32 or uint8, shape (n, n_features)
+
+        Raises
+        ------
+        TypeError, ValueError
+            If X does not fit.
+        """
+        if not isinstance(X, Table):
+            return as_inputs(X, self.n_features, name)
+        if self._table_encoder is None:
+            raise TypeError(f"{name} must be an array, as the network was trained on arrays")
+        return self._table_encoder.transform(X, self.used_inputs.tolist())
 
     def input_name(self, i: int) -> str:
         """Return what an input is called, "x3" if nobody named it.
@@ -582,7 +643,7 @@ class SparseMLP:
     def _checked(self, X: Any, y: Any, name: str, labels: LabelEncoder) -> CheckedData:
         X_name, y_name = (f"{name} X", f"{name} y") if name else ("X", "y")
         if not isinstance(X, CheckedData):
-            inputs = as_inputs(X, self.n_features, X_name)
+            inputs = self.as_inputs(X, X_name)
             return CheckedData(
                 inputs, labels.encode(as_labels(y, len(inputs), y_name), y_name), labels.classes
             )
@@ -758,7 +819,7 @@ class SparseMLP:
 
         Parameters
         ----------
-        X : array_like, shape (n, n_features)
+        X : array_like, shape (n, n_features), or Table
         threads : int or "auto", optional
 
         Returns
@@ -773,7 +834,7 @@ class SparseMLP:
         n_threads = check_threads(threads)
         labels = self._core.labels(X, self.classes, n_threads)
         if labels is None:  # to be converted, or wrong: then this says what is
-            inputs = as_inputs(X, self.n_features)
+            inputs = self.as_inputs(X)
             labels = finite(self._core.labels(inputs, self.classes, n_threads))
         return labels
 
@@ -782,7 +843,7 @@ class SparseMLP:
 
         Parameters
         ----------
-        X : array_like, shape (n, n_features)
+        X : array_like, shape (n, n_features), or Table
         threads : int or "auto", optional
 
         Returns
@@ -797,7 +858,7 @@ class SparseMLP:
             If X does not fit, the network was never fitted, or its outputs overflow.
         """
         _ = self.classes  # raises if never fitted
-        inputs, n_threads = as_inputs(X, self.n_features), check_threads(threads)
+        inputs, n_threads = self.as_inputs(X), check_threads(threads)
         p = finite(self._core.probabilities(inputs, n_threads))
         if not _core.all_finite(p):
             raise ValueError(_OVERFLOW)
@@ -859,6 +920,7 @@ class SparseMLP:
             "classes": None if classes is None else classes.tolist(),
             "labels": None if classes is None else classes.dtype.str,
             "input_names": None if self._input_names is None else list(self._input_names),
+            "encoder": None if self._table_encoder is None else self._table_encoder.record(),
         }
         return header | values, arrays
 
@@ -899,6 +961,10 @@ class SparseMLP:
             None if labels is None else LabelEncoder.saved(labels, header["labels"], net.layers[-1])
         )
         net.input_names = header["input_names"]
+        encoder = header.get("encoder")  # files of older versions have none
+        net._table_encoder = None
+        if encoder is not None:
+            net.encoder = TableEncoder.from_record(encoder)
         return net
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -986,21 +1052,3 @@ def _resolve_loss(loss: str, outputs: int) -> str:
     if loss == "softmax" and outputs == 1:
         raise ValueError("loss 'softmax' needs one output a class, got one output; use 'sigmoid'")
     return loss
-
-
-def _checked_names(names: Iterable[str], n_features: int) -> tuple[str, ...]:
-    """Return names of inputs, or raise unless they are strings, unique, and one per feature."""
-    if isinstance(names, str) or not isinstance(names, Iterable):
-        raise TypeError(f"input_names must be a sequence of strings or None, got {shown(names)}")
-    checked = tuple(names)
-    for name in checked:
-        if not isinstance(name, str):
-            raise TypeError(f"input_names must hold strings, got {shown(name)}")
-    if len(checked) != n_features:
-        raise ValueError(f"input_names must hold {n_features} names, got {len(checked)}")
-    seen: set[str] = set()
-    for name in checked:
-        if name in seen:
-            raise ValueError(f"input_names must be unique, got {shown(name)} twice")
-        seen.add(name)
-    return checked

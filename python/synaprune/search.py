@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 
 from synaprune import metrics
 from synaprune.arrays import Inputs, Labels, as_inputs, as_labels
-from synaprune.checks import check_callable, check_float, check_int, shown
+from synaprune.checks import check_callable, check_float, check_int, check_names, shown
 from synaprune.criteria import Criterion
 from synaprune.network import SparseMLP
 from synaprune.path import PruningPath
 from synaprune.pruning import Goal, Session, Sweep, sizes
+from synaprune.tables import Table, TableEncoder, find_target, target_labels
 from synaprune.threads import Threads, check_threads
 from synaprune.training import SGD, STOP, ConstantThenCosine, Progress, Training
 
@@ -187,6 +188,8 @@ def smallest_network(
     max_drop: float = 0.005,
     metric: str = "auto",
     seed: int = 0,
+    encoder: TableEncoder | None = None,
+    input_names: Sequence[str] | None = None,
     threads: Threads = None,
     callback: Callable[[int, int], object] | None = None,
 ) -> SearchResult:
@@ -201,10 +204,10 @@ def smallest_network(
 
     Parameters
     ----------
-    X : array_like, shape (n, n_features)
-        Numbers, as in `SparseMLP.fit`.
-    y : array_like, shape (n,)
-        Labels: ints, bools or strings.
+    X : array_like, shape (n, n_features), or Table
+        Numbers, as in `SparseMLP.fit`, or a table with columns of any kind.
+    y : array_like, shape (n,), or str
+        Labels: ints, bools or strings; or the name of the table's column that holds them.
     max_drop : float
         How much of the best full network's score may be lost, as a fraction. The drop on the rows
         left out plus half its standard error has to be at most this, for the size that is chosen
@@ -215,6 +218,10 @@ def smallest_network(
     seed : int
         Of folds, initial weights and orders of samples. Equal seeds give equal bits, for any number
         of threads.
+    encoder : TableEncoder, optional
+        What the columns of a table become; fitted to it if left out.
+    input_names : sequence of str, optional
+        Names of the columns of an array.
     threads : int or "auto", optional
         Networks that are trained at a time; as many as the machine offers if left out.
     callback : callable, optional
@@ -243,8 +250,7 @@ def smallest_network(
     >>> result.network.used_inputs.tolist(), result.network.structure
     ([2, 5], '2-1')
     """
-    inputs = as_inputs(X)
-    labels = as_labels(y, len(inputs))
+    inputs, labels, encoder, names = _inputs(X, y, encoder, input_names)
     drop = check_float("max_drop", max_drop, 0.0, 1.0)
     if not isinstance(metric, str) or metric not in METRICS:
         raise ValueError(f"metric must be one of {', '.join(METRICS)}, got {shown(metric)}")
@@ -259,7 +265,7 @@ def smallest_network(
     codes: NDArray[np.int32] = inverse.astype(np.int32)
     if metric == "auto":
         metric = "balanced_accuracy" if counts.max() > _IMBALANCED * len(codes) else "accuracy"
-    task = _Task(inputs, labels, classes, codes, metric, seed)
+    task = _Task(inputs, labels, classes, codes, metric, seed, encoder, names)
     judged = task.judge(check_threads(threads), callback)
     reference, chosen = judged.choose(drop)
     expected, expected_full = judged.estimates(drop)
@@ -289,6 +295,27 @@ def smallest_network(
     return result
 
 
+def _inputs(
+    X: Any, y: Any, encoder: TableEncoder | None, input_names: Sequence[str] | None
+) -> tuple[Inputs, Labels, TableEncoder | None, Sequence[str] | None]:
+    """Return inputs, labels, the encoder of a table and names of the inputs."""
+    if not isinstance(X, Table):
+        if encoder is not None:
+            raise TypeError(f"encoder goes with a Table, but X is of type {type(X).__name__}")
+        inputs = as_inputs(X)
+        if input_names is not None:
+            input_names = check_names("input_names", input_names, inputs.shape[1])
+        return inputs, as_labels(y, len(inputs)), None, input_names
+    if input_names is not None:
+        raise TypeError("input_names must be left out with a Table, which has names of its own")
+    if isinstance(y, str):
+        target = target_labels(X, find_target(X, y))
+        X, y = X.without([find_target(X, y)]).take(target.rows), target.labels
+    labels = as_labels(y, len(X))
+    encoder = TableEncoder.fit(X) if encoder is None else encoder
+    return encoder.transform(X), labels, encoder, encoder.input_names
+
+
 @dataclass(frozen=True, eq=False)
 class _Task:
     """The rows, and how networks are trained and judged on them."""
@@ -299,6 +326,8 @@ class _Task:
     codes: NDArray[np.int32]
     metric: str
     seed: int
+    encoder: TableEncoder | None
+    input_names: Sequence[str] | None
 
     def path(
         self,
@@ -320,6 +349,8 @@ class _Task:
             input_scaling="auto" if X.dtype == np.uint8 else "standard",
             seed=int(np.random.SeedSequence([self.seed, *stream]).generate_state(1)[0]),
         )
+        net.input_names = self.input_names
+        net.encoder = self.encoder
         steps = math.ceil(len(X) / _BATCH)
         updates = min(max(10 * steps, _UPDATES[0]), _UPDATES[1])
         recipe = Training(

@@ -34,7 +34,7 @@ def test_digits_without_sklearn(monkeypatch):
 def test_load_by_name():
     pytest.importorskip("sklearn")
     assert [datasets.load(name).name for name in ("xor", "digits")] == ["xor", "digits"]
-    with pytest.raises(FileNotFoundError, match="'minst': expected xor, digits, mnist, or a CSV"):
+    with pytest.raises(FileNotFoundError, match="'minst': expected xor, digits, mnist, or a file"):
         datasets.load("minst")
     with pytest.raises(ValueError, match="target: expected None for 'xor'"):
         datasets.load("xor", target="y")

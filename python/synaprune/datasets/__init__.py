@@ -7,15 +7,17 @@ from ._idx import read_idx
 from ._load import load
 from ._mnist import mnist
 from ._small import digits, xor
-from ._table import load_inputs, load_table
+from ._table import Rows, load_inputs, load_rows, load_table
 from ._types import Dataset, Split
 
 __all__ = [
     "Dataset",
+    "Rows",
     "Split",
     "digits",
     "load",
     "load_inputs",
+    "load_rows",
     "load_table",
     "mnist",
     "read_idx",

@@ -14,7 +14,7 @@ from ._types import Dataset
 def load(
     name_or_path: str | os.PathLike[str],
     *,
-    target: str | None = None,
+    target: str | int | None = None,
     data_dir: str | os.PathLike[str] | None = None,
 ) -> Dataset:
     """Load a dataset by name, or a table from a file.
@@ -22,10 +22,10 @@ def load(
     Parameters
     ----------
     name_or_path : str or path-like
-        ``"xor"``, ``"digits"``, ``"mnist"``, or a CSV or NPZ file (see `load_table`). A name
-        takes precedence over a file of the same name; ``./mnist`` is the file.
-    target : str, optional
-        Name of the column, or of the array, that holds the labels in a file.
+        ``"xor"``, ``"digits"``, ``"mnist"``, or a file (see `load_table`). A name takes precedence
+        over a file of the same name; ``./mnist`` is the file.
+    target : str or int, optional
+        The column, or the array, that holds the labels in a file.
     data_dir : path-like, optional
         Folder with the files of MNIST (see `mnist`).
 
@@ -60,6 +60,6 @@ def load(
         return known[name]()
     if not os.path.exists(name):
         raise FileNotFoundError(
-            f"no dataset or file {name!r}: expected {', '.join(known)}, or a CSV or NPZ file"
+            f"no dataset or file {name!r}: expected {', '.join(known)}, or a file"
         )
     return load_table(name, target)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ._csv_table import check_finite, check_names, listing
+from synaprune.checks import listing
+
 from ._files import reading
 
 
@@ -58,12 +60,34 @@ def _arrays(path: Path, needed: list[str]) -> dict[str, NDArray[Any]]:
     return arrays
 
 
+def _check_names(names: Sequence[str], source: object) -> None:
+    """Raise ValueError naming `source` if a name is empty or occurs twice."""
+    if not names:
+        raise ValueError(f"{source}: expected column names, got none")
+    if "" in names:
+        raise ValueError(f"{source}: column {names.index('') + 1} has no name")
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"{source}: two columns are named {twice!r}")
+
+
+def _check_finite(X: NDArray[Any], names: Sequence[str], place: Callable[[int], str]) -> None:
+    """Raise ValueError for the first NaN or infinity; ``place(row)`` describes the row."""
+    finite = np.isfinite(X)
+    if not finite.all():
+        row, column = divmod(int(finite.argmin()), X.shape[1])
+        raise ValueError(
+            f"{place(row)}, column {names[column]!r}: expected a finite number (float32), "
+            f"got {X[row, column]}"
+        )
+
+
 def _names(names: NDArray[Any], path: Path) -> tuple[str, ...]:
     if names.ndim != 1 or names.dtype.kind != "U":
         raise ValueError(
             f"{path}: input_names: expected one row of strings, got {names.dtype} {names.shape}"
         )
-    check_names(names.tolist(), path)
+    _check_names(names.tolist(), path)
     return tuple(names.tolist())
 
 
@@ -77,7 +101,7 @@ def _inputs(X: NDArray[Any], names: tuple[str, ...] | None, path: Path) -> NDArr
         return np.ascontiguousarray(X)
     with np.errstate(over="ignore"):  # becomes inf, and then an error
         X = X.astype(np.float32, order="C")
-    check_finite(X, names or numbered(X.shape[1]), lambda row: f"{path}, row {row} of X")
+    _check_finite(X, names or numbered(X.shape[1]), lambda row: f"{path}, row {row} of X")
     return X
 
 

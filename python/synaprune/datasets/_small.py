@@ -6,7 +6,7 @@ import numpy as np
 
 from synaprune.extras import require
 
-from ._splits import split_60_20_20
+from ._splits import TABLE_SEED, stratified
 from ._types import Dataset, Split
 
 
@@ -55,5 +55,9 @@ def digits() -> Dataset:
     """
     pixels, labels = require("sklearn.datasets", "sklearn").load_digits(return_X_y=True)
     X = pixels.astype(np.float32) / np.float32(16)
-    splits = split_60_20_20(X, labels.astype(np.int64), "digits")
-    return Dataset("digits", *splits, pixel_names(8, 8), "auto", (8, 8))
+    y = labels.astype(np.int64)
+    fifth = len(y) // 5
+    train, validation, test = (
+        Split(X[rows], y[rows]) for rows in stratified(y, (fifth, fifth), TABLE_SEED)
+    )
+    return Dataset("digits", train, validation, test, pixel_names(8, 8), "auto", (8, 8))

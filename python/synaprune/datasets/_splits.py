@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._types import Split
-
 TABLE_SEED = 20170602  # of every 60/20/20 split; a new value would change published figures
 
 
@@ -61,21 +59,3 @@ def stratified(y: NDArray[Any], sizes: Sequence[int], seed: int) -> list[NDArray
         part[(taken[codes] <= rank) & (rank < upto[codes])] = number
         taken = upto
     return [np.flatnonzero(part == number) for number in range(len(sizes) + 1)]
-
-
-def split_60_20_20(X: NDArray[Any], y: NDArray[Any], source: object) -> tuple[Split, Split, Split]:
-    """Split into training, validation and test; ValueError if a class has too few rows."""
-    classes, counts = np.unique(y, return_counts=True)
-    if len(classes) < 2:
-        raise ValueError(f"{source}: expected labels of at least 2 classes, got {classes.tolist()}")
-    rarest = counts.argmin()
-    if counts[rarest] < 3:
-        raise ValueError(
-            f"{source}: expected at least 3 rows of each class, one for each of train, validation "
-            f"and test; class {classes.tolist()[rarest]!r} of {len(classes)} has {counts[rarest]}"
-        )
-    fifth = len(y) // 5
-    train, validation, test = (
-        Split(X[rows], y[rows]) for rows in stratified(y, (fifth, fifth), TABLE_SEED)
-    )
-    return train, validation, test

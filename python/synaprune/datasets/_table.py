@@ -1,47 +1,158 @@
-"""Tables from files, for training and for prediction."""
+"""Datasets from files, for training and for prediction."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ._csv_table import listing, read_csv
+from synaprune.checks import listing
+from synaprune.tables import (
+    Table,
+    TableEncoder,
+    find_target,
+    numbers,
+    read_table,
+    target_labels,
+)
+
 from ._npz_table import numbered, read_npz
-from ._splits import split_60_20_20
-from ._types import Dataset
+from ._splits import TABLE_SEED, stratified
+from ._types import Dataset, Split
 
 
-def load_table(path: str | os.PathLike[str], target: str | None = None) -> Dataset:
-    r"""Read a table and split its rows 60/20/20: stratified, with a fixed seed.
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """All rows of a file, and their labels.
+
+    Attributes
+    ----------
+    name : str
+        The file's.
+    X : Table, or ndarray of float32 or uint8, shape (n, d)
+        A table without the target, or the array of an NPZ.
+    y : ndarray of int64 or str, shape (n,)
+    target : str
+        Name of the column, or of the array, of the labels.
+    input_names : tuple of str
+        Of the columns of X.
+    notes : tuple of str
+        What a user should know of how the file was read.
+    """
+
+    name: str
+    X: Any
+    y: NDArray[Any]
+    target: str
+    input_names: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def load_rows(
+    path: str | os.PathLike[str],
+    target: str | int | None = None,
+    *,
+    drop: Iterable[str] = (),
+    separator: str | None = None,
+    header: bool | None = None,
+) -> Rows:
+    r"""Read a file's rows and their labels, without a split.
 
     Parameters
     ----------
     path : path-like
-        A ``.npz`` with arrays `X` (n, d), `y` (n,) and optionally `input_names` (d,). Files with
-        other suffixes are read as CSV: UTF-8, commas, column names in the first row, numbers in
-        all columns except the target.
-    target : str, optional
-        Name of the label column, required for CSV; or of the label array in an NPZ, by default
-        ``"y"``.
+        A table as `synaprune.read_table` reads it, or a ``.npz`` with arrays `X` (n, d), `y` (n,)
+        and optionally `input_names` (d,).
+    target : str or int, optional
+        As in `synaprune.tables.find_target`; the name of an array of an NPZ, by default ``"y"``.
+    drop : iterable of str
+        Columns of a table to leave out.
+    separator, header
+        As in `synaprune.read_table`.
 
     Returns
     -------
-    Dataset
-        Named after the file. `X` float32 (n, d) with ``input_scaling="standard"``, or uint8
-        as in an NPZ with ``"auto"``. `y` int64 (n,) if all labels are integers, else str.
+    Rows
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        If the file is not such a table (the message names line and column where possible), if
-        `target` is missing, if there are fewer than 2 classes, or if a class has fewer than 3 rows.
+        If the file is no such table, has no such target, or fewer than two classes.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from synaprune import datasets
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "fruit.csv")
+    ...     _ = path.write_text("gram,colour,class\n120,green,apple\n5,red,cherry\n110,,apple\n")
+    ...     rows = datasets.load_rows(path)
+    >>> rows.input_names, rows.y.tolist()
+    (('gram', 'colour'), ['apple', 'cherry', 'apple'])
+    """
+    path = Path(path)
+    if _is_npz(path):
+        if drop or separator or header is not None:
+            raise ValueError(f"{path}: drop, separator and header do not apply to arrays")
+        name = "y" if target is None else str(target)
+        X, names, y = read_npz(path, name)
+        assert y is not None
+        _check_classes(y, path)
+        return Rows(path.name, X, y, name, names or numbered(X.shape[1]), ())
+    table = read_table(path, separator=separator, header=header)
+    name = find_target(table, target)
+    labels = target_labels(table, name)
+    dropped = table.check_names(drop, "drop")
+    if name in dropped:
+        raise ValueError(f"drop: {name!r} is the target")
+    inputs = table.without([name, *dropped]).take(labels.rows)
+    if not inputs.names:
+        raise ValueError(f"{path}: no columns besides the target {name!r}")
+    return Rows(path.name, inputs, labels.labels, name, inputs.names, (*table.notes, *labels.notes))
+
+
+def load_table(
+    path: str | os.PathLike[str],
+    target: str | int | None = None,
+    *,
+    drop: Iterable[str] = (),
+    keep: Iterable[str] = (),
+    separator: str | None = None,
+    header: bool | None = None,
+) -> Dataset:
+    r"""Read a table and split its rows 60/20/20: stratified, with a fixed seed.
+
+    Columns become inputs by a `TableEncoder` that is fitted to the training rows. Classes of fewer
+    than three rows are in the training split alone.
+
+    Parameters
+    ----------
+    path, target, drop
+        As in `load_rows`.
+    keep : iterable of str
+        As in `TableEncoder.fit`.
+    separator, header
+        As in `load_rows`.
+
+    Returns
+    -------
+    Dataset
+        Named after the file. `X` float32 (n, d) with ``input_scaling="standard"``, or uint8
+        as in an NPZ with ``"auto"``. `y` int64 (n,) if all labels are whole numbers, else str.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        As `load_rows` and `TableEncoder.fit`; also if no two classes have three rows.
 
     Examples
     --------
@@ -55,48 +166,36 @@ def load_table(path: str | os.PathLike[str], target: str | None = None) -> Datas
     >>> data.input_names, data.classes.tolist(), len(data.train)
     (('gram', 'cm'), ['apple', 'cherry'], 2)
     """
-    path = Path(path)
-
-    def pick(header: list[str]) -> tuple[list[str], str]:
-        if target is None or target not in header:
-            wrong = "no target given" if target is None else f"no column {target!r}"
-            raise ValueError(
-                f"{path}: {wrong}; target must be the column of the labels, one of "
-                f"{listing(header)}"
-            )
-        return [name for name in header if name != target], target
-
-    X: NDArray[Any]
-    names: tuple[str, ...] | None
-    if _is_npz(path):
-        X, names, y = read_npz(path, "y" if target is None else target)
-    else:
-        X, names, y = read_csv(path, pick)
-    assert y is not None
+    rows = load_rows(path, target, drop=drop, separator=separator, header=header)
+    parts = _split_60_20_20(rows.y, rows.name)
+    X, names, encoder = rows.X, rows.input_names, None
+    if isinstance(X, Table):
+        encoder = TableEncoder.fit(X.take(parts[0]), keep=keep)
+        X, names = encoder.transform(X), encoder.input_names
+    train, validation, test = (Split(X[part], rows.y[part]) for part in parts)
     return Dataset(
-        path.name,
-        *split_60_20_20(X, y, path),
-        names or numbered(X.shape[1]),
+        rows.name,
+        train,
+        validation,
+        test,
+        names,
         "auto" if X.dtype == np.uint8 else "standard",
+        encoder=encoder,
     )
 
 
 def load_inputs(
-    path: str | os.PathLike[str],
-    input_names: Sequence[str] | None = None,
-    target: str | None = None,
+    path: str | os.PathLike[str] | BinaryIO, input_names: Sequence[str] | None = None
 ) -> NDArray[np.float32]:
-    r"""Read the inputs of a table for prediction, without labels.
+    r"""Read numbers of a table for a network that was trained on arrays.
 
     Parameters
     ----------
-    path : path-like
-        CSV or ``.npz``, as in `load_table`.
+    path : path-like or binary file object
+        A table as `synaprune.read_table` reads it, or a ``.npz`` with an array `X`.
     input_names : sequence of str, optional
-        The columns to read, in this order; other columns are ignored. An NPZ without
-        `input_names` must have as many columns. Default: all columns except `target`.
-    target : str, optional
-        A CSV column to ignore if `input_names` is not given; it need not exist.
+        The columns to read, in this order; others are ignored. An NPZ without `input_names` must
+        have as many columns. All columns if left out.
 
     Returns
     -------
@@ -107,7 +206,7 @@ def load_inputs(
     FileNotFoundError
         If there is no such file.
     ValueError
-        If columns are missing (the message names them), or the file is not such a table.
+        If columns are missing (the message names them), or a cell holds no finite number.
 
     Examples
     --------
@@ -119,27 +218,75 @@ def load_inputs(
     ...     datasets.load_inputs(path, ["gram", "cm"])
     array([[120.,   7.]], dtype=float32)
     """
-    path = Path(path)
-
-    def pick(header: Sequence[str]) -> tuple[list[str], None]:
-        if input_names is None:
-            return [name for name in header if name != target], None
-        missing = [name for name in input_names if name not in header]
-        if missing:
-            raise ValueError(f"{path}: no column {listing(missing)}; it has {listing(header)}")
-        return list(input_names), None
-
-    if _is_npz(path):
-        X, names, _ = read_npz(path, None)
-        X = X.astype(np.float32, copy=False)
-        if input_names is not None and names is not None:
-            X = X.take([names.index(name) for name in pick(names)[0]], axis=1)
-        elif input_names is not None and len(input_names) != X.shape[1]:
-            raise ValueError(f"{path}: expected {len(input_names)} columns in X, got {X.shape[1]}")
+    if isinstance(path, str | os.PathLike) and _is_npz(Path(path)):
+        X = _npz_inputs(Path(path), input_names)
     else:
-        X, _, _ = read_csv(path, pick)
+        table = read_table(path, known=input_names)
+        wanted = table.names if input_names is None else input_names
+        missing = [name for name in wanted if name not in table.columns]
+        if missing:
+            raise ValueError(
+                f"{table.source}: no column {listing(missing)}; it has {listing(table.names)}"
+            )
+        X = _plain_numbers(table, wanted)
     X.flags.writeable = False
     return X
+
+
+def _npz_inputs(path: Path, input_names: Sequence[str] | None) -> NDArray[np.float32]:
+    X, names, _ = read_npz(path, None)
+    X = X.astype(np.float32, copy=False)
+    if input_names is None:
+        return X
+    if names is None:
+        if len(input_names) != X.shape[1]:
+            raise ValueError(f"{path}: expected {len(input_names)} columns in X, got {X.shape[1]}")
+        return X
+    missing = [name for name in input_names if name not in names]
+    if missing:
+        raise ValueError(f"{path}: no column {listing(missing)}; it has {listing(names)}")
+    return X.take([names.index(name) for name in input_names], axis=1)
+
+
+def _plain_numbers(table: Table, names: Sequence[str]) -> NDArray[np.float32]:
+    """Return columns of numbers, or raise a ValueError that names all columns with other cells."""
+    X = np.empty((len(table), len(names)), np.float32)
+    wrong = []
+    for i, name in enumerate(names):
+        with np.errstate(over="ignore"):  # becomes infinite, and is named
+            X[:, i] = numbers(table.columns[name], "plain")
+        bad = ~np.isfinite(X[:, i])
+        if bad.any():
+            row = int(bad.argmax())
+            wrong.append(f"{name!r} has {table.columns[name][row]!r:.60} in row {row + 1}")
+    if wrong:
+        more = f", and {len(wrong) - 5} more columns" if len(wrong) > 5 else ""
+        raise ValueError(
+            f"{table.source}: expected finite numbers (float32): {'; '.join(wrong[:5])}{more}"
+        )
+    return X
+
+
+def _split_60_20_20(y: NDArray[Any], source: object) -> list[NDArray[np.int64]]:
+    """Return the rows of training, validation and test; small classes are in training alone."""
+    classes, codes, counts = np.unique(y, return_inverse=True, return_counts=True)
+    if (counts >= 3).sum() < 2:
+        raise ValueError(
+            f"{source}: expected at least 3 rows of each of 2 classes, one for each of train, "
+            f"validation and test; got {len(classes)} classes, the largest of {counts.max()} rows"
+        )
+    split = np.flatnonzero(counts[codes] >= 3)
+    fifth = len(split) // 5
+    train, validation, test = (
+        split[part] for part in stratified(y[split], (fifth, fifth), TABLE_SEED)
+    )
+    return [np.union1d(train, np.flatnonzero(counts[codes] < 3)), validation, test]
+
+
+def _check_classes(y: NDArray[Any], source: object) -> None:
+    classes = np.unique(y)
+    if len(classes) < 2:
+        raise ValueError(f"{source}: expected labels of at least 2 classes, got {classes.tolist()}")
 
 
 def _is_npz(path: Path) -> bool:

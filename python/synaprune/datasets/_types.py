@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from synaprune.tables import TableEncoder
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Split:
@@ -81,6 +83,8 @@ class Dataset:
         training split. ``"auto"``: scale uint8 by 1/255, leave other types unchanged.
     image_shape : (int, int), optional
         Rows and columns, if the inputs are an image.
+    encoder : TableEncoder, optional
+        What made the inputs of a table's columns.
 
     Raises
     ------
@@ -101,6 +105,7 @@ class Dataset:
     input_names: tuple[str, ...]
     input_scaling: str
     image_shape: tuple[int, int] | None = None
+    encoder: TableEncoder | None = None
 
     def __post_init__(self) -> None:
         """Check that splits and names fit together."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synaprune import _core
-from synaprune.arrays import Inputs, as_inputs, finite
+from synaprune.arrays import Inputs, finite
 from synaprune.checks import check_int
 from synaprune.network import SparseMLP
 from synaprune.threads import Threads, check_threads
@@ -111,5 +111,5 @@ def activations(
     """
     n_layers = len(net.layers) - 1
     check_int("layer", layer, -n_layers, n_layers - 1)
-    inputs = as_inputs(X, net.n_features)
+    inputs = net.as_inputs(X)
     return finite(_core.activations(net._core, inputs, layer % n_layers, check_threads(threads)))

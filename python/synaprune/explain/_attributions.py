@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from synaprune.arrays import Inputs, Labels, as_inputs
+from synaprune.arrays import Inputs, Labels
 from synaprune.checks import check_int
 from synaprune.explain._activations import Floats, activation_at_zero, mean_slope
 from synaprune.labels import class_number
@@ -196,7 +196,7 @@ def _check_question(
     net: SparseMLP, X: Any, label: Any, threads: Threads
 ) -> tuple[Inputs, NDArray[np.int64]]:
     """Return the checked inputs and the number of the class to explain for each sample."""
-    inputs = as_inputs(X, net.n_features)
+    inputs = net.as_inputs(X)
     if label is None:
         return inputs, np.searchsorted(net.classes, net.predict(inputs, threads=threads))
     return inputs, np.full(len(inputs), class_number(net.classes, label))

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synaprune import _core
-from synaprune.arrays import as_inputs
 from synaprune.checks import check_bool, check_float, check_int
 from synaprune.explain._activations import Floats, hidden_activations
 from synaprune.network import SparseMLP
@@ -159,7 +158,7 @@ def _mean_activations(net: SparseMLP, X: Any, n_threads: int) -> list[NDArray[np
     sizes = net.layers[:-1]
     if X is None:
         return [np.ones(n, np.float32) for n in sizes]
-    inputs = as_inputs(X, net.n_features)
+    inputs = net.as_inputs(X)
     sums = [np.zeros(n) for n in sizes]
     for begin in range(0, len(inputs), _CHUNK):
         some = inputs[begin : begin + _CHUNK]

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from synaprune.arrays import as_inputs
 from synaprune.checks import check_float, check_int
 from synaprune.explain._activations import activation_at_zero, hidden_activations
 from synaprune.explain._boolean import formula
@@ -190,7 +189,7 @@ def class_rules(
     tree = require("sklearn.tree", "sklearn")
     max_leaf_nodes = check_int("max_leaf_nodes", max_leaf_nodes, 2)
     min_fidelity = check_float("min_fidelity", min_fidelity, 0.0, 1.0)
-    inputs = as_inputs(X, net.n_features)
+    inputs = net.as_inputs(X)
     if len(inputs) < 10:
         raise ValueError(f"X must have at least 10 rows to fit rules to, got {len(inputs)}")
     codes = np.searchsorted(net.classes, net.predict(inputs, threads=threads))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synaprune import _core
-from synaprune.arrays import as_inputs, finite
+from synaprune.arrays import finite
 from synaprune.checks import check_int
 from synaprune.explain._activations import activation_at_zero, hidden_activations
 from synaprune.network import SparseMLP
@@ -65,7 +65,7 @@ def activation_patterns(
     >>> sum(len(pattern.samples) for pattern in patterns)
     1079
     """
-    inputs, at_zero = as_inputs(X, net.n_features), activation_at_zero(net)
+    inputs, at_zero = net.as_inputs(X), activation_at_zero(net)
     layers = [a > at_zero for a in hidden_activations(net, inputs, check_threads(threads))]
     names = [(layer, j) for layer, active in enumerate(layers) for j in range(active.shape[1])]
     active = np.hstack(layers) if layers else np.zeros((len(inputs), 0), bool)

@@ -1,0 +1,350 @@
+"""`read_table`: what kind of file this is, and its table."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import json
+import lzma
+import os
+import re
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from synaprune.extras import require
+
+from ._table import Table
+from ._text import decode, has_header, read_rows
+
+_PACKED = {b"\x1f\x8b": gzip.decompress, b"BZh": bz2.decompress, b"\xfd7zXZ": lzma.decompress}
+_REFUSED = {
+    b"\xd0\xcf\x11\xe0": "an old Excel or other Office file; save it as .xlsx or .csv",
+    b"%PDF": "a PDF; a table in it has to be copied into a .csv file",
+    b"SQLite format 3": "an SQLite database; export the table, such as by sqlite3 -csv",
+    b"ARROW1": "an Arrow or Feather file; write it as .parquet",
+    b"\x89HDF": "an HDF5 file; write the table as .parquet or .csv",
+    b"\x89PNG": "a picture; synaprune reads tables, and arrays from Python",
+    b"\xff\xd8\xff": "a picture; synaprune reads tables, and arrays from Python",
+    b"\x80\x04": "a pickle, which is not read since it may run any code; write a .parquet or .csv",
+    b"\x80\x05": "a pickle, which is not read since it may run any code; write a .parquet or .csv",
+    b"\x93NUMPY": "a single NumPy array; save arrays X and y by numpy.savez",
+    b"ORC": "an ORC file; write it as .parquet",
+    b"Rar!": "a RAR archive; unpack it first",
+    b"7z\xbc\xaf": "a 7z archive; unpack it first",
+}
+
+
+def read_table(
+    file: str | os.PathLike[str] | BinaryIO,
+    *,
+    separator: str | None = None,
+    header: bool | None = None,
+    known: Iterable[str] | None = None,
+) -> Table:
+    r"""Read a table from a file; its content, not its name, says what it is.
+
+    Text with cells separated by commas, semicolons, tabs, bars or blanks, in UTF-8, UTF-16 or
+    Windows-1252; JSON (records, lines); ARFF; libsvm (needs scikit-learn); Excel and OpenDocument
+    sheets (need python-calamine); Parquet (needs duckdb); any of them in gzip, bzip2, xz or alone
+    in a zip archive. No row is skipped but blank lines and comments (#) above the table.
+
+    Parameters
+    ----------
+    file : path-like or binary file object
+    separator : str, optional
+        One character; found out if left out.
+    header : bool, optional
+        Whether the first row holds names; found out if left out. Without names, columns are called
+        c0, c1, … by position.
+    known : iterable of str, optional
+        Names of which a header holds at least one; decides whether there is a header.
+
+    Returns
+    -------
+    Table
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is no table; the message says what it is, and what to do.
+    ImportError
+        If a format needs a package that is not installed; the message names the command.
+
+    Examples
+    --------
+    >>> import io
+    >>> import synaprune as sn
+    >>> table = sn.read_table(io.BytesIO(b"size;kind\n2,5;plum\n3,5;pear\n"))
+    >>> table.names, table.columns["size"].tolist()
+    (('size', 'kind'), ['2,5', '3,5'])
+    """
+    if separator is not None and (not isinstance(separator, str) or len(separator) != 1):
+        raise ValueError(f"separator must be one character, got {separator!r}")
+    if isinstance(file, str | os.PathLike):
+        source, content = os.fspath(file), _content(Path(file))
+    else:
+        source, content = str(getattr(file, "name", "data")), file.read()
+    try:
+        return _read(source, content, separator, header, known)
+    except MemoryError:
+        raise ValueError(f"{source}: too large for the memory of this machine") from None
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{path}: no such file") from None
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be read ({error.strerror or error})") from None
+
+
+def _read(
+    source: str,
+    content: bytes,
+    separator: str | None,
+    header: bool | None,
+    known: Iterable[str] | None,
+) -> Table:
+    for mark, unpack in _PACKED.items():
+        if content.startswith(mark):
+            try:
+                inner = unpack(content)
+            except (EOFError, OSError, ValueError, zlib.error, lzma.LZMAError) as error:
+                raise ValueError(f"{source}: a damaged compressed file ({error})") from None
+            return _read(source, inner, separator, header, known)
+    for mark, what in _REFUSED.items():
+        if content.startswith(mark):
+            raise ValueError(f"{source} is {what}")
+    if content.startswith(b"PK\x03\x04"):
+        return _of_zip(source, content, separator, header, known)
+    if content.startswith(b"PAR1"):
+        return _parquet(source, content)
+    try:
+        text, encoding = decode(content)
+    except UnicodeDecodeError:
+        raise ValueError(f"{source}: neither text nor a table format that is known") from None
+    if not text.strip():
+        raise ValueError(f"{source}: the file is empty")
+    begin = text.lstrip()[:2000]
+    if re.match(r"(?i)<(!doctype|html|\?xml)", begin):
+        raise ValueError(
+            f"{source} is a web page or XML; download the table itself, as .csv for example"
+        )
+    if begin[0] in "[{":
+        return _json(source, text)
+    if re.search(r"(?im)^\s*@relation\b", begin) or re.search(r"(?im)^\s*@attribute\b", begin):
+        return _arff(source, text)
+    if re.match(r"\S+([ \t]+\d+:\S+)+[ \t]*(\r?\n|$)", begin):
+        return _libsvm(source, content)
+    table = _of_rows(source, read_rows(text, source, separator), header, known)
+    notes = (f"read as {encoding}",) if encoding == "Windows-1252" else ()
+    return Table(table.columns, source, table.headerless, (*table.notes, *notes))
+
+
+def _of_rows(
+    source: str,
+    rows: list[list[str]],
+    header: bool | None = None,
+    known: Iterable[str] | None = None,
+) -> Table:
+    """Return rows of text as a table: with names of its own, or with those of positions."""
+    if not rows:
+        raise ValueError(f"{source}: no rows")
+    named = has_header(rows, known) if header is None else header
+    names = rows[0] if named else [f"c{i}" for i in range(len(rows[0]))]
+    body = rows[1:] if named else rows
+    if not body:
+        raise ValueError(f"{source}: no rows under the header")
+    names, notes = _names(names)
+    table = Table.from_rows(body, names, source)
+    if not named:
+        notes.append(f"no header: columns are called c0 to c{len(names) - 1}")
+    return Table(table.columns, source, not named, tuple(notes))
+
+
+def _names(names: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return unique names, and notes of those that were changed."""
+    given = [name or f"unnamed {at}" for at, name in enumerate(names)]
+    notes, unique = [], []
+    counts = Counter(given)
+    for at, name in enumerate(given):
+        if counts[name] > 1 and name in unique:
+            renamed = f"{name}.{at}"
+            while renamed in given or renamed in unique:
+                renamed += "'"
+            notes.append(f"column {at} is called {renamed!r}, as another is called {name!r}")
+            name = renamed
+        unique.append(name)
+    return unique, notes
+
+
+def _of_zip(
+    source: str,
+    content: bytes,
+    separator: str | None,
+    header: bool | None,
+    known: Iterable[str] | None,
+) -> Table:
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            names = [n for n in archive.namelist() if not n.endswith("/")]
+            if "xl/workbook.xml" in names or "mimetype" in names or "xl/workbook.bin" in names:
+                return _sheets(source, content)
+            names = [n for n in names if not n.startswith("__MACOSX")]
+            if any(n.endswith(".npy") for n in names):
+                raise ValueError(f"{source} is an archive of NumPy arrays; name it .npz")
+            if len(names) != 1:
+                raise ValueError(
+                    f"{source} is an archive of {len(names)} files, {', '.join(names[:5])}; unpack "
+                    "it and name one of them"
+                )
+            inner = archive.read(names[0])
+    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, zlib.error) as error:
+        raise ValueError(f"{source}: a zip archive that cannot be read ({error})") from None
+    return _read(source, inner, separator, header, known)
+
+
+def _sheets(source: str, content: bytes) -> Table:
+    """Read the sheet with the most cells."""
+    calamine = require("python_calamine", "tables")
+    try:
+        book = calamine.CalamineWorkbook.from_filelike(io.BytesIO(content))
+        sheets = {name: book.get_sheet_by_name(name).to_python() for name in book.sheet_names}
+    except Exception as error:  # calamine has several types of its own
+        raise ValueError(f"{source}: a spreadsheet that cannot be read ({error})") from None
+    name, cells = max(
+        sheets.items(), key=lambda item: sum(cell != "" for row in item[1] for cell in row)
+    )
+    rows = [[_cell(cell) for cell in row] for row in cells]
+    rows = [row for row in rows if any(row)]
+    if not rows:
+        raise ValueError(f"{source}: no rows")
+    columns = [at for at in range(len(rows[0])) if any(row[at] for row in rows)]
+    table = _of_rows(source, [[row[at] for at in columns] for row in rows])
+    notes = (f"read from sheet {name!r} of {len(sheets)}",) if len(sheets) > 1 else ()
+    return Table(table.columns, source, table.headerless, (*table.notes, *notes))
+
+
+def _cell(value: Any) -> str:
+    """Return a value of JSON, a spreadsheet or a database as the text of a cell."""
+    if value is None:
+        return ""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return str(int(value))
+    if hasattr(value, "isoformat"):
+        return str(value.isoformat())
+    return str(value)
+
+
+def _parquet(source: str, content: bytes) -> Table:
+    duckdb = require("duckdb", "tables")
+    # duckdb reads files, and this one may have come out of another, or from a pipe
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "table.parquet")
+        path.write_bytes(content)
+        try:
+            with duckdb.connect() as connection:
+                columns = connection.execute(
+                    "select * from read_parquet(?)", [str(path)]
+                ).fetchnumpy()
+        except duckdb.Error as error:
+            text = str(error).splitlines()[0]
+            raise ValueError(f"{source}: a Parquet file that cannot be read ({text})") from None
+    return _of_columns(source, columns)
+
+
+def _of_columns(source: str, columns: dict[str, Any]) -> Table:
+    """Return arrays of any type, masked or not, as a table."""
+    made = {}
+    for name, values in columns.items():
+        gaps = np.ma.getmaskarray(values)
+        plain = np.ma.getdata(values)
+        if plain.dtype.kind in "fiu":
+            column = plain.astype(np.float64)
+            column[gaps] = np.nan
+        elif plain.dtype.kind in "Mm":
+            column = np.array(
+                ["" if gap else str(v) for v, gap in zip(plain, gaps, strict=True)], object
+            )
+        else:
+            pairs = zip(plain.tolist(), gaps.tolist(), strict=True)
+            column = np.array(["" if gap else _cell(v) for v, gap in pairs], object)
+        made[name] = column
+    if not made or not len(next(iter(made.values()))):
+        raise ValueError(f"{source}: no rows")
+    return Table(made, source)
+
+
+def _json(source: str, text: str) -> Table:
+    """Read a list of records, one record a line, or one list per column."""
+    try:
+        try:
+            read = json.loads(text)
+        except json.JSONDecodeError:
+            read = [json.loads(line) for line in text.splitlines() if line.strip()]
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise ValueError(f"{source}: JSON that cannot be read ({error})") from None
+    if isinstance(read, dict) and all(isinstance(v, list) for v in read.values()):
+        if len({len(v) for v in read.values()}) != 1:
+            raise ValueError(f"{source}: the lists of its columns must be equally long")
+        names = list(read)
+        read = [dict(zip(names, row, strict=True)) for row in zip(*read.values(), strict=True)]
+    elif isinstance(read, dict):
+        read = [read]
+    if not isinstance(read, list) or not read or not all(isinstance(r, dict) for r in read):
+        raise ValueError(
+            f'{source}: JSON must hold records, such as {{"size": 2.5}}, in a list or one a line'
+        )
+    names = list(dict.fromkeys(name for record in read for name in record))
+    nested = [n for n in names if any(isinstance(r.get(n), dict | list) for r in read)]
+    if nested:
+        raise ValueError(
+            f"{source}: records must be flat, but there are lists or records in {nested}"
+        )
+    rows = [[_cell(record.get(name)) for name in names] for record in read]
+    return Table.from_rows(rows, names, source)
+
+
+def _arff(source: str, text: str) -> Table:
+    """Read Weka's format: names of the columns, then rows as in a CSV."""
+    head, mark, body = (
+        re.split(r"(?im)^(\s*@data\b.*)$", text, maxsplit=1)
+        if re.search(r"(?im)^\s*@data\b", text)
+        else (text, "", "")
+    )
+    found = re.findall(r"(?im)^\s*@attribute\s+('(?:[^'\\]|\\.)*'|\"[^\"]*\"|\S+)\s", head)
+    names, notes = _names([name.strip("'\"") for name in found])
+    lines = [line for line in body.splitlines() if line.strip() and not line.startswith("%")]
+    if not mark or not names or not lines:
+        raise ValueError(f"{source}: an ARFF file without attributes or data")
+    if lines[0].lstrip().startswith("{"):
+        raise ValueError(f"{source}: a sparse ARFF file, which is not read; write it as .csv")
+    rows = read_rows("\n".join(lines), source, ",")
+    if len(rows[0]) != len(names):
+        raise ValueError(f"{source}: {len(names)} attributes, but {len(rows[0])} cells a row")
+    table = Table.from_rows(rows, names, source)
+    return Table(table.columns, source, False, tuple(notes))
+
+
+def _libsvm(source: str, content: bytes) -> Table:
+    """Read the format of libsvm: a label, then pairs index:value; what is not there is 0."""
+    sklearn = require("sklearn.datasets", "sklearn")
+    try:
+        X, y = sklearn.load_svmlight_file(io.BytesIO(content))
+    except Exception as error:  # of many types
+        raise ValueError(f"{source}: a libsvm file that cannot be read ({error})") from None
+    columns = {f"f{i + 1}": column for i, column in enumerate(X.toarray().T)}
+    notes = ("a libsvm file: the label is the column 'target', inputs are f1, f2, …",)
+    return Table({"target": y.astype(np.float64), **columns}, source, False, notes)

@@ -1,0 +1,194 @@
+"""Labels from a column of a table."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synaprune.checks import listing
+
+from ._cells import is_missing, plain_number
+from ._table import Column, Table
+
+_USUAL = ("target", "label", "labels", "class", "y")  # what a target is called if nobody says
+_MANY = 50  # classes from which numbers are taken for amounts
+_INTEGER = re.compile(r"[+-]?(0|[1-9][0-9]{0,17})")  # fits int64; 01 and 1 may differ
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """Labels of the rows that have one.
+
+    Attributes
+    ----------
+    labels : ndarray of int64 or str, shape (n_labelled,)
+    rows : ndarray of int, shape (n_labelled,)
+        Positions in the table.
+    notes : tuple of str
+        What a user should know.
+    """
+
+    labels: NDArray[Any]
+    rows: NDArray[np.intp]
+    notes: tuple[str, ...]
+
+
+def find_target(table: Table, target: str | int | None) -> str:
+    """Return the name of the column that holds the labels.
+
+    Parameters
+    ----------
+    table : Table
+    target : str or int, optional
+        Its name or position, -1 being the last; a text that is no name may be a number. If left
+        out, the only column that is called target, label, labels, class or y, in any case.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    ValueError
+        If there is no such column, or nobody can know.
+    """
+    names = table.names
+    if target is None:
+        usual = [name for name in names if name.strip().casefold() in _USUAL]
+        if len(usual) == 1:
+            return usual[0]
+        raise ValueError(
+            f"{table.source}: no target given; target must be the column of the labels, by name or "
+            f"position (-1 is the last), one of {listing(names)}"
+        )
+    if isinstance(target, str):
+        if target in names:
+            return target
+        if not re.fullmatch(r"-?\d{1,9}", target):
+            raise ValueError(
+                f"{table.source}: no column {target!r}; target must be the column of the labels, "
+                f"by name or position, one of {listing(names)}"
+            )
+        target = int(target)
+    if not -len(names) <= target < len(names):
+        raise ValueError(
+            f"{table.source}: target must be from {-len(names)} to {len(names) - 1}, as there are "
+            f"{len(names)} columns, got {target}"
+        )
+    return names[target]
+
+
+def target_labels(table: Table, target: str) -> Target:
+    """Return the labels in a column.
+
+    Rows without a label are left out. Whole numbers become ints, also those written as 1.0; of
+    words that differ in spaces or in case alone, the most frequent spelling counts for all.
+
+    Parameters
+    ----------
+    table : Table
+    target : str
+        Name of the column.
+
+    Returns
+    -------
+    Target
+
+    Raises
+    ------
+    ValueError
+        If there is one class or none, or so many numbers that they are amounts, not classes.
+
+    Examples
+    --------
+    >>> import synaprune as sn
+    >>> table = sn.Table.from_rows([["yes"], ["no"], ["Yes"], [""]], ["y"])
+    >>> target = sn.tables.target_labels(table, "y")
+    >>> target.labels.tolist(), target.rows.tolist()
+    (['yes', 'no', 'yes'], [0, 1, 2])
+    """
+    column = table.columns[target]
+    notes = []
+    present = np.flatnonzero(_present(column))
+    if lost := len(column) - len(present):
+        rows = "1 row has" if lost == 1 else f"{lost} rows have"
+        notes.append(f"{rows} no {target!r} and will not be used")
+    values = column[present]
+    labels = _numbers(values)
+    if labels is None:
+        cells = [" ".join(str(cell).split()) for cell in values.tolist()]
+        labels, merged = _spelled(cells)
+        if merged:
+            notes.append(f"{target!r}: spellings are merged: {merged}")
+    elif (amount := _is_amount(labels)) is not None:
+        raise ValueError(
+            f"{table.source}: {target!r} holds {amount}: predicting an amount is a regression, "
+            "which synaprune does not do yet; cut it into classes, or name another target"
+        )
+    if labels.dtype.kind == "f":
+        whole = (labels == np.round(labels)).all()
+        labels = labels.astype(np.int64) if whole else labels.astype(np.str_)
+    classes, counts = np.unique(labels, return_counts=True)
+    if len(classes) < 2:
+        held = f"only the label {classes[0]!s:.60}" if len(classes) else "no label at all"
+        raise ValueError(f"{table.source}: {target!r} holds {held}; at least two are needed")
+    if labels.dtype.kind == "U" and len(classes) > max(_MANY, len(labels) // 3):
+        raise ValueError(
+            f"{table.source}: {target!r} holds {len(classes)} different labels in {len(labels)} "
+            "rows, too many to learn; name another target"
+        )
+    if (single := classes[counts == 1]).size and len(classes) > 2:
+        notes.append(f"{target!r}: classes of one row: {listing(single.tolist(), 5)}")
+    return Target(labels, present, tuple(notes))
+
+
+def _present(column: Column) -> NDArray[np.bool_]:
+    if column.dtype.kind == "f":
+        present: NDArray[np.bool_] = ~np.isnan(column)
+        return present
+    told = {  # a minus is the label of a class in some tables
+        cell: not is_missing(cell) or cell.strip() == "-" for cell in set(column.tolist())
+    }
+    return np.array([told[cell] for cell in column.tolist()], bool)
+
+
+def _numbers(values: Column) -> NDArray[Any] | None:
+    """Return the labels as int64 or float64 if all of them are numbers."""
+    if values.dtype.kind == "f":
+        return values
+    cells = [cell.strip() for cell in values.tolist()]
+    if all(map(_INTEGER.fullmatch, cells)):
+        return np.array([int(cell) for cell in cells], np.int64)
+    if not all(re.fullmatch(r"[+-]?(0|[1-9]\d*)?(\.\d*)?([eE][+-]?\d+)?", c) for c in set(cells)):
+        return None
+    numbers = np.array([plain_number(cell) for cell in cells])
+    exact = np.isfinite(numbers).all() and np.abs(numbers).max(initial=0.0) < 2**53
+    return numbers if exact else None
+
+
+def _is_amount(labels: NDArray[Any]) -> str | None:
+    distinct = np.unique(labels)
+    whole = bool((distinct == np.round(distinct)).all())
+    if len(distinct) > (_MANY if whole else 10):
+        return f"{len(distinct)} different numbers in {len(labels)} rows"
+    if len(distinct) > max(10, len(labels) // 3):
+        return f"{len(distinct)} different numbers in {len(labels)} rows"
+    return None
+
+
+def _spelled(cells: list[str]) -> tuple[NDArray[Any], str]:
+    """Return the labels with one spelling of each, and which were merged.
+
+    Single letters keep their case: "a" and "A" are classes of their own in many datasets.
+    """
+    groups: dict[str, list[str]] = {}
+    for cell, _ in Counter(cells).most_common():
+        groups.setdefault(cell.casefold() if len(cell) > 1 else cell, []).append(cell)
+    chosen = {cell: group[0] for group in groups.values() for cell in group}
+    merged = ["/".join(group) for group in groups.values() if len(group) > 1]
+    return np.array([chosen[cell] for cell in cells], np.str_), ", ".join(merged[:5])

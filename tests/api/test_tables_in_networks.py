@@ -1,0 +1,83 @@
+"""A table in, labels of a raw table out: networks that keep their encoder."""
+
+import numpy as np
+import pytest
+import synaprune as sn
+
+COLOURS = ("red", "blue", "green")
+
+
+def flowers(n=60, seed=0):
+    rng = np.random.default_rng(seed)
+    size = rng.normal(size=n)
+    colour = rng.integers(0, 3, n)
+    rows = [
+        [f"{s:.3f}" if i % 9 else "", COLOURS[c], f"note {i}", "yes" if c == 1 else "no"]
+        for i, (s, c) in enumerate(zip(size, colour, strict=True))
+    ]
+    return sn.Table.from_rows(rows, ["size", "colour", "note", "kind"])
+
+
+@pytest.fixture(scope="module")
+def result():
+    return sn.smallest_network(flowers(), "kind", seed=1)
+
+
+def test_a_table_and_the_name_of_its_target(result):
+    net = result.network
+    assert net.used_columns == ["colour"]
+    assert result.path.network(0).encoder is net.encoder
+    new = flowers(30, seed=5)
+    expected = new.columns["kind"].tolist()
+    assert net.predict(new).tolist() == expected
+    bare = sn.Table({"colour": new.columns["colour"]})
+    assert net.predict(bare).tolist() == expected
+    assert net.score(bare, expected) == 1.0
+    with pytest.raises(ValueError, match="no column 'colour'"):
+        net.predict(new.without(["colour"]))
+    with pytest.raises(ValueError, match="X must have 5 columns, got 1"):
+        net.predict(np.zeros((2, 1)))
+
+
+def test_the_encoder_is_in_copies_and_files(result, tmp_path):
+    net, bare = result.network, flowers(9, seed=6).without(["size", "note", "kind"])
+    net.save(tmp_path / "net.npz")
+    result.path.save(tmp_path / "path.npz")
+    for again in (
+        net.copy(),
+        sn.SparseMLP.load(tmp_path / "net.npz"),
+        sn.SparseMLP.load(tmp_path / "path.npz"),
+        sn.PruningPath.load(tmp_path / "path.npz").smallest,
+    ):
+        assert again.encoder.columns == net.encoder.columns
+        assert again.predict(bare).tolist() == net.predict(bare).tolist()
+
+
+def test_explanations_take_a_table(result):
+    bare = flowers(9, seed=6).without(["size", "note", "kind"])
+    X = result.network.encoder.transform(bare, result.network.used_inputs)
+    told = sn.explain.attributions(result.network, bare)
+    np.testing.assert_array_equal(told.values, sn.explain.attributions(result.network, X).values)
+
+
+def test_networks_of_arrays_refuse_tables():
+    net = sn.SparseMLP((2, 3, 2)).fit(np.eye(2), [0, 1])
+    with pytest.raises(TypeError, match="X must be an array, as the network was trained on arrays"):
+        net.predict(flowers())
+    with pytest.raises(TypeError, match="encoder goes with a Table"):
+        sn.smallest_network(np.eye(4), [0, 1, 0, 1], encoder=sn.TableEncoder(()))
+    with pytest.raises(TypeError, match="input_names must be left out with a Table"):
+        sn.smallest_network(flowers(), "kind", input_names=["a"])
+    with pytest.raises(TypeError, match="encoder must be a TableEncoder, got str"):
+        net.encoder = "one-hot"
+    with pytest.raises(ValueError, match="no column 'sort'"):
+        sn.smallest_network(flowers(), "sort")
+
+
+def test_names_of_an_array():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(80, 2))
+    net = sn.smallest_network(X, X[:, 1] > 0, input_names=["noise", "signal"]).network
+    assert net.used_columns == ["signal"]
+    with pytest.raises(ValueError, match="input_names must hold 2 names, got 1"):
+        sn.smallest_network(X, X[:, 1] > 0, input_names=["one"])

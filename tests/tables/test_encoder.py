@@ -1,0 +1,302 @@
+"""What columns become as inputs, and labels of a column."""
+
+import io
+import json
+import math
+
+import numpy as np
+import pytest
+import synaprune as sn
+from hypothesis import given
+from hypothesis import strategies as st
+from synaprune.tables import find_target, target_labels
+
+
+def table_of(**columns):
+    return sn.Table({name: np.array(cells, object) for name, cells in columns.items()})
+
+
+def fitted(**columns):
+    table = table_of(**columns)
+    return sn.TableEncoder.fit(table), table
+
+
+def column(encoder, table, name):
+    return encoder.transform(table)[:, encoder.input_names.index(name)].tolist()
+
+
+# --- numbers ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("cells", "values"),
+    [
+        (["1", "2.5", "-3e2", " 4 "], [1, 2.5, -300, 4]),
+        (["12%", "3.5 %", "0%"], [12, 3.5, 0]),
+        (["$84,835.00", "$1.5", "-$2"], [84835, 1.5, -2]),
+        (["1,234", "12,345,678", "5"], [1234, 12345678, 5]),
+        (["1.234,5", "2,25", "7"], [1234.5, 2.25, 7]),
+        (["1,5 €", "0,123", "2"], [1.5, 0.123, 2]),
+        (["1 234", "5", "6 000"], [1234, 5, 6000]),
+        (["(3.5)", "2", "1"], [-3.5, 2, 1]),
+        (["0,123", "0,5", "1,25"], [0.123, 0.5, 1.25]),
+    ],
+)
+def test_numbers_as_people_write_them(cells, values):
+    encoder, table = fitted(a=cells)
+    assert encoder.input_names == ("a",)
+    np.testing.assert_array_equal(encoder.transform(table)[:, 0], np.float32(values))
+
+
+def test_missing_numbers_become_the_median_and_are_told():
+    marks = ["", "?", "NA", "NaN", "nan", "null", "None", "-", "N/A", "#N/A"]
+    encoder, table = fitted(a=["1", "2", "9", *marks])
+    assert encoder.input_names == ("a", "a is missing")
+    assert encoder.transform(table).tolist() == [[1, 0], [2, 0], [9, 0], *[[2, 1]] * len(marks)]
+
+
+def test_one_gap_has_no_input_of_its_own():
+    encoder, table = fitted(a=["1", "2", "9", ""])
+    assert encoder.transform(table).tolist() == [[1], [2], [9], [2]]
+
+
+def test_infinity_and_a_few_words_among_numbers_count_as_missing():
+    cells = [str(i / 4) for i in range(100)]
+    for odd in ("inf", "unknown"):
+        encoder, table = fitted(a=[odd, *cells])
+        assert column(encoder, table, "a")[0] == 12.375
+        assert encoder.notes == (
+            f"'a': cells without a finite number count as missing, in 1 row: '{odd}'",
+        )
+
+
+def test_a_large_mean_with_a_small_spread_survives():
+    # secs.csv: float32 alone keeps 4 of these 500 values apart.
+    seconds = [str(1_700_000_000 + i) for i in range(500)]
+    encoder, table = fitted(other=["1", "2"] * 250, time=seconds)
+    assert len(set(column(encoder, table, "time"))) == 500
+    assert column(encoder, table, "time")[:2] == [-249.5, -248.5]
+
+
+def test_far_values_are_cut_off():
+    encoder, _ = fitted(a=[str(i) for i in range(100)])
+    far = encoder.transform(table_of(a=["1e30", "-1e300", "50"]))[:, 0]
+    spread = np.arange(100).std()
+    np.testing.assert_allclose(far, [49.5 + 10 * spread, 49.5 - 10 * spread, 50], rtol=1e-6)
+
+
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False, width=16), min_size=3, max_size=9))
+def test_plain_numbers_are_what_they_were(values):
+    if min(values) == max(values):
+        return
+    encoder, table = fitted(a=list(map(repr, values)))
+    offset = encoder.columns[0].offset
+    np.testing.assert_array_equal(
+        encoder.transform(table)[:, 0], (np.array(values) - offset).astype(np.float32)
+    )
+
+
+# --- words, dates -------------------------------------------------------------------------------
+
+
+def test_categories():
+    encoder, table = fitted(c=["red"] * 4 + ["blue"] * 3 + ["green"] * 2 + ["pink", "grey"])
+    assert encoder.input_names == ("c=blue", "c=green", "c=red", "c is other")
+    assert encoder.transform(table).sum(axis=0).tolist() == [3, 2, 4, 2]
+    new = encoder.transform(table_of(c=["green", "mauve", ""]))
+    assert new.tolist() == [[0, 1, 0, 0], [0, 0, 0, 1], [0, 0, 0, 1]]
+
+
+def test_two_categories_are_one_input():
+    encoder, table = fitted(f=["True", "False", "True", "False"])
+    assert encoder.input_names == ("f=True",)
+    assert encoder.transform(table)[:, 0].tolist() == [1, 0, 1, 0]
+    assert encoder.transform(table_of(f=["maybe"])).tolist() == [[0]]
+
+
+def test_missing_words_are_a_category():
+    encoder, table = fitted(c=["a", "b", "", "a", "b", "?"])
+    assert encoder.input_names == ("c=a", "c=b", "c=missing")
+    assert encoder.transform(table).sum(axis=0).tolist() == [2, 2, 2]
+
+
+def test_dates():
+    days = [f"2024-{1 + i // 28:02d}-{1 + i % 28:02d}" for i in range(84)]
+    encoder, table = fitted(day=[*days, ""])
+    assert encoder.input_names == ("day: days", "day: month", "day: weekday")
+    X = encoder.transform(table)
+    assert np.ptp(X[:84, 0]) == 2 * 31 - 2 + 27  # from 1 January to 28 March of a leap year
+    assert X[84].tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("cells", "parts"),
+    [
+        (["31/12/2023", "01/01/2024"], ["days", "month", "weekday"]),
+        (["12/31/2023", "01/01/2024"], ["days", "month", "weekday"]),
+        (["31.12.2023 23:30", "01.01.2024 00:10"], ["days", "month", "weekday", "hour"]),
+        (["Dec 31, 2023", "Jan 1, 2024"], ["days", "month", "weekday"]),
+        (["2024-01-01T00:00:00Z", "2024-01-01T12:30:00Z"], ["days", "hour"]),
+        (["08:15", "17:45"], ["hour"]),
+    ],
+)
+def test_date_formats(cells, parts):
+    encoder, _ = fitted(t=cells * 3)
+    assert encoder.input_names == tuple(f"t: {part}" for part in parts)
+
+
+# --- what is left out ---------------------------------------------------------------------------
+
+
+def test_what_is_left_out_and_why():
+    n = 120
+    encoder, _ = fitted(
+        row=[str(i) for i in range(n)],
+        customerID=[f"C{i * 7919 % 1000}" for i in range(n)],
+        order_id=[str(i * 7919 % 100003) for i in range(n)],
+        name=[f"person {i}" for i in range(n)],
+        constant=["5"] * n,
+        word=["x"] * n,
+        empty=[""] * n,
+        nearly=["F"] * (n - 1) + ["M"],
+        x=[str(i * 37 % 101) for i in range(n)],
+    )
+    assert encoder.input_names == ("x",)
+    assert dict(encoder.left_out) == {
+        "row": "an identifier: its name says so, and it differs in every row",
+        "customerID": "text that differs from row to row",
+        "order_id": "an identifier: its name says so, and it differs in every row",
+        "name": "text that differs from row to row",
+        "constant": "constant, 5",
+        "word": "constant, x",
+        "empty": "empty",
+        "nearly": "F in 119 of 120 rows",
+    }
+
+
+def test_keep_what_looks_like_a_number_of_rows():
+    table = table_of(i=[str(i) for i in range(30)], x=[str(i % 7) for i in range(30)])
+    assert sn.TableEncoder.fit(table).input_names == ("x",)
+    assert sn.TableEncoder.fit(table, keep=["i"]).input_names == ("i", "x")
+    assert sn.TableEncoder.fit(table.without(["x"])).input_names == ("i",)  # there is no other
+    with pytest.raises(ValueError, match="keep: table has no column 'j', 'k'; it has 'i', 'x'"):
+        sn.TableEncoder.fit(table, keep=["j", "i", "k"])
+
+
+def test_one_message_names_all_columns_that_cannot_be_used():
+    with pytest.raises(ValueError, match=r"no column can be used \('a': constant, 1; 'b': empty\)"):
+        fitted(a=["1", "1"], b=["", ""])
+    with pytest.raises(ValueError, match="no rows"):
+        fitted(a=[])
+
+
+# --- predicting ---------------------------------------------------------------------------------
+
+
+def test_only_columns_that_matter_have_to_be_there():
+    encoder, _ = fitted(a=["1", "2"] * 2, c=["x", "y"] * 2, d=["3", "4"] * 2)
+    table = table_of(note=["?"], d=["7"])
+    assert encoder.transform(table, [2]).tolist() == [[0, 0, 7]]
+    with pytest.raises(ValueError, match="table: no column 'a', 'c'; it has 'note', 'd'"):
+        encoder.transform(table)
+    assert encoder.columns_of([1, 2]) == ["c", "d"]
+
+
+def test_words_where_numbers_were():
+    encoder, _ = fitted(a=["1", "2"], d=["2024-01-01", "2024-01-02"])
+    with pytest.raises(ValueError, match="'a' must hold numbers, got 'x', 'y'"):
+        encoder.transform(table_of(a=["x", "y"], d=["2024-01-01", ""]))
+    with pytest.raises(ValueError, match="'d' must hold dates, got '5'"):
+        encoder.transform(table_of(a=["1", ""], d=["5", ""]))
+
+
+def test_without_a_header_columns_count_by_position():
+    train = sn.read_table(io.BytesIO(b"1,2,0\n2,1,1\n3,5,0\n"))
+    encoder = sn.TableEncoder.fit(train.without(["c0"]))
+    new = sn.read_table(io.BytesIO(b"7,0\n8,1\n"))
+    assert encoder.transform(new).tolist() == [[7, 0], [8, 1]]
+
+
+def test_records_are_json_and_equal():
+    encoder, table = fitted(
+        a=["1", "", "", "4"],
+        c=["x", "y", "x", "y"],
+        d=["2024-01-01", "2024-02-03"] * 2,
+        k=["1"] * 4,
+    )
+    again = sn.TableEncoder.from_record(json.loads(json.dumps(encoder.record(), allow_nan=False)))
+    assert again.columns == encoder.columns
+    assert again.left_out == encoder.left_out
+    assert again.order == encoder.order
+    np.testing.assert_array_equal(again.transform(table), encoder.transform(table))
+    assert repr(encoder) == (
+        "TableEncoder(6 inputs; columns: 1 of numbers, 1 of categories, 1 of dates, 1 left out)"
+    )
+
+
+def test_native_columns():
+    table = sn.Table({"a": np.array([1.0, math.nan, 2.0]), "b": np.array([1e9, 1e9 + 1, 1e9 + 2])})
+    assert sn.TableEncoder.fit(table).transform(table).tolist() == [[1, -1], [1.5, 0], [2, 1]]
+
+
+def test_input_names_are_unique():
+    encoder, _ = fitted(**{"a": ["1", "", "", "2"], "a is missing": ["1", "2", "3", "4"]})
+    assert encoder.input_names == ("a", "a is missing", "a is missing'")
+
+
+# --- labels -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("cells", "labels"),
+    [
+        ("0 1 0", [0, 1, 0]),
+        ("+1 -1", [1, -1]),
+        ("01 1", ["01", "1"]),
+        ("1.0 2.0", [1, 2]),
+        ("1.0 0 1", [1, 0, 1]),
+        ("1 b", ["1", "b"]),
+        ("+ - +", ["+", "-", "+"]),
+        ("yes no Yes", ["yes", "no", "yes"]),
+        ("a A", ["a", "A"]),
+        ("9999999999999999999 1", ["9999999999999999999", "1"]),
+        ("0.5 1.5 0.5", ["0.5", "1.5", "0.5"]),
+    ],
+)
+def test_labels(cells, labels):
+    target = target_labels(table_of(y=cells.split()), "y")
+    assert target.labels.tolist() == labels
+
+
+def test_rows_without_a_label_are_said():
+    target = target_labels(table_of(y=["a", "", "b", "NA"]), "y")
+    assert target.rows.tolist() == [0, 2]
+    assert target.notes == ("2 rows have no 'y' and will not be used",)
+
+
+@pytest.mark.parametrize(
+    ("cells", "message"),
+    [
+        (["a"] * 3, "holds only the label a"),
+        ([""] * 3, "holds no label at all"),
+        ([f"{i / 7}" for i in range(40)], "40 different numbers in 40 rows: .* a regression"),
+        ([str(i) for i in range(80)], "80 different numbers in 80 rows"),
+        ([f"w{i}" for i in range(80)], "80 different labels in 80 rows, too many"),
+    ],
+)
+def test_labels_that_are_none(cells, message):
+    with pytest.raises(ValueError, match=message):
+        target_labels(table_of(y=cells), "y")
+
+
+def test_find_target():
+    table = table_of(a=["1"], Class=["2"], b=["3"])
+    assert find_target(table, None) == "Class"
+    assert find_target(table, "a") == "a"
+    assert find_target(table, -1) == find_target(table, "-1") == "b"
+    assert find_target(table, "0") == "a"
+    for wrong, message in [("z", "no column 'z'"), (3, "from -3 to 2"), ("-4", "from -3 to 2")]:
+        with pytest.raises(ValueError, match=message):
+            find_target(table, wrong)
+    with pytest.raises(ValueError, match=r"no target given; .* one of 'a', 'b'$"):
+        find_target(table.without(["Class"]), None)
