@@ -5,7 +5,7 @@ import os
 
 import numpy as np
 import pytest
-from console.process import FLOWERS, assert_error, flowers, run
+from console.process import FLOWERS, assert_error, flowers, run, spawn
 
 # --- flags --------------------------------------------------------------------------------------
 
@@ -207,6 +207,6 @@ sys.meta_path.insert(0, Blocker())
 def test_missing_extra_names_the_command_that_installs_it(tmp_path, package, dataset, extra):
     (tmp_path / "sitecustomize.py").write_text(BLOCKER.format(package=package))
     path = os.pathsep.join(filter(None, (str(tmp_path), os.environ.get("PYTHONPATH"))))
-    done = run("prune", dataset, env={"PYTHONPATH": path})
+    done = spawn("prune", dataset, env={"PYTHONPATH": path})
     assert_error(done, package, f'pip install "synaprune[{extra}]"')
-    assert run("--version", env={"PYTHONPATH": path}).returncode == 0
+    assert spawn("--version", env={"PYTHONPATH": path}).returncode == 0

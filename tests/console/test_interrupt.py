@@ -32,8 +32,9 @@ ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 def started(args, stderr):
     command = [sys.executable, "-c", READY, *map(str, args)]
     process = subprocess.Popen(
-        command, env=environment(TERM="xterm"), stdout=subprocess.PIPE, stderr=stderr
-    )
+        command, env=environment(TERM="xterm"), stdout=subprocess.PIPE, stderr=stderr,
+        start_new_session=True,  # so that it leads a group of its own
+    )  # fmt: skip
     try:
         assert process.stdout.readline() == b"ready\n"
         yield process
@@ -42,17 +43,26 @@ def started(args, stderr):
         process.communicate()
 
 
-def interrupt(args, seconds=1.0):
+def to_one(process):
+    process.send_signal(signal.SIGINT)
+
+
+def to_all(process):
+    """Interrupt its children too, as a terminal does."""
+    os.killpg(process.pid, signal.SIGINT)
+
+
+def interrupt(args, seconds=1.0, send=to_one):
     """Send SIGINT after so many seconds of work; returns status, stdout and stderr."""
     with started(args, subprocess.PIPE) as process:
         time.sleep(seconds)
         assert process.poll() is None
-        process.send_signal(signal.SIGINT)
+        send(process)
         out, err = process.communicate(timeout=20)
         return process.returncode, out.decode(), err.decode()
 
 
-def interrupt_when(pattern, args):
+def interrupt_when(pattern, args, send=to_one):
     """Send SIGINT when the bar on a terminal shows `pattern`; returns status, stdout, stderr."""
     ours, theirs = pty.openpty()
     shown = ""
@@ -72,7 +82,7 @@ def interrupt_when(pattern, args):
                     break
                 shown += new.decode()
                 if not sent and re.search(pattern, ESCAPES.sub("", shown)):
-                    process.send_signal(signal.SIGINT)
+                    send(process)
                     sent = True
             assert sent, shown[-500:]
             out, _ = process.communicate(timeout=20)
@@ -93,41 +103,42 @@ def test_many_runs():
     assert re.fullmatch(r"synaprune: .*interrupted.*\n", err)
 
 
+SIDE_BY_SIDE = ("prune", "xor", "--runs", "10000", "--jobs", "2")
+AT_WORK = r"run \d\d+/10000"  # shown when ten runs are done: both processes work
+
+
 def test_many_runs_side_by_side_leave_no_process_behind():
-    args = ["prune", "xor", "--runs", "10000", "--jobs", "2"]
-    with started(args, subprocess.PIPE) as process:
-        time.sleep(4.0)
+    pids = []
+
+    def send(process):
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
         if not children.exists():
             pytest.skip("this system does not list the children of a process")
-        pids = children.read_text().split()
-        assert len(pids) >= 2
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=20)
-    assert (process.returncode, out) == (130, b"")
-    assert re.fullmatch(rb"synaprune: .*interrupted.*\n", err)
+        pids.extend(children.read_text().split())
+        to_one(process)
+
+    status, out, shown = interrupt_when(AT_WORK, SIDE_BY_SIDE, send)
+    assert len(pids) >= 2
+    assert (status, out) == (130, "")
+    [line] = left_on_screen(shown)
+    assert re.fullmatch(r"synaprune: .*interrupted.*", line)
     end = time.monotonic() + 10
     while any(Path(f"/proc/{pid}").exists() for pid in pids) and time.monotonic() < end:
         time.sleep(0.05)
     assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
 
 
-@pytest.mark.parametrize("seconds", [0.3, 4.0])  # while processes start, and while they work
-def test_ctrl_c_on_a_terminal_goes_to_all_processes_and_prints_one_line(seconds):
-    command = [sys.executable, "-c", READY, "prune", "xor", "--runs", "10000", "--jobs", "2"]
-    process = subprocess.Popen(
-        command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        start_new_session=True,
-    )  # fmt: skip
-    try:
-        assert process.stdout.readline() == b"ready\n"
-        time.sleep(seconds)
-        os.killpg(process.pid, signal.SIGINT)
-        out, err = process.communicate(timeout=20)
-    finally:
-        process.kill()
-    assert (process.returncode, out) == (130, b"")
-    assert re.fullmatch(rb"synaprune: .*interrupted.*\n", err)
+def test_ctrl_c_on_a_terminal_while_processes_start_prints_one_line():
+    status, out, err = interrupt(SIDE_BY_SIDE, 0.3, to_all)
+    assert (status, out) == (130, "")
+    assert re.fullmatch(r"synaprune: .*interrupted.*\n", err)
+
+
+def test_ctrl_c_on_a_terminal_while_processes_work_prints_one_line():
+    status, out, shown = interrupt_when(AT_WORK, SIDE_BY_SIDE, to_all)
+    assert (status, out) == (130, "")
+    [line] = left_on_screen(shown)
+    assert re.fullmatch(r"synaprune: .*interrupted.*", line)
 
 
 def test_training_of_the_full_network(tmp_path):

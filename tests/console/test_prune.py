@@ -19,6 +19,7 @@ from console.process import (
     flowers,
     read_json,
     run,
+    spawn,
     succeed,
 )
 from synaprune.job import Architecture
@@ -76,7 +77,7 @@ def without_seconds(record):
 
 
 def test_without_arguments_the_digits_are_pruned():
-    out = succeed("prune")
+    out = succeed("prune", by=spawn)
     assert out.startswith("digits, seed 0")
     rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in out.splitlines()]
     table = {row[0]: row[1:] for row in rows if len(row) == 3}
@@ -105,7 +106,7 @@ def test_runs_side_by_side_are_the_same_runs(tmp_path):
     args = ("prune", flowers(tmp_path), "--target", "kind", *QUICK, "--runs", 3, "--seed", 5)
     records = []
     for jobs in (1, 2):
-        succeed(*args, "--jobs", jobs, "--json", tmp_path / "runs.json")
+        succeed(*args, "--jobs", jobs, "--json", tmp_path / "runs.json", by=spawn)
         record = read_json(tmp_path / "runs.json")
         for timed in (record, *record["runs"]):
             timed.pop("seconds")
@@ -116,7 +117,7 @@ def test_runs_side_by_side_are_the_same_runs(tmp_path):
 
 def test_a_run_that_fails_side_by_side_ends_them_all_with_one_line(tmp_path):
     args = ("prune", flowers(tmp_path), "--target", "kind", "--synapses", 10**6)
-    done = run(*args, "--runs", 3, "--jobs", 2)
+    done = spawn(*args, "--runs", 3, "--jobs", 2)
     assert (done.returncode, done.stdout) == (2, "")
     assert re.fullmatch(r"synaprune: .*n_synapses must be from .*\n", done.stderr)
 
@@ -124,10 +125,10 @@ def test_a_run_that_fails_side_by_side_ends_them_all_with_one_line(tmp_path):
 def test_warnings_of_runs_side_by_side_are_lines_of_ours(tmp_path):
     args = ("prune", flowers(tmp_path), "--target", "kind", *QUICK, "--optimizer", "adam")
     args += ("--lr", 0.01, "--runs", 2, "--jobs", 2)
-    done = run(*args)
+    done = spawn(*args)
     assert (done.returncode, done.stderr.count("\n")) == (0, 1)
     assert re.match(r"synaprune: warning: .*adaptive", done.stderr)
-    assert run(*args, "--quiet").stderr == ""
+    assert spawn(*args, "--quiet").stderr == ""
 
 
 def test_threads_auto(tmp_path):
@@ -145,7 +146,7 @@ def test_quiet_prints_nothing(tmp_path):
 def test_quiet_prints_no_warning_as_python_does(tmp_path):
     # WSF under Adam warns; on the console that is a line of ours, or none under --quiet.
     args = ("prune", flowers(tmp_path), "--target", "kind", *QUICK, "--optimizer", "adam")
-    done = run(*args, "--lr", 0.01, "--quiet")
+    done = spawn(*args, "--lr", 0.01, "--quiet")
     assert (done.returncode, done.stdout) == (0, "")
     assert "UserWarning" not in done.stderr
     assert ".py" not in done.stderr
@@ -168,8 +169,8 @@ def test_installed_script():
     script = shutil.which("synaprune", path=str(Path(sys.executable).parent))
     if script is None:
         pytest.skip("no synaprune script beside this Python")
-    assert succeed("--version", command=[script]) == f"synaprune {sn.__version__}\n"
-    assert "2-100-1" in succeed("prune", "xor", command=[script])
+    assert succeed("--version", by=spawn, command=[script]) == f"synaprune {sn.__version__}\n"
+    assert "2-100-1" in succeed("prune", "xor", by=spawn, command=[script])
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "utf-8"])
@@ -386,11 +387,11 @@ def test_saved_path_is_the_one_of_the_json(tmp_path):
 def test_model_of_one_path_loads_elsewhere_bit_for_bit(tmp_path):
     # Nothing of the folder, the file names or the time may stand in the model.
     models = []
-    for name in ("a", "some other folder"):
+    for name, by in (("a", run), ("some other folder", spawn)):
         (tmp_path / name).mkdir()
         source = flowers(tmp_path / name)
         model = tmp_path / name / f"{name}.npz"
-        succeed("prune", source, "--target", "kind", *QUICK, "--out", model)
+        succeed("prune", source, "--target", "kind", *QUICK, "--out", model, by=by)
         models.append(model.read_bytes())
     assert models[0] == models[1]
 
@@ -424,7 +425,8 @@ def test_threads_do_not_change_a_byte(tmp_path, batch_size):
     args += ("--batch-size", batch_size)
     models = models_by_threads(tmp_path, *args)
     model = tmp_path / "environment.npz"
-    succeed("prune", *args, "--quiet", "--out", model, env={"OMP_NUM_THREADS": "2"})
+    two = {"OMP_NUM_THREADS": "2"}
+    succeed("prune", *args, "--quiet", "--out", model, by=spawn, env=two)
     assert {*models.values(), model.read_bytes()} == {models[1]}
 
 
@@ -432,7 +434,7 @@ def test_threads_do_not_change_a_byte(tmp_path, batch_size):
 
 
 def test_threads_do_not_change_a_byte_on_mnist(tmp_path, mnist_dir):
-    args = ("mnist", "--data-dir", mnist_dir, "--epochs", 3, "--synapses", 4000)
+    args = ("mnist", "--data-dir", mnist_dir, "--epochs", 2, "--synapses", 4000)
     models = models_by_threads(tmp_path, *args, "--hidden", 100, "--batch-size", 64)
     assert len(set(models.values())) == 1
 
@@ -453,5 +455,6 @@ def test_mnist(tmp_path, mnist_dir):
 
 def test_data_folder_of_the_environment(tmp_path, mnist_dir):
     args = ("prune", "mnist", "--epochs", 2, "--hidden", 5, "--synapses", 500, "--quiet")
-    succeed(*args, "--json", tmp_path / "run.json", env={"SYNAPRUNE_DATA_DIR": str(mnist_dir)})
+    folder = {"SYNAPRUNE_DATA_DIR": str(mnist_dir)}
+    succeed(*args, "--json", tmp_path / "run.json", by=spawn, env=folder)
     assert read_json(tmp_path / "run.json")["start"]["structure"] == "784-5-10"
