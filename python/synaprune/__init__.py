@@ -24,6 +24,7 @@ from synaprune.data import CheckedData
 from synaprune.io import ModelFileError
 from synaprune.layers import SparseLayer
 from synaprune.linear import LinearGradients, SparseLinear
+from synaprune.metrics import OnProbabilities
 from synaprune.network import ACTIVATIONS, LOSSES, SparseMLP
 from synaprune.path import PathStep, PruningPath
 from synaprune.pruning import Gradual, Iterative, PruningInterrupted, Strategy, Sweep, prune
@@ -42,10 +43,11 @@ from synaprune.training.optimizers import *  # noqa: F403 - what its __all__ nam
 
 __all__ = [
     "ACTIVATIONS", "CRITERIA", "LOSSES", "CheckedData", "ConstantThenCosine", "Criterion",
-    "GradientMoments", "Gradual", "Iterative", "LinearGradients", "ModelFileError", "PathStep",
-    "Progress", "PruningInterrupted", "PruningPath", "STOP", "SearchResult", "ShiftImages",
-    "SparseLayer", "SparseLinear", "SparseMLP", "Strategy", "Sweep", "Table", "TableEncoder",
-    "Training", "TrainingDiverged", "__version__", "build_info", "datasets", "explain", "plots",
-    "prune", "read_table", "report", "saliency", "set_isa", "smallest_network", "tables",
+    "GradientMoments", "Gradual", "Iterative", "LinearGradients", "ModelFileError",
+    "OnProbabilities", "PathStep", "Progress", "PruningInterrupted", "PruningPath", "STOP",
+    "SearchResult", "ShiftImages", "SparseLayer", "SparseLinear", "SparseMLP", "Strategy", "Sweep",
+    "Table", "TableEncoder", "Training", "TrainingDiverged", "__version__", "build_info",
+    "datasets", "explain", "plots", "prune", "read_table", "report", "saliency", "set_isa",
+    "smallest_network", "tables",
 ]  # fmt: skip
 __all__ += optimizers.__all__

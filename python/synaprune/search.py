@@ -6,22 +6,26 @@ import itertools
 import math
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from synaprune import metrics
 from synaprune.arrays import Inputs, Labels, as_inputs, as_labels
-from synaprune.checks import check_callable, check_float, check_int, check_names, shown
+from synaprune.checks import check_callable, check_float, check_int, check_names
 from synaprune.criteria import Criterion
+from synaprune.labels import LabelEncoder
+from synaprune.metrics import Metric
 from synaprune.network import SparseMLP
+from synaprune.options import name_of
 from synaprune.path import PruningPath
 from synaprune.pruning import Goal, Session, Sweep, sizes
+from synaprune.resampling import Resampled, RowMeans, Scores
 from synaprune.tables import Table, TableEncoder, find_target, target_labels
 from synaprune.threads import Threads, check_threads
 from synaprune.training import SGD, STOP, ConstantThenCosine, Progress, Training
@@ -34,7 +38,6 @@ _HELD_OUT = 5000  # rows from which one fifth, held out once, takes the place of
 _JUDGEMENTS = 1000  # folds are repeated on small data until there are so many, but at most
 _REPEATS = 3
 _FINALS = 3  # runs on all rows, of which the one of the least training loss counts
-_BOOTSTRAPS = 200
 
 _BATCH = 32
 _UPDATES = (4000, 20000)  # of a full network: ten passes, but at least and at most so many
@@ -78,15 +81,21 @@ class Estimate:
         Ends of a 90 % interval.
     method : str
         How it was estimated.
+    in_percent : bool
+        Whether it is shown as a percentage.
     """
 
     value: float
     low: float
     high: float
     method: str
+    in_percent: bool = True
 
     def __str__(self) -> str:
-        return f"{self.value:.1%} (90 % interval {self.low:.1%} to {self.high:.1%})"
+        value, low, high = (
+            f"{x:.1%}" if self.in_percent else f"{x:.4g}" for x in (self.value, self.low, self.high)
+        )
+        return f"{value} (90 % interval {low} to {high})"
 
 
 @dataclass(frozen=True)
@@ -103,7 +112,8 @@ class CurvePoint:
     drop : float
         Below the best full network.
     standard_error : float
-        Of the drop, from the differences of single rows.
+        Of the drop, from the differences of single rows; by bootstrap for metrics that are no
+        means over rows.
     """
 
     candidate: Candidate
@@ -126,7 +136,8 @@ class SearchResult:
     path : PruningPath
         Of the final run, from its full network to `network`; its scores are those on the training
         rows.
-    metric : str
+    metric : str or callable
+        What "auto" stands for, or what was given.
     max_drop : float
     expected, expected_full : Estimate
         The metric of `network` and of `full` on fresh data.
@@ -139,7 +150,7 @@ class SearchResult:
     network: SparseMLP
     full: SparseMLP
     path: PruningPath
-    metric: str
+    metric: Metric
     max_drop: float
     expected: Estimate
     expected_full: Estimate
@@ -148,7 +159,7 @@ class SearchResult:
 
     def __str__(self) -> str:
         """Return what happened, in a few lines; what would surprise comes first."""
-        name = self.metric.replace("_", " ")
+        name = name_of(self.metric).replace("_", " ")
         full, net = self.full, self.network
         lines = [
             f"{full.n_synapses} -> {net.n_synapses} synapses, {full.structure} -> {net.structure}",
@@ -161,16 +172,24 @@ class SearchResult:
     def remark(self) -> str:
         """What a reader has to know before the figures; "" if there is nothing."""
         if not self._learned:
+            other = (
+                ", or metric='balanced_accuracy' has to ask for the rarer ones"
+                if self.metric == "accuracy"
+                else ""
+            )
             return (
-                f"No network that was tried has a better {self.metric} than one that always says "
-                "the same class: these inputs do not tell the classes apart, or another metric, "
-                "such as balanced_accuracy, has to ask for it."
+                f"No network that was tried has a better {name_of(self.metric)} than one that "
+                f"always says the same: these inputs do not tell the classes apart{other}."
             )
         error = self.chosen.standard_error
         if error > self.max_drop:
+            drop, its_error = (
+                f"{x:.2%}" if _in_percent(self.metric) else f"{x:.3g}"
+                for x in (self.max_drop, error)
+            )
             return (
-                f"These rows cannot tell a drop of {self.max_drop:.2%}: its standard error is "
-                f"{error:.2%}. See the curve."
+                f"These rows cannot tell a drop of {drop}: its standard error is {its_error}. "
+                "See the curve."
             )
         return ""
 
@@ -186,7 +205,8 @@ def smallest_network(
     y: Any,
     *,
     max_drop: float = 0.005,
-    metric: str = "auto",
+    metric: Metric = "auto",
+    class_weight: Mapping[Any, float] | str | None = None,
     seed: int = 0,
     encoder: TableEncoder | None = None,
     input_names: Sequence[str] | None = None,
@@ -209,12 +229,20 @@ def smallest_network(
     y : array_like, shape (n,), or str
         Labels: ints, bools or strings; or the name of the table's column that holds them.
     max_drop : float
-        How much of the best full network's score may be lost, as a fraction. The drop on the rows
-        left out plus half its standard error has to be at most this, for the size that is chosen
-        and for the next larger one.
-    metric : {"auto", "accuracy", "balanced_accuracy"}
-        "auto" is accuracy, or balanced accuracy where one class has over 80 % of the rows; classes
-        then also count equally in training.
+        How much of the best full network's score may be lost, in the metric's units: a fraction for
+        all names but "neg_log_loss". The drop on the rows left out plus half its standard error has
+        to be at most this, for the size that is chosen and for the next larger one.
+    metric : str or callable
+        "auto" is accuracy, or balanced accuracy where one class has over 80 % of the rows. Others
+        are "accuracy", "balanced_accuracy", "f1" (of the last of two sorted classes), "f1_macro",
+        "roc_auc" (of several classes the mean over each against the rest; only rows that the same
+        network judged are compared) and "neg_log_loss", as in scikit-learn. A callable is called
+        as ``metric(y_true, y_pred)`` with labels of the rows left out, an `OnProbabilities` with
+        probabilities; it returns a number, higher being better, and is called some ten thousand
+        times, for 50 bootstrap samples of the rows.
+    class_weight : dict or "balanced", optional
+        As in `Training`. Left out, classes count equally in training for "balanced_accuracy", as
+        often as they occur for any other metric.
     seed : int
         Of folds, initial weights and orders of samples. Equal seeds give equal bits, for any number
         of threads.
@@ -239,7 +267,7 @@ def smallest_network(
     Warns
     -----
     UserWarning
-        If no network learned anything, see `SearchResult.remark`.
+        If no network learned anything; see `SearchResult.remark`.
 
     Examples
     --------
@@ -251,9 +279,9 @@ def smallest_network(
     ([2, 5], '2-1')
     """
     inputs, labels, encoder, names = _inputs(X, y, encoder, input_names)
-    drop = check_float("max_drop", max_drop, 0.0, 1.0)
-    if not isinstance(metric, str) or metric not in METRICS:
-        raise ValueError(f"metric must be one of {', '.join(METRICS)}, got {shown(metric)}")
+    metric = metrics.check_metric(metric, METRICS)
+    low, high = (0.0, 1.0) if metric == "auto" else metrics.limits(metric)
+    drop = check_float("max_drop", max_drop, 0.0, high - low)
     check_int("seed", seed, 0, 2**64 - 1)
     check_callable("callback", callback)
     classes, inverse, counts = np.unique(labels, return_inverse=True, return_counts=True)
@@ -265,7 +293,14 @@ def smallest_network(
     codes: NDArray[np.int32] = inverse.astype(np.int32)
     if metric == "auto":
         metric = "balanced_accuracy" if counts.max() > _IMBALANCED * len(codes) else "accuracy"
-    task = _Task(inputs, labels, classes, codes, metric, seed, encoder, names)
+    metrics.check_classes(metric, len(classes))
+    if metric == "balanced_accuracy" and class_weight is None:
+        class_weight = "balanced"
+    recipe = Training(batch_size=_BATCH, class_weight=class_weight)
+    LabelEncoder(classes).sample_weights(codes, None, class_weight)  # raises before any training
+    if callable(metric):
+        metrics.try_out(metric, classes, codes)
+    task = _Task(inputs, labels, classes, codes, metric, recipe, seed, encoder, names)
     judged = task.judge(check_threads(threads), callback)
     reference, chosen = judged.choose(drop)
     expected, expected_full = judged.estimates(drop)
@@ -276,7 +311,7 @@ def smallest_network(
         ])  # fmt: skip
     full = paths[0].network(0)
     path = min(paths[1:], key=task.loss)
-    _leave_one_class(path, inputs, judged.learned(chosen))
+    _leave_one_class(path, inputs, metric, judged.learned(chosen))
     curve = judged.curve(reference)
     result = SearchResult(
         network=path.smallest,
@@ -288,7 +323,7 @@ def smallest_network(
         expected_full=expected_full,
         curve=curve,
         chosen=curve[chosen],
-        _of_one_class=judged.of_one_class,
+        _of_one_class=judged.scores.of_one_class,
     )
     if not result._learned:
         warnings.warn(result.remark, UserWarning, stacklevel=2)
@@ -316,6 +351,27 @@ def _inputs(
     return encoder.transform(X), labels, encoder, encoder.input_names
 
 
+_Split: TypeAlias = tuple[NDArray[np.intp], NDArray[np.intp]]  # training rows, held-out rows
+
+
+class _Fold(NamedTuple):
+    """What the rows that a fold left out tell of each size of a candidate.
+
+    Attributes
+    ----------
+    told : ndarray, shape (n_sizes, n_rows) or with n_classes behind them
+        What the metric needs: `metrics.row_values` or `metrics.told`.
+    loss : ndarray of float64, shape (n_sizes, n_rows)
+        Log loss.
+    said : ndarray of bool, shape (n_sizes, n_classes)
+        As from `metrics.said`.
+    """
+
+    told: NDArray[Any]
+    loss: NDArray[np.float64]
+    said: NDArray[np.bool_]
+
+
 @dataclass(frozen=True, eq=False)
 class _Task:
     """The rows, and how networks are trained and judged on them."""
@@ -324,7 +380,8 @@ class _Task:
     labels: Labels
     classes: Labels
     codes: NDArray[np.int32]
-    metric: str
+    metric: Metric
+    training: Training
     seed: int
     encoder: TableEncoder | None
     input_names: Sequence[str] | None
@@ -353,16 +410,15 @@ class _Task:
         net.encoder = self.encoder
         steps = math.ceil(len(X) / _BATCH)
         updates = min(max(10 * steps, _UPDATES[0]), _UPDATES[1])
-        recipe = Training(
-            math.ceil(updates / steps),
-            batch_size=_BATCH,
+        recipe = replace(
+            self.training,
+            epochs=math.ceil(updates / steps),
             optimizer=SGD(
                 0.05,
                 momentum=0.9,
                 l1=candidate.l1,
                 weight_decay=0.0 if candidate.l1 else 1e-4,
             ),
-            class_weight="balanced" if self.metric == "balanced_accuracy" else None,
             lr_schedule=ConstantThenCosine(),
         )
         net.prepare(X, y, self.classes)  # some rows may lack a rare class
@@ -385,7 +441,7 @@ class _Task:
     def loss(self, path: PruningPath) -> float:
         """Return the mean log loss of a path's smallest network on all rows."""
         told = path.smallest.predict_proba(self.inputs)
-        return float(_log_loss(told, self.codes).mean())
+        return float(metrics.log_loss(told, self.codes).mean())
 
     def judge(self, threads: int, callback: Callable[[int, int], object] | None) -> _Judged:
         """Judge each size of each candidate on rows that it was not trained on."""
@@ -397,30 +453,22 @@ class _Task:
         ]
         with _Workers(threads) as workers:
             told = workers.run(tasks, callback)
-        judged = np.zeros(len(self.codes))
-        for _, held_out in splits:
-            judged[held_out] += 1.0
-        rows = np.flatnonzero(judged)
-        right, loss, several = [], [], []
-        for i in range(len(CANDIDATES)):
-            folds = told[i :: len(CANDIDATES)]
-            total = np.zeros((2, len(folds[0][0]), len(self.codes)))
-            seen = np.zeros((len(folds[0][0]), len(self.classes)), bool)
-            for (correct, losses, predicted), (_, held_out) in zip(folds, splits, strict=True):
-                total[0][:, held_out] += correct
-                total[1][:, held_out] += losses
-                seen |= predicted
-            right.append(total[0][:, rows] / judged[rows])
-            loss.append((total[1][:, rows] / judged[rows]).mean(axis=1))
-            several.append(seen.sum(axis=1) > 1)
+        folds = [told[i :: len(CANDIDATES)] for i in range(len(CANDIDATES))]
+        rows = np.unique(np.concatenate([held_out for _, held_out in splits]))
         return _Judged(
             candidates=[c for c in CANDIDATES for _ in self._sizes(c)],
             counts=[n for c in CANDIDATES for n in self._sizes(c)],
-            right=np.concatenate(right),
-            loss=np.concatenate(loss),
-            several=np.concatenate(several),
-            weights=self._weights()[rows],
-            codes=self.codes[rows],
+            scores=self._scores([[fold.told for fold in of] for of in folds], splits, rows),
+            loss=np.concatenate(
+                [
+                    self._by_row([fold.loss for fold in of], splits, rows).mean(axis=1)
+                    for of in folds
+                ]
+            ),
+            several=np.concatenate(
+                [np.any([fold.said for fold in of], axis=0).sum(axis=1) > 1 for of in folds]
+            ),
+            in_percent=_in_percent(self.metric),
             method=(
                 f"{len(rows)} rows held out"
                 if len(splits) == 1
@@ -429,32 +477,66 @@ class _Task:
             + ", corrected for the choice by bootstrap",
         )
 
+    def _scores(
+        self, told: list[list[NDArray[Any]]], splits: list[_Split], rows: NDArray[np.intp]
+    ) -> Scores:
+        """Return the scores of all sizes, of what each fold told of each candidate."""
+        codes = self.codes[rows]
+        if metrics.is_mean_over_rows(self.metric):
+            values = np.concatenate([self._by_row(of, splits, rows) for of in told])
+            return RowMeans.of(self.metric, values, codes)
+        first = told[0][0]
+        place = np.zeros(len(self.codes), np.intp)
+        place[rows] = np.arange(len(rows))
+        n_repeats = max(1, len(splits) // _FOLDS)
+        n_sizes = sum(len(of[0]) for of in told)
+        every = np.empty((n_repeats, n_sizes, len(rows), *first.shape[2:]), first.dtype)
+        fold = np.empty((n_repeats, len(rows)), np.intp)
+        for k, (_, held_out) in enumerate(splits):
+            at = place[held_out]
+            every[k // _FOLDS][:, at] = np.concatenate([of[k] for of in told])
+            fold[k // _FOLDS, at] = k
+        return Resampled(self.metric, self.classes, codes, every, fold)
+
+    def _by_row(
+        self, values: list[NDArray[Any]], splits: list[_Split], rows: NDArray[np.intp]
+    ) -> NDArray[np.float64]:
+        """Return the mean over repeats of what the folds say of each size and row."""
+        total = np.zeros((len(values[0]), len(self.codes)))
+        judged = np.zeros(len(self.codes))
+        for of_fold, (_, held_out) in zip(values, splits, strict=True):
+            total[:, held_out] += of_fold
+            judged[held_out] += 1.0
+        mean: NDArray[np.float64] = total[:, rows] / judged[rows]
+        return mean
+
     def _fold(
         self,
         candidate: Candidate,
-        split: tuple[NDArray[np.intp], NDArray[np.intp]],
+        split: _Split,
         stream: Sequence[int],
         stop: threading.Event,
-    ) -> tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.bool_]]:
-        """Return by size: which held-out rows are right, their log loss, which classes are said."""
+    ) -> _Fold:
+        """Judge each size of a candidate that was trained on the other rows."""
         rows, held_out = split
         counts = self._sizes(candidate)
         path = self.path(candidate, counts[-1], stream, stop, rows)
         X, y = self.inputs[held_out], self.codes[held_out]
-        correct = np.empty((len(counts), len(y)), bool)
-        loss = np.empty(correct.shape)
-        said = np.zeros((len(counts), len(self.classes)), bool)
-        step, told = -1, None
-        for i, n in enumerate(counts):
+        told, loss, said = [], [], []
+        step, probabilities = -1, None
+        for n in counts:
             at = next((s.step for s in path if s.n_synapses <= n), len(path) - 1)
             if at != step:
-                step, told = at, path.network(at).predict_proba(X, threads=1)
-            assert told is not None
-            predicted = told.argmax(axis=1)
-            correct[i] = predicted == y
-            loss[i] = _log_loss(told, y)
-            said[i, predicted] = True
-        return correct, loss, said
+                step, probabilities = at, path.network(at).predict_proba(X, threads=1)
+            assert probabilities is not None
+            told.append(
+                metrics.row_values(self.metric, y, probabilities)
+                if metrics.is_mean_over_rows(self.metric)
+                else metrics.told(self.metric, probabilities)
+            )
+            loss.append(metrics.log_loss(probabilities, y))
+            said.append(metrics.said(self.metric, probabilities))
+        return _Fold(np.array(told), np.array(loss), np.array(said))
 
     def _sizes(self, candidate: Candidate) -> list[int]:
         layers = self._layers(candidate)
@@ -465,14 +547,7 @@ class _Task:
         outputs = 1 if len(self.classes) == 2 else len(self.classes)
         return (self.inputs.shape[1], *candidate.hidden, outputs)
 
-    def _weights(self) -> NDArray[np.float64]:
-        """Return what each row counts for the metric."""
-        n = np.ones(len(self.codes))
-        if self.metric == "balanced_accuracy":
-            n /= np.bincount(self.codes)[self.codes]
-        return n
-
-    def _splits(self) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    def _splits(self) -> Iterator[_Split]:
         """Generate stratified (training rows, held-out rows)."""
         n = len(self.codes)
         once = n >= _HELD_OUT
@@ -498,36 +573,28 @@ class _Judged:
     candidates : list of Candidate
     counts : list of int
         Synapses; those of a candidate stand together, falling from its full network.
-    right : ndarray of float64, shape (n_sizes, n_rows)
-        Share of the repeats in which a row was right.
+    scores : RowMeans or Resampled
+        Of each size.
     loss : ndarray of float64, shape (n_sizes,)
         Mean log loss.
     several : ndarray of bool, shape (n_sizes,)
-        Whether more than one class is ever said.
-    weights : ndarray of float64, shape (n_rows,)
-        What each row counts.
-    codes : ndarray of int32, shape (n_rows,)
+        Whether more than one class is ever said, or probabilities vary if the metric judges them.
+    in_percent : bool
+        Whether scores are shown as percentages.
     method : str
     """
 
     candidates: list[Candidate]
     counts: list[int]
-    right: NDArray[np.float64]
+    scores: Scores
     loss: NDArray[np.float64]
     several: NDArray[np.bool_]
-    weights: NDArray[np.float64]
-    codes: NDArray[np.int32]
+    in_percent: bool
     method: str
-
-    @property
-    def of_one_class(self) -> float:
-        """The score of saying the most valuable class always."""
-        return float(np.bincount(self.codes, self.weights).max() / self.weights.sum())
 
     def learned(self, size: int) -> bool:
         """Return whether a size says more than one class, and is better for it."""
-        score = self.right[size] @ self.weights / self.weights.sum()
-        return bool(self.several[size]) and score > self.of_one_class
+        return bool(self.several[size]) and self.scores.score(size) > self.scores.of_one_class
 
     @cached_property
     def _full(self) -> NDArray[np.bool_]:
@@ -535,19 +602,15 @@ class _Judged:
         before = [None, *self.candidates[:-1]]
         return np.array([a is not b for a, b in zip(before, self.candidates, strict=True)])
 
-    def choose(
-        self, max_drop: float, weights: NDArray[np.float64] | None = None
-    ) -> tuple[int, int]:
-        """Return the best full network, and the fewest synapses that keep its score.
+    def choose(self, max_drop: float, draw: int | None = None) -> tuple[int, int]:
+        """Return the best full network, and the fewest synapses that keep its score, on a draw.
 
         The next larger size of the candidate has to keep it too: of many sizes, one alone may be
         lucky.
         """
-        weights = self.weights if weights is None else weights
-        share = weights / weights.sum()
-        scores = self.right @ share
+        scores = self.scores.all(draw)
         best = max(np.flatnonzero(self._full).tolist(), key=lambda i: (scores[i], -self.loss[i]))
-        drop, error = self._drops(best, share)
+        drop, error = self.scores.drops(best, draw)
         fits = drop + _CAUTION * error <= max_drop
         fits[1:] &= fits[:-1] | self._full[1:]
         if self.learned(best):
@@ -557,20 +620,10 @@ class _Judged:
             np.flatnonzero(fits).tolist(), key=lambda i: (self.counts[i], self.loss[i])
         )
 
-    def _drops(
-        self, best: int, share: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the drop of each size below the best full network, and its standard error."""
-        lost = self.right[best] - self.right
-        drop: NDArray[np.float64] = lost @ share
-        error: NDArray[np.float64] = np.sqrt((lost - drop[:, None]) ** 2 @ share**2)
-        return drop, error
-
     def curve(self, best: int) -> list[CurvePoint]:
         """Return what is known of each size."""
-        share = self.weights / self.weights.sum()
-        drop, error = self._drops(best, share)
-        scores = self.right @ share
+        drop, error = self.scores.drops(best)
+        scores = self.scores.all()
         return [
             CurvePoint(*told)
             for told in zip(
@@ -585,38 +638,38 @@ class _Judged:
         The choice is repeated on bootstrap samples of the rows and judged on the rows that each of
         them lacks (Tsamardinos et al., 2018): these chose nothing.
         """
-        rng = np.random.default_rng(len(self.codes))
-        n = len(self.codes)
-        outside: list[list[float]] = []
-        inside: list[list[float]] = []
-        for _ in range(_BOOTSTRAPS):
-            drawn = np.bincount(rng.integers(0, n, n), minlength=n).astype(np.float64)
-            weights, left = self.weights * drawn, self.weights * (drawn == 0)
-            both = self.choose(max_drop, weights)
-            for where, w in ((inside, weights), (outside, left)):
-                if w.any():
-                    where.append([self.right[i] @ w / w.sum() for i in both])
-        values, spread = np.mean(outside, axis=0), np.std(inside, axis=0)
-        share = self.weights / self.weights.sum()
-        least = np.sqrt((share**2).sum() * (values * (1 - values) + 1.0 / n))
-        error = 1.645 * np.maximum(spread, least)
+        inside, outside = [], []
+        for draw in range(self.scores.n_draws):
+            both = self.choose(max_drop, draw)
+            inside.append([self.scores.score(i, draw) for i in both])
+            outside.append([self.scores.outside(i, draw) for i in both])
+        known = [pair for pair in outside if not any(map(math.isnan, pair))]
+        values, spread = np.mean(known or inside, axis=0), np.std(inside, axis=0)
+        error = 1.645 * np.maximum(spread, self.scores.least_error(values))
+        lowest, highest = self.scores.limits
         network, full = (
-            Estimate(float(v), max(0.0, float(v - e)), min(1.0, float(v + e)), self.method)
+            Estimate(
+                float(v),
+                max(lowest, float(v - e)),
+                min(highest, float(v + e)),
+                self.method,
+                self.in_percent,
+            )
             for v, e in zip(values[::-1], error[::-1], strict=True)
         )
         return network, full
 
 
-def _log_loss(told: NDArray[np.float32], codes: NDArray[np.int32]) -> NDArray[np.float64]:
-    """Return the log loss of each row's class, of probabilities by row and class."""
-    likely = told[np.arange(len(codes)), codes].astype(np.float64)
-    loss: NDArray[np.float64] = -np.log(np.maximum(likely, 1e-7))
-    return loss
+def _in_percent(metric: Metric) -> bool:
+    """Whether scores are shown as percentages: those that are shares of rows."""
+    return metric in ("accuracy", "balanced_accuracy")
 
 
-def _leave_one_class(path: PruningPath, inputs: Inputs, learned: bool) -> None:
+def _leave_one_class(path: PruningPath, inputs: Inputs, metric: Metric, learned: bool) -> None:
     """Go back along the final path while its end says one class, if it should say more."""
-    while learned and len(path) > 1 and len(np.unique(path.smallest.predict(inputs))) < 2:
+    while learned and len(path) > 1:
+        if metrics.said(metric, path.smallest.predict_proba(inputs)).sum() > 1:
+            return
         path.undo()
 
 

@@ -4,7 +4,9 @@ import threading
 
 import numpy as np
 import pytest
+import sklearn.metrics
 import synaprune as sn
+from synaprune.resampling import RowMeans
 from synaprune.search import CANDIDATES, _Judged
 
 # Sizes far too small are part of the search: nobody is warned of them.
@@ -77,6 +79,7 @@ def test_that_nothing_was_learned_comes_first(quick):
     with pytest.warns(UserWarning, match="No network that was tried has a better accuracy"):
         result = sn.smallest_network(X, y)
     assert str(result).startswith("No network")
+    assert "metric='balanced_accuracy' has to ask" in str(result)
 
 
 def test_that_the_rows_cannot_tell_comes_first(quick):
@@ -108,7 +111,13 @@ def never(*_, **__):
         ({"max_drop": -0.1}, ValueError, "max_drop"),
         ({"max_drop": 2}, ValueError, "max_drop"),
         ({"metric": "auc"}, ValueError, "metric must be one of auto, accuracy"),
-        ({"metric": 3}, ValueError, "metric must be one of"),
+        ({"metric": 3}, TypeError, "metric must be a name or a callable, got 3"),
+        ({"metric": "f1", "y": np.arange(40) % 3}, ValueError, "of two classes, got 3; use 'f1_ma"),
+        ({"metric": "roc_auc", "max_drop": 1.5}, ValueError, "max_drop"),
+        ({"metric": lambda y, p: None}, TypeError, "metric must return a number, got None"),
+        ({"metric": sn.OnProbabilities(lambda y, p: np.inf)}, ValueError, "a finite number"),
+        ({"class_weight": "even"}, TypeError, "class_weight must be 'balanced' or a dict"),
+        ({"class_weight": {7: 1.0}}, ValueError, "class_weight names 7"),
         ({"seed": -1}, ValueError, "seed"),
         ({"threads": 0}, ValueError, "threads"),
         ({"callback": 7}, TypeError, "callback"),
@@ -138,6 +147,117 @@ def test_the_callback_counts_and_an_error_of_it_ends_everything(quick):
     assert threading.active_count() == before
 
 
+# --- metrics -------------------------------------------------------------------------------------
+
+
+def scored(metric, net, X, y):
+    """A network's score by scikit-learn."""
+    proba, said = net.predict_proba(X).astype(float), net.predict(X)
+    if metric == "roc_auc":
+        return sklearn.metrics.roc_auc_score(
+            y, proba[:, 1] if len(net.classes) == 2 else proba, multi_class="ovr"
+        )
+    if metric == "neg_log_loss":
+        return -sklearn.metrics.log_loss(y, proba / proba.sum(axis=1, keepdims=True))
+    return sklearn.metrics.f1_score(y, said, average="binary" if metric == "f1" else "macro")
+
+
+@pytest.mark.parametrize("metric", ["roc_auc", "neg_log_loss", "f1", "f1_macro"])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_each_metric_is_kept_and_foretold(metric, n_classes, quick, monkeypatch, bits):
+    if metric == "f1" and n_classes == 3:
+        pytest.skip("f1 is of two classes")
+
+    def rows(n, seed):
+        X, noise = normal(n, 6, seed), normal(n, 1, seed + 100)[:, 0]
+        return X, np.digitize(X[:, 1] + X[:, 4] + 0.5 * noise, [1.2, 2.2][: n_classes - 1])
+
+    monkeypatch.setattr(sn.search, "CANDIDATES", (FEW, MANY))
+    max_drop = 0.05
+    X, y = rows(400, 0)
+    result = sn.smallest_network(X, y, metric=metric, max_drop=max_drop, threads=2)
+    fresh = rows(4000, 1)
+    full, kept = (scored(metric, net, *fresh) for net in (result.full, result.network))
+    assert result.network.used_inputs.tolist() == [1, 4]
+    assert full - max_drop <= kept
+    for told, true in [(result.expected, kept), (result.expected_full, full)]:
+        assert told.low < told.value < told.high
+        assert abs(true - told.value) < told.high - told.low  # twice as far as in 90 %
+    assert result.metric == metric
+    assert result.chosen.drop + 0.5 * result.chosen.standard_error <= max_drop
+    assert result.chosen.standard_error > 0.0
+    name = metric.replace("_", " ")
+    assert f"{name} on fresh data: {result.expected.value:.4g} (90 % interval" in str(result)
+    again = sn.smallest_network(X, y, metric=metric, max_drop=max_drop, threads=1)
+    assert (bits(again.network), str(again)) == (bits(result.network), str(result))
+
+
+@pytest.mark.parametrize(
+    ("named", "own"),
+    [
+        ("f1", sklearn.metrics.f1_score),
+        ("roc_auc", sn.OnProbabilities(sklearn.metrics.roc_auc_score)),
+    ],
+)
+def test_a_callable_is_given_what_its_kind_says(named, own, quick, monkeypatch):
+    monkeypatch.setattr(sn.search, "CANDIDATES", CANDIDATES[:1])
+    X = normal(150, 4)
+    y = (X[:, 0] + 0.3 * normal(150, 1, 2)[:, 0] > 0.5).astype(int)
+    by_name = sn.smallest_network(X, y, metric=named, max_drop=0.1)
+    mine = sn.smallest_network(X, y, metric=own, max_drop=0.1)
+    assert mine.metric is own
+    assert f"{named.replace('_', ' ')} score on fresh data: " in str(mine)
+    # Of the area under the curve, only the name compares rows within folds alone.
+    tolerance = 1e-12 if named == "f1" else 0.02
+    for one, other in zip(by_name.curve, mine.curve, strict=True):
+        assert one.score == pytest.approx(other.score, abs=tolerance)
+    assert mine.network.used_inputs.tolist() == by_name.network.used_inputs.tolist() == [0]
+
+
+@pytest.mark.parametrize("metric", ["roc_auc", "neg_log_loss", "f1", "f1_macro"])
+def test_that_nothing_was_learned_is_told_of_each_metric(metric, quick, monkeypatch):
+    monkeypatch.setattr(sn.search, "CANDIDATES", CANDIDATES[:1])
+    X = np.ones((60, 2))
+    with pytest.warns(UserWarning, match=f"has a better {metric} than one that always says the"):
+        result = sn.smallest_network(X, np.arange(60) % 3 == 0, metric=metric)
+    assert "balanced_accuracy" not in result.remark
+
+
+def test_probabilities_may_tell_what_labels_do_not(quick):
+    X = np.random.default_rng(0).uniform(-1.0, 1.0, (600, 3))
+    y = np.random.default_rng(1).random(600) < 0.25 / (1.0 + np.exp(-4.0 * X[:, 1]))
+    result = sn.smallest_network(X, y, metric="roc_auc", max_drop=0.03)
+    assert not result.network.predict(X).any()
+    assert result.network.n_synapses > 0
+    assert scored("roc_auc", result.network, X, y) > 0.7
+    assert result.remark == "" or result.remark.startswith("These rows cannot tell")
+
+
+def test_class_weight_is_what_networks_train_with(quick, monkeypatch, bits):
+    monkeypatch.setattr(sn.search, "CANDIDATES", CANDIDATES[:1])
+    X = normal(200, 3)
+    y = np.where(X[:, 0] + 0.8 * normal(200, 1, 5)[:, 0] > 0.6, "yes", "no")
+    plain, balanced, even, heavy = (
+        sn.smallest_network(X, y, metric=metric, class_weight=weight, max_drop=0.02).full
+        for metric, weight in [
+            ("accuracy", None), ("accuracy", "balanced"), ("balanced_accuracy", None),
+            ("f1", {"yes": 20.0}),
+        ]
+    )  # fmt: skip
+    assert bits(balanced) == bits(even) != bits(plain)
+    said = [(net.predict(X) == "yes").mean() for net in (plain, balanced, heavy)]
+    assert said == sorted(set(said))
+
+
+def test_three_rows_of_a_class_are_enough_for_any_metric(quick, monkeypatch):
+    monkeypatch.setattr(sn.search, "CANDIDATES", CANDIDATES[:1])
+    X = np.array([[0.0], [0.1], [0.2], [1.0], [1.1], [1.2]])
+    for metric in ("roc_auc", "neg_log_loss", "f1", "f1_macro"):
+        result = sn.smallest_network(X, [0, 0, 0, 1, 1, 1], metric=metric, max_drop=0.2)
+        assert np.isfinite([p.score for p in result.curve]).all()
+        assert result.expected.low <= result.expected.value <= result.expected.high
+
+
 # --- the choice, on figures made by hand ---------------------------------------------------------
 
 
@@ -145,10 +265,14 @@ def judged(scores, counts, candidates, n=1000, several=None):
     """Sizes of these scores, each right on the first rows."""
     right = np.array([np.arange(n) < round(score * n) for score in scores], float)
     return _Judged(
-        candidates=candidates, counts=counts, right=right, loss=1.0 - np.array(scores),
+        candidates=candidates, counts=counts, scores=answers(right), loss=1.0 - np.array(scores),
         several=np.ones(len(counts), bool) if several is None else several,
-        weights=np.ones(n), codes=(np.arange(n) % 2).astype(np.int32), method="made by hand",
+        in_percent=True, method="made by hand",
     )  # fmt: skip
+
+
+def answers(right):
+    return RowMeans(right.astype(float), np.ones(right.shape[1]), of_one_class=0.5)
 
 
 def test_the_fewest_synapses_within_the_drop_are_chosen_of_all_candidates():
@@ -170,7 +294,7 @@ def test_the_error_of_the_drop_counts():
     right = np.random.default_rng(0).random((3, 100)) < 0.8
     right[1:] = np.roll(right[0], 50)  # as often right, on other rows
     these = judged([0.8] * 3, [100, 10, 5], [MANY] * 3, n=100)
-    changed = _Judged(**{**vars(these), "right": right.astype(float)})
+    changed = _Judged(**{**vars(these), "scores": answers(right)})
     assert these.choose(0.005) == (0, 2)
     assert changed.choose(0.005) == (0, 0)
 
@@ -185,11 +309,11 @@ def test_the_estimate_is_free_of_the_choices_luck():
     rng = np.random.default_rng(0)
     found, expected = [], []
     for _ in range(20):
-        right = (rng.random((12, 200)) < 0.7).astype(float)  # all equally good
+        right = rng.random((12, 200)) < 0.7  # all equally good
         these = _Judged(**{
             **vars(judged([0.7] * 12, [1] * 12, [sn.search.Candidate((k,), 0.0) for k in range(12)],
                           n=200)),
-            "right": right,
+            "scores": answers(right),
         })  # fmt: skip
         found.append(right[these.choose(0.0)[0]].mean())
         expected.append(these.estimates(0.0)[1].value)
