@@ -231,6 +231,7 @@ class Job:
             dataset=data.name,
             seed=seed,
             job=self,
+            data=data,
             full=net,
             path=path,
             start=Measurement.of(net, data, threads),
@@ -278,6 +279,7 @@ class Result:
     dataset : str
     seed : int
     job : Job
+    data : Dataset
     full : SparseMLP
     path : PruningPath
     start, final : Measurement
@@ -289,6 +291,7 @@ class Result:
     dataset: str
     seed: int
     job: Job
+    data: Dataset
     full: SparseMLP
     path: PruningPath
     start: Measurement

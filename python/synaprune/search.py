@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 import threading
@@ -168,6 +169,24 @@ class SearchResult:
         remark = self.remark
         return "\n".join([remark, *lines] if remark else lines)
 
+    def record(self) -> dict[str, Any]:
+        """Return the figures as JSON values.
+
+        Returns
+        -------
+        dict
+            "metric", "max_drop", "remark", "expected" and "expected_full" (with the fields of
+            `Estimate`), and "curve", a list of what `CurvePoint` has.
+        """
+        return {
+            "metric": name_of(self.metric),
+            "max_drop": self.max_drop,
+            "remark": self.remark,
+            "expected": dataclasses.asdict(self.expected),
+            "expected_full": dataclasses.asdict(self.expected_full),
+            "curve": [dataclasses.asdict(point) for point in self.curve],
+        }
+
     @property
     def remark(self) -> str:
         """What a reader has to know before the figures; "" if there is nothing."""
@@ -301,14 +320,21 @@ def smallest_network(
     if callable(metric):
         metrics.try_out(metric, classes, codes)
     task = _Task(inputs, labels, classes, codes, metric, recipe, seed, encoder, names)
-    judged = task.judge(check_threads(threads), callback)
+    n_folds = task.n_trainings()
+    total = n_folds + 1 + _FINALS
+
+    def tell(done: int) -> None:
+        if callback is not None:
+            callback(done, total)
+
+    judged = task.judge(check_threads(threads), tell)
     reference, chosen = judged.choose(drop)
     expected, expected_full = judged.estimates(drop)
     with _Workers(check_threads(threads)) as workers:
         paths = workers.run([
             partial(task.path, judged.candidates[i], judged.counts[i], (2, k))
             for i, k in [(reference, 0), *((chosen, k) for k in range(_FINALS))]
-        ])  # fmt: skip
+        ], lambda done: tell(n_folds + done))  # fmt: skip
     full = paths[0].network(0)
     path = min(paths[1:], key=task.loss)
     _leave_one_class(path, inputs, metric, judged.learned(chosen))
@@ -443,7 +469,11 @@ class _Task:
         told = path.smallest.predict_proba(self.inputs)
         return float(metrics.log_loss(told, self.codes).mean())
 
-    def judge(self, threads: int, callback: Callable[[int, int], object] | None) -> _Judged:
+    def n_trainings(self) -> int:
+        """Count the trainings that `judge` needs."""
+        return len(CANDIDATES) * len(list(self._splits()))
+
+    def judge(self, threads: int, tell: Callable[[int], None]) -> _Judged:
         """Judge each size of each candidate on rows that it was not trained on."""
         splits = list(self._splits())
         tasks = [
@@ -452,7 +482,7 @@ class _Task:
             for candidate in CANDIDATES
         ]
         with _Workers(threads) as workers:
-            told = workers.run(tasks, callback)
+            told = workers.run(tasks, tell)
         folds = [told[i :: len(CANDIDATES)] for i in range(len(CANDIDATES))]
         rows = np.unique(np.concatenate([held_out for _, held_out in splits]))
         return _Judged(
@@ -695,15 +725,14 @@ class _Workers:
     def run(
         self,
         tasks: Sequence[Callable[[threading.Event], Any]],
-        callback: Callable[[int, int], object] | None = None,
+        tell: Callable[[int], None],
     ) -> list[Any]:
-        """Return the results in the tasks' order."""
+        """Return the results in the tasks' order; tell how many are done after each."""
         futures = [self._pool.submit(task, self._stop) for task in tasks]
         waiting = set(futures)
         while waiting:
             done, waiting = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
             for future in done:
                 future.result()
-                if callback is not None:
-                    callback(sum(f.done() for f in futures), len(futures))
+                tell(sum(f.done() for f in futures))
         return [future.result() for future in futures]

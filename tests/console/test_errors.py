@@ -142,17 +142,28 @@ def test_out_is_left_alone_by_a_run_that_fails(tmp_path):
     [
         ("", "", "", ["target", "'width', 'length', 'kind'"]),
         ("", "", "--target sort", ["'sort'", "'width', 'length', 'kind'"]),
-        ("1.2,2.2,rose", "1.2,tall,rose", "--target kind", ["line 6", "'length'", "'tall'"]),
-        ("1.2,2.2,rose", "1.2,,rose", "--target kind", ["line 6", "'length'", "empty"]),
-        ("1.2,2.2,rose", "1.2,nan,rose", "--target kind", ["line 6", "'length'", "nan"]),
-        ("1.2,2.2,rose", "1.2,rose", "--target kind", ["line 6", "3 cells", "got 2"]),
-        ("tulip", "rose", "--target kind", ["2 classes", "rose"]),
-        (FLOWERS, "", "--target kind", ["column names"]),
+        ("1.2,2.2,rose", "1.2,rose", "--target kind", ["3 as most of them", "line 6 has 2"]),
+        ("tulip", "rose", "--target kind", ["'kind' holds only the label rose"]),
+        (FLOWERS, "", "--target kind", ["the file is empty"]),
+        ("", "", "--target kind --drop size --drop sort", ["'size', 'sort'"]),
+        ("", "", "--target kind --keep size", ["no column 'size'"]),
     ],
 )
 def test_table_faults(tmp_path, old, new, flags, parts):
     path = flowers(tmp_path, FLOWERS.replace(old, new))
     assert_error(run("prune", path, *flags.split()), "flowers.csv", *parts)
+
+
+@pytest.mark.parametrize(
+    ("flags", "part"),
+    [
+        ("--max-drop 1", "--max-drop is a fraction"),
+        ("--jobs 2", "--jobs does not apply"),
+        ("--separator ::", "separator must be one character"),
+    ],
+)
+def test_flags_that_a_file_refuses(tmp_path, flags, part):
+    assert_error(run("prune", flowers(tmp_path), "--target", "kind", *flags.split()), part)
 
 
 def test_npz_faults(tmp_path):

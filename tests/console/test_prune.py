@@ -159,7 +159,8 @@ def test_the_help_names_every_option():
              sn.Gradual, sn.Iterative, sn.Sweep)  # fmt: skip
     fields = {option.flag for kind in kinds for option in options_of(kind)}
     others = {"--help", "--target", "--data-dir", "--optimizer", "--strategy", "--runs", "--jobs",
-              "--seed", "--threads", "--out", "--report", "--json", "--quiet"}  # fmt: skip
+              "--seed", "--threads", "--out", "--report", "--json", "--quiet", "--drop", "--keep",
+              "--separator", "--no-header"}  # fmt: skip
     assert in_help == fields | others
     assert {*FLAGS, "--shift", "--shift-probability"} == fields | {"--optimizer", "--strategy"}
     assert "predict" in succeed("--help")

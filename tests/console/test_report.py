@@ -35,7 +35,7 @@ def test_a_run_writes_its_page(model):
 def test_a_saved_model_gives_the_same_page(model):
     table = model / "flowers.csv"
     args = ("report", model / "m.npz", "--data", table, "--target", "kind")
-    assert succeed(*args, "--out", model / "again.html") == ""
+    assert succeed(*args, "--out", model / "again.html") == f"wrote {model / 'again.html'}\n"
     first, second = facts_of(model / "run.html"), facts_of(model / "again.html")
     for told in (first, second):
         del told["origin"]["page made at"]

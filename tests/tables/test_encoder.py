@@ -210,6 +210,14 @@ def test_words_where_numbers_were():
         encoder.transform(table_of(a=["1", ""], d=["5", ""]))
 
 
+def test_a_word_among_numbers_is_warned_of():
+    cells = [str(i / 4) for i in range(100)]
+    encoder, table = fitted(a=["unknown", *cells])
+    encoder.transform(table)  # it was there in training: no warning
+    with pytest.warns(UserWarning, match="cells of 'a' that hold no numbers count as missing: 'x'"):
+        assert encoder.transform(table_of(a=["x", "1"])).tolist() == [[12.375], [1]]
+
+
 def test_without_a_header_columns_count_by_position():
     train = sn.read_table(io.BytesIO(b"1,2,0\n2,1,1\n3,5,0\n"))
     encoder = sn.TableEncoder.fit(train.without(["c0"]))

@@ -8,7 +8,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 from io import TextIOWrapper
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from synaprune import __version__
 from synaprune.cli import predict_command, prune_command, report_command
@@ -17,6 +17,9 @@ INTERRUPTED = 130  # what a shell reports for a program that SIGINT ended
 
 
 class _Parser(argparse.ArgumentParser):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_abbrev=False, **options)  # --label would be --label-smoothing
+
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"synaprune: error: {message} (see '{self.prog} --help')\n")
 

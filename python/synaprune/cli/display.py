@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections import Counter
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
 
@@ -14,9 +15,10 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 
 from synaprune import training
-from synaprune.datasets import Dataset
+from synaprune.cli.found import Found
 from synaprune.job import Result
 from synaprune.network import SparseMLP
+from synaprune.search import SearchResult
 
 _STAGES = {"train": "training", "retrain": "retraining", "accepted": "pruning"}
 
@@ -59,6 +61,19 @@ class ProgressBar:
         if self._runs > 1 and not self._bar.disable:
             self._bar.update(self._task, description=f"run {self._run}/{self._runs} training")
 
+    def trained(self, done: int, total: int) -> None:
+        """Draw how many of the trainings of `smallest_network` are done."""
+        if not self._bar.disable:
+            run = f"run {self._run}/{self._runs} " if self._runs > 1 else ""
+            what = f"{run}training networks on folds of the rows"
+            self._bar.update(
+                self._task,
+                description=what,
+                total=total + 1,  # a full bar's clock stops
+                completed=done,
+                figures=f"{done} of {total}",
+            )
+
     def __call__(self, progress: training.Progress) -> None:
         """Draw the state, at most 20 times a second."""
         now = time.monotonic()
@@ -70,15 +85,107 @@ class ProgressBar:
         self._bar.update(
             self._task,
             description=run + _STAGES.get(progress.stage, "pruning"),
-            total=progress.epochs,
+            total=None
+            if progress.epochs is None
+            else progress.epochs + 1,  # a full bar's clock stops
             completed=progress.epoch,
             figures=f"epoch {progress.epoch} · {score}· {progress.n_synapses} synapses"
             f" · {progress.threads} thread{'s' * (progress.threads > 1)}",
         )
 
 
-def show_result(result: Result, data: Dataset) -> None:
+def show_found(found: Found) -> None:
+    """Print what `smallest_network` made of a file: what would surprise first, then the figures."""
+    rows, result, record = found.rows, found.result, found.record
+    console = _stdout()
+    labels, counts = np.unique(rows.y, return_counts=True)
+    classes = ", ".join(
+        f"{label} {n}" for label, n in list(zip(labels.tolist(), counts.tolist(), strict=True))[:6]
+    )
+    more = ", …" if len(labels) > 6 else ""
+    console.print(
+        f"{rows.name}: {len(rows.y)} rows, {len(rows.input_names)} columns, target "
+        f"{rows.target!r} of {len(labels)} classes ({classes}{more}); seed {record['seed']}"
+    )
+    for note in rows.notes:
+        console.print(f"- {note}")
+    encoder = result.network.encoder
+    if encoder is not None:
+        for note in encoder.notes:
+            console.print(f"- {note}")
+        if encoder.left_out:
+            told = [f"{name!r} ({why})" for name, why in encoder.left_out.items()]
+            console.print(f"- left out: {_some(told, 10)}")
+    if result.remark:
+        console.print(f"\n{result.remark}")
+    name = str(record["metric"]).replace("_", " ")
+    why = " (one class has most of the rows)" if found.chose_metric else ""
+    drop = record["max_drop"]
+    lost = f"{100 * drop:g} points" if result.expected.in_percent else f"{drop:g}"
+    console.print(f"\nAsked: the {name}{why} may fall {lost} below that of the best full network.")
+    table = Table()
+    table.add_column("")
+    for column in ("full network", "smallest"):
+        table.add_column(column, justify="right")
+    ends = [record["start"], record["final"]]
+    nets = [result.full, result.network]
+    estimates = [result.expected_full, result.expected]
+
+    def row(name: str, values: list[str]) -> None:
+        table.add_row(name, *values)
+
+    row("structure", [end["structure"] for end in ends])
+    row("synapses", [str(end["n_synapses"]) for end in ends])
+    row("inputs used", [str(end["n_inputs"]) for end in ends])
+    row(f"{name}, fresh data", [_figure(e.value, e.in_percent) for e in estimates])
+    row(
+        "90 % interval",
+        [f"{_figure(e.low, e.in_percent)} to {_figure(e.high, e.in_percent)}" for e in estimates],
+    )
+    row("accuracy, all rows", [f"{end['accuracy']['train']:.2%}" for end in ends])
+    row("bytes", [str(net.n_bytes) for net in nets])
+    times = [_predict_seconds(net, found.inputs) for net in nets]
+    row(f"predict {len(found.inputs)} rows", [_duration(t) for t in times])
+    console.print(table)
+    if result.chosen.standard_error > drop:
+        console.print(_curve(result, name))
+    console.print(
+        f"Fresh data: estimated by {result.expected.method}. Both networks are trained on all rows."
+    )
+    n, kept = (end["n_synapses"] for end in ends)
+    console.print(f"{1 - kept / n:.1%} of the synapses were removed: {n} → {kept}.")
+    used = result.network.used_columns
+    console.print(f"Columns used, {len(used)} of {len(rows.input_names)}: {_some(used, 10)}")
+    console.print(f"{_duration(record['seconds'])}. {found.next_step}".rstrip())
+
+
+def _curve(result: SearchResult, name: str) -> Table:
+    """Return the drop of some sizes of the chosen shape, with standard errors."""
+    points = [p for p in result.curve if p.candidate == result.chosen.candidate]
+    table = Table(title=f"{name} on rows left out, below the best full network")
+    for column in ("synapses", "drop", "standard error"):
+        table.add_column(column, justify="right")
+    for at in sorted({round(i * (len(points) - 1) / 9) for i in range(10)}):
+        point = points[at]
+        mark = " *" if point.n_synapses == result.chosen.n_synapses else ""
+        figures = (point.drop, point.standard_error)
+        shown = (_figure(x, result.expected.in_percent) for x in figures)
+        table.add_row(f"{point.n_synapses}{mark}", *shown)
+    return table
+
+
+def _some(names: Sequence[str], limit: int) -> str:
+    more = f", and {len(names) - limit} more" if len(names) > limit else ""
+    return ", ".join(f"{name:.60}" for name in names[:limit]) + more
+
+
+def _figure(value: float, in_percent: bool) -> str:
+    return f"{value:.2%}" if in_percent else f"{value:.4g}"
+
+
+def show_result(result: Result) -> None:
     """Print the table of before and after, and what the run says in one line."""
+    data = result.data
     columns = [result.start, result.final]
     nets = [result.full, result.path.smallest]
     table = Table()
@@ -104,7 +211,7 @@ def show_result(result: Result, data: Dataset) -> None:
     gained = columns[1].accuracy["validation"] - columns[0].accuracy["validation"]
     verb = "removed" if result.job.goal.counted else "redundant"
     console.print(f"{1 - kept / n:.1%} of the synapses were {verb}: {n} → {kept}.")
-    console.print(f"Validation accuracy changed by {100 * gained:+.2f} points.")
+    console.print(f"Validation accuracy changed by {_points(gained)}.")
     console.print(f"Ended because {_sentence(result.path.stop_reason)}")
     console.print(f"{result.epochs} epochs in {_duration(result.seconds)}.")
 
@@ -126,7 +233,7 @@ def show_runs(results: list[dict[str, Any]], seconds: float) -> None:
     seeds = f"seeds {first['seed']} to {last_seed}"
     console.print(f"{first['dataset']}, {len(results)} runs, {seeds}")
     console.print(table)
-    for split in ("validation", "test"):
+    for split in first["final"]["accuracy"]:
         values = [r["final"]["accuracy"][split] for r in results]
         spread = f" ± {statistics.stdev(values):.2%}" if len(values) > 1 else ""
         console.print(f"accuracy, {split}: {statistics.fmean(values):.2%}{spread}")
@@ -141,6 +248,11 @@ def _predict_seconds(net: SparseMLP, X: np.ndarray[Any, Any]) -> float:
         net.predict(X)
         times.append(time.perf_counter() - begin)
     return statistics.median(times[1:])
+
+
+def _points(gained: float) -> str:
+    text = f"{100 * gained:+.2f}"
+    return f"{'0.00' if float(text) == 0 else text} points"
 
 
 def _stdout() -> Console:

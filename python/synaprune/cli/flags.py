@@ -18,7 +18,7 @@ from synaprune.options import Option, options_of
 from synaprune.pruning import STRATEGIES, Goal, default_strategy
 from synaprune.training import OPTIMIZERS, ShiftImages, Training
 
-_KINDS = {"optimizer": "update rule", "strategy": "when to cut and how much"}
+KINDS = {"optimizer": "update rule", "strategy": "when to cut and how much"}
 _GROUPS: dict[str, tuple[type, ...]] = {
     "goal": (Goal,),
     "pruning": (Criterion, *STRATEGIES.values()),
@@ -38,7 +38,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         group = parser.add_argument_group(title)
         if title in named:
             key, choices = named[title]
-            group.add_argument(f"--{key}", choices=choices, help=_KINDS[key])
+            group.add_argument(f"--{key}", choices=choices, help=KINDS[key])
         seen = set()
         for kind in kinds:
             for option in options_of(kind):
@@ -76,7 +76,7 @@ def job_for(data: Dataset, parsed: Mapping[str, Any]) -> Job:
         If a value is out of range, or a flag means nothing beside the others. The message names
         the flag.
     """
-    known = (*all_options(), *_KINDS)
+    known = (*all_options(), *KINDS)
     given = {key: parsed[key] for key in known if parsed.get(key) is not None}
     preset = preset_for(data.name)
     goal = _apply(Goal, {}, given)

@@ -8,7 +8,7 @@ import io
 import sys
 from typing import Any
 
-from synaprune.datasets import load_inputs
+from synaprune.datasets import load_columns, load_inputs
 from synaprune.io import write_atomically
 from synaprune.network import SparseMLP
 
@@ -19,11 +19,11 @@ def add_parser(commands: Any) -> None:
         "predict",
         help="predict with a saved model",
         description="Write one label a row of DATA, as CSV. Columns are found by the names that "
-        "the model was trained with; others are ignored.",
+        "the model was trained with; only those that it uses have to be there.",
     )
     p.set_defaults(run=run)
     p.add_argument("model", metavar="MODEL.npz")
-    p.add_argument("data", metavar="DATA.csv", help="a CSV or NPZ file")
+    p.add_argument("data", metavar="DATA", help="a file of any format that prune reads; - is stdin")
     p.add_argument("--out", metavar="FILE", help="write to FILE, not to stdout")
     p.add_argument(
         "--proba", action="store_true", help="add a header and a column of probability per class"
@@ -33,7 +33,11 @@ def add_parser(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the command; returns the exit status."""
     net = SparseMLP.load(args.model)
-    X = load_inputs(args.data, net.input_names)
+    source = sys.stdin.buffer if args.data == "-" else args.data
+    if net.encoder is None:
+        X: Any = load_inputs(source, net.input_names)
+    else:
+        X = net.as_inputs(load_columns(source, net.encoder.order))
     labels = net.predict(X).tolist()
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

@@ -5,18 +5,24 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import sys
+import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from synaprune import __version__, datasets
-from synaprune.cli.flags import add_flags, job_for
-from synaprune.cli.report_command import write as write_report
+from synaprune.cli.flags import KINDS, add_flags, all_options, job_for
+from synaprune.cli.found import OPTIONS, Found, find
+from synaprune.cli.presets import PRESETS
+from synaprune.cli.report_command import write_data_report
 from synaprune.cli.runs import run_side_by_side
 from synaprune.io import write_atomically
 from synaprune.job import Result
 from synaprune.pruning import PruningInterrupted
+from synaprune.report import write_report
 from synaprune.threads import Threads, check_threads
 
 _MOST_JOBS = 61  # processes that Python can wait for on Windows
@@ -37,15 +43,33 @@ def add_parser(commands: Any) -> None:
     p = commands.add_parser(
         "prune",
         help="train a network on a dataset and prune it",
-        description="Train a network on DATASET, then prune it as far as the accuracy allows. "
-        "Options left out come from the dataset's preset.",
+        description="Find the smallest network for a FILE: shapes and sizes are tried on folds of "
+        "its rows, and the choice is trained on all of them. With any option of a recipe or goal "
+        "besides --max-drop, --metric and --class-weight, and for xor, digits and mnist, one "
+        "network is trained on 60 % of the rows and pruned by the accuracy on 20 %.",
     )
     p.set_defaults(run=run)
     p.add_argument(
         "dataset", nargs="?", default="digits", metavar="DATASET",
-        help="xor, digits (default), mnist, or a CSV or NPZ file",
+        help="xor, digits (default), mnist, or a file (CSV, Excel, Parquet, JSON, NPZ, …)",
     )  # fmt: skip
-    p.add_argument("--target", metavar="COLUMN", help="label column of a CSV (array of an NPZ)")
+    p.add_argument(
+        "--target", metavar="COLUMN",
+        help="column of the labels, by name or position, -1 being the last (array of an NPZ)",
+    )  # fmt: skip
+    p.add_argument(
+        "--drop", metavar="COLUMN", action="append", default=[],
+        help="leave a column out; may be repeated",
+    )  # fmt: skip
+    p.add_argument(
+        "--keep", metavar="COLUMN", action="append", default=[],
+        help="use a column that looks like a name or number of the row; may be repeated",
+    )  # fmt: skip
+    p.add_argument("--separator", metavar="C", help="what separates cells; found out if left out")
+    p.add_argument(
+        "--no-header", dest="header", action="store_const", const=False,
+        help="the first row holds no names; found out if left out",
+    )  # fmt: skip
     p.add_argument("--data-dir", metavar="DIR", help="folder that holds MNIST's files")
     add_flags(p)
     p.add_argument("--runs", type=_positive, default=1, metavar="N", help="seeds S, S+1, …")
@@ -61,7 +85,7 @@ def add_parser(commands: Any) -> None:
     )  # fmt: skip
     p.add_argument("--out", metavar="MODEL.npz", help="save the network and its path")
     p.add_argument("--report", metavar="FILE.html", help="write a page that explains the network")
-    p.add_argument("--json", metavar="FILE", help="write all figures")
+    p.add_argument("--json", metavar="FILE", help="write all figures; to stdout if -")
     p.add_argument("--quiet", action="store_true", help="print nothing but errors")
 
 
@@ -73,28 +97,15 @@ def run(args: argparse.Namespace) -> int:
     from synaprune.cli import display
 
     _check_outputs(args)
-    data = datasets.load(args.dataset, target=args.target, data_dir=args.data_dir)
-    job = job_for(data, vars(args))
+    _check_shares(args)
     begin = time.perf_counter()
     records: list[dict[str, Any]] = []
-    result = None
-    seeds = range(args.seed, args.seed + args.runs)
-    fixed = isinstance(args.threads, int)  # then it is not ours to share out
-    threads = check_threads(args.threads)
-    jobs = min(args.runs, args.jobs or (1 if fixed else threads), _MOST_JOBS)
+    done: list[Result | Found] = []
     with display.ProgressBar(quiet=args.quiet, runs=args.runs) as bar:
         try:
-            if jobs > 1:
-                for record in run_side_by_side(
-                    data, job, seeds, jobs=jobs, threads=threads if fixed else 1
-                ):
-                    bar.next_run()
-                    records.append(record)
-            else:
-                for seed in seeds:
-                    bar.next_run()
-                    result = job.run(data, seed=seed, threads=args.threads, callback=bar)
-                    records.append(result.record())
+            for record, result in _runs(args, bar):
+                records.append(record)
+                done = [] if result is None else [result]
         except BaseException as error:  # what was finished is not lost with the rest
             if isinstance(error, PruningInterrupted):
                 _save_interrupted(error, args.out)
@@ -102,38 +113,124 @@ def run(args: argparse.Namespace) -> int:
                 _write_json(args, records, time.perf_counter() - begin)
             raise
     seconds = time.perf_counter() - begin
-    if not args.quiet:  # first, so that a disk that fills up does not take the table along
-        _show(display, data, result, records, seconds)
-    if args.json:
-        _write_json(args, records, seconds)
-    if args.out and result is not None:
-        result.path.save(args.out)
-    if args.report and result is not None:
-        write_report(args.report, result.path, data)
+    last = done[0] if done and args.runs == 1 else None
+    try:
+        _write_files(args, records, last, seconds)
+    finally:  # a disk that is full does not take the figures along
+        if args.json == "-":
+            sys.stdout.write(_json(args, records, seconds))
+        elif not args.quiet and last is None:
+            display.show_runs(records, seconds)
+        elif not args.quiet and isinstance(last, Found):
+            display.show_found(last)
+        elif not args.quiet and isinstance(last, Result):
+            display.show_result(last)
     return 0
 
 
-def _write_json(args: argparse.Namespace, records: list[dict[str, Any]], seconds: float) -> None:
-    record = records[0] if args.runs == 1 else _summary(args.seed, records, seconds)
-    write_atomically(args.json, (json.dumps(record, indent=1) + "\n").encode())
+def _runs(
+    args: argparse.Namespace, bar: Any
+) -> Iterator[tuple[dict[str, Any], Result | Found | None]]:
+    """Generate the record of each run, and the result itself where it is at hand."""
+    seeds = range(args.seed, args.seed + args.runs)
+    given = [key for key in (*all_options(), *KINDS) if getattr(args, key, None) is not None]
+    reading = {"drop": args.drop, "separator": args.separator, "header": args.header}
+    file = args.dataset not in PRESETS
+    if not file and (args.keep or any(reading.values()) or args.header is not None):
+        raise ValueError("--drop, --keep, --separator and --no-header apply to files")
+    if file and not Path(args.dataset).exists():
+        datasets.load(args.dataset)  # which says that there is none
+    if file and set(given) <= set(OPTIONS):
+        if args.jobs:
+            raise ValueError(
+                "--jobs does not apply here: the search for the smallest network of a file runs "
+                "side by side on all --threads"
+            )
+        rows = datasets.load_rows(args.dataset, args.target, **reading)
+        for seed in seeds:
+            bar.next_run()
+            found = find(
+                rows,
+                {key: getattr(args, key) for key in given},
+                keep=args.keep,
+                seed=seed,
+                threads=args.threads,
+                callback=bar.trained,
+                next_step=_next_step(args),
+            )
+            yield found.record, found
+        return
+    data = (
+        datasets.load_table(args.dataset, args.target, keep=args.keep, **reading)
+        if file
+        else datasets.load(args.dataset, target=args.target, data_dir=args.data_dir)
+    )
+    job = job_for(data, vars(args))
+    fixed = isinstance(args.threads, int)  # then it is not ours to share out
+    threads = check_threads(args.threads)
+    jobs = min(args.runs, args.jobs or (1 if fixed else threads), _MOST_JOBS)
+    if jobs > 1:
+        bar.next_run()
+        for record in run_side_by_side(
+            data, job, seeds, jobs=jobs, threads=threads if fixed else 1
+        ):
+            bar.next_run()
+            yield record, None
+        return
+    for seed in seeds:
+        bar.next_run()
+        result = job.run(data, seed=seed, threads=args.threads, callback=bar)
+        yield result.record(), result
 
 
-def _show(
-    display: Any,
-    data: datasets.Dataset,
-    result: Result | None,
+def _next_step(args: argparse.Namespace) -> str:
+    if args.out:
+        return f"Next: synaprune predict {args.out} NEW_ROWS.csv"
+    return "Next: --out MODEL.npz keeps the network, --report PAGE.html explains it."
+
+
+def _write_files(
+    args: argparse.Namespace,
     records: list[dict[str, Any]],
+    last: Result | Found | None,
     seconds: float,
 ) -> None:
-    if len(records) == 1 and result is not None:
-        display.show_result(result, data)
-    else:
-        display.show_runs(records, seconds)
+    if args.json and args.json != "-":
+        _write_json(args, records, seconds)
+    if last is None:
+        return
+    path = last.path if isinstance(last, Result) else last.result.path
+    if args.out:
+        path.save(args.out)
+    if args.report and isinstance(last, Found):
+        write_report(args.report, path, validation=(last.inputs, last.rows.y), title=last.rows.name)
+    elif args.report and isinstance(last, Result):
+        write_data_report(args.report, path, last.data)
+
+
+def _json(args: argparse.Namespace, records: list[dict[str, Any]], seconds: float) -> str:
+    record = records[0] if args.runs == 1 else _summary(args.seed, records, seconds)
+    return json.dumps(record, indent=1) + "\n"
+
+
+def _write_json(args: argparse.Namespace, records: list[dict[str, Any]], seconds: float) -> None:
+    write_atomically(args.json, _json(args, records, seconds).encode())
+
+
+def _check_shares(args: argparse.Namespace) -> None:
+    """Refuse points where fractions are meant."""
+    drop = args.max_drop
+    if drop is not None and drop >= 0.5 and args.metric != "neg_log_loss":
+        raise ValueError(
+            f"--max-drop is a fraction, 0.01 for one percentage point; got {drop:g}, which would "
+            "allow any network"
+        )
 
 
 def _check_outputs(args: argparse.Namespace) -> None:
     """Refuse what would only fail after all the work is done."""
-    files = {"--out": args.out, "--json": args.json, "--report": args.report}
+    files = {"--out": args.out, "--report": args.report}
+    files["--json"] = None if args.json == "-" else args.json
     for flag in ("--out", "--report"):
         if files[flag] and args.runs > 1:
             raise ValueError(
@@ -144,6 +241,12 @@ def _check_outputs(args: argparse.Namespace) -> None:
             raise FileNotFoundError(f"{flag}: the folder of {file} does not exist")
         if file is not None and Path(file).is_dir():
             raise IsADirectoryError(f"{flag}: {file} is a folder")
+        if file is not None:
+            try:
+                with tempfile.TemporaryFile(dir=Path(file).absolute().parent) as trial:
+                    trial.write(b"0" * 4096)
+            except OSError as error:
+                raise OSError(f"{flag}: {file} cannot be written ({error.strerror})") from None
     for (one, a), (other, b) in itertools.combinations(files.items(), 2):
         if a and b and Path(a).absolute() == Path(b).absolute():
             raise ValueError(f"{one} and {other} name the same file, {a}")

@@ -26,10 +26,10 @@ def add_parser(commands: Any) -> None:
     p.add_argument("model", metavar="MODEL.npz")
     p.add_argument(
         "--data", metavar="DATA",
-        help="xor, digits, mnist, or a CSV or NPZ file; without it, sections that need samples say "
+        help="xor, digits, mnist, or a file; without it, sections that need samples say "
         "so",
     )  # fmt: skip
-    p.add_argument("--target", metavar="COLUMN", help="label column of a CSV (array of an NPZ)")
+    p.add_argument("--target", metavar="COLUMN", help="column of the labels (array of an NPZ)")
     p.add_argument("--data-dir", metavar="DIR", help="folder that holds MNIST's files")
     p.add_argument("--out", metavar="FILE.html", required=True)
 
@@ -43,8 +43,14 @@ def run(args: argparse.Namespace) -> int:
     subject = _load(args.model)
     data = None
     if args.data is not None:
-        data = datasets.load(args.data, target=args.target, data_dir=args.data_dir)
         net = subject.smallest if isinstance(subject, PruningPath) else subject
+        named = args.data in ("xor", "digits", "mnist")
+        searched = isinstance(subject, PruningPath) and subject.data_sha256 is None
+        if net.encoder is not None and searched and not named:
+            write_report(args.out, subject, validation=_raw(args, net), title=Path(args.data).name)
+            return _said(args.out)
+        encoder = None if named else net.encoder
+        data = datasets.load(args.data, target=args.target, data_dir=args.data_dir, encoder=encoder)
         if net.input_names not in (None, data.input_names):
             raise ValueError(f"{args.data} does not have the inputs that {args.model} was given")
         known = subject.data_sha256 if isinstance(subject, PruningPath) else None
@@ -54,11 +60,24 @@ def run(args: argparse.Namespace) -> int:
                 "fresh samples may be what it was trained on",
                 stacklevel=1,
             )
-    write(args.out, subject, data)
+    write_data_report(args.out, subject, data)
+    return _said(args.out)
+
+
+def _said(out: str) -> int:
+    print(f"wrote {out}")
     return 0
 
 
-def write(file: str, subject: PruningPath | SparseMLP, data: datasets.Dataset | None) -> None:
+def _raw(args: argparse.Namespace, net: SparseMLP) -> tuple[Any, Any]:
+    """Return the rows of a file as inputs of a network that was trained on all of them."""
+    rows = datasets.load_rows(args.data, args.target)
+    return net.as_inputs(rows.X), rows.y
+
+
+def write_data_report(
+    file: str, subject: PruningPath | SparseMLP, data: datasets.Dataset | None
+) -> None:
     """Write the page, with a dataset's splits if there is one.
 
     Parameters

@@ -7,7 +7,7 @@ from ._idx import read_idx
 from ._load import load
 from ._mnist import mnist
 from ._small import digits, xor
-from ._table import Rows, load_inputs, load_rows, load_table
+from ._table import Rows, load_columns, load_inputs, load_rows, load_table
 from ._types import Dataset, Split
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Split",
     "digits",
     "load",
+    "load_columns",
     "load_inputs",
     "load_rows",
     "load_table",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
+from synaprune.tables import TableEncoder
+
 from ._mnist import mnist
 from ._small import digits, xor
 from ._table import load_table
@@ -16,6 +18,7 @@ def load(
     *,
     target: str | int | None = None,
     data_dir: str | os.PathLike[str] | None = None,
+    encoder: TableEncoder | None = None,
 ) -> Dataset:
     """Load a dataset by name, or a table from a file.
 
@@ -28,6 +31,8 @@ def load(
         The column, or the array, that holds the labels in a file.
     data_dir : path-like, optional
         Folder with the files of MNIST (see `mnist`).
+    encoder : TableEncoder, optional
+        For a file, as in `load_table`.
 
     Returns
     -------
@@ -62,4 +67,4 @@ def load(
         raise FileNotFoundError(
             f"no dataset or file {name!r}: expected {', '.join(known)}, or a file"
         )
-    return load_table(name, target)
+    return load_table(name, target, encoder=encoder)

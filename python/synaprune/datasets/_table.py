@@ -126,6 +126,7 @@ def load_table(
     keep: Iterable[str] = (),
     separator: str | None = None,
     header: bool | None = None,
+    encoder: TableEncoder | None = None,
 ) -> Dataset:
     r"""Read a table and split its rows 60/20/20: stratified, with a fixed seed.
 
@@ -140,6 +141,8 @@ def load_table(
         As in `TableEncoder.fit`.
     separator, header
         As in `load_rows`.
+    encoder : TableEncoder, optional
+        The one to use, such as a network's; a new one is fitted if left out.
 
     Returns
     -------
@@ -168,10 +171,12 @@ def load_table(
     """
     rows = load_rows(path, target, drop=drop, separator=separator, header=header)
     parts = _split_60_20_20(rows.y, rows.name)
-    X, names, encoder = rows.X, rows.input_names, None
+    X, names = rows.X, rows.input_names
     if isinstance(X, Table):
-        encoder = TableEncoder.fit(X.take(parts[0]), keep=keep)
+        encoder = encoder or TableEncoder.fit(X.take(parts[0]), keep=keep)
         X, names = encoder.transform(X), encoder.input_names
+    elif keep or encoder is not None:
+        raise ValueError(f"{path}: keep and encoder do not apply to arrays")
     train, validation, test = (Split(X[part], rows.y[part]) for part in parts)
     return Dataset(
         rows.name,
@@ -182,6 +187,44 @@ def load_table(
         "auto" if X.dtype == np.uint8 else "standard",
         encoder=encoder,
     )
+
+
+def load_columns(
+    path: str | os.PathLike[str] | BinaryIO, known: Iterable[str] | None = None
+) -> Table:
+    r"""Read a file's columns, for a network that was trained on a table.
+
+    Parameters
+    ----------
+    path : path-like or binary file object
+        A table as `synaprune.read_table` reads it, or a ``.npz`` with an array `X`.
+    known : iterable of str, optional
+        As in `synaprune.read_table`.
+
+    Returns
+    -------
+    Table
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is no table.
+
+    Examples
+    --------
+    >>> import io
+    >>> from synaprune import datasets
+    >>> datasets.load_columns(io.BytesIO(b"cm,gram\n7,120\n")).names
+    ('cm', 'gram')
+    """
+    if not (isinstance(path, str | os.PathLike) and _is_npz(Path(path))):
+        return read_table(path, known=known)
+    X, names, _ = read_npz(Path(path), None)
+    columns = X.astype(np.float64).T
+    named = names or [f"c{i}" for i in range(len(columns))]
+    return Table(dict(zip(named, columns, strict=True)), str(path), headerless=names is None)
 
 
 def load_inputs(

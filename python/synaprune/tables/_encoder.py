@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -46,6 +47,8 @@ class Numbers:
         Subtracted in float64: the mean, where it is so large that float32 would lose the spread.
     missing : bool
         Whether there is an input that is 1 where the value is missing.
+    odd : tuple of str
+        Words among the numbers of the training rows, which count as missing.
     """
 
     kind: ClassVar[str] = "numbers"
@@ -56,9 +59,10 @@ class Numbers:
     high: float
     offset: float
     missing: bool
+    odd: tuple[str, ...]
 
     @classmethod
-    def fitted(cls, name: str, style: str, values: Values) -> Numbers:
+    def fitted(cls, name: str, style: str, values: Values, odd: Sequence[str]) -> Numbers:
         """Return what suits a column's numbers, of which NaN are missing."""
         known = values[~np.isnan(values)]
         mean, spread = float(known.mean()), float(known.std())
@@ -70,6 +74,7 @@ class Numbers:
             high=mean + _FAR * spread,
             offset=mean if abs(mean) > _SHIFTED * spread else 0.0,
             missing=_enough(len(values) - len(known), len(values)),
+            odd=tuple(odd),
         )
 
     @property
@@ -305,8 +310,13 @@ class TableEncoder:
         Raises
         ------
         ValueError
-            If columns are missing, all of which the message names, there are no rows, or numbers
-            are expected in a column and words are there.
+            If columns are missing, all of which the message names, there are no rows, or a column
+            of numbers or dates holds nothing of the kind.
+
+        Warns
+        -----
+        UserWarning
+            If some cells of such a column hold something else, which counts as missing.
         """
         if not len(table):
             raise ValueError(f"{table.source}: no rows")
@@ -428,7 +438,7 @@ def _kind_of(name: str, column: Column, notes: list[str]) -> Encoded | str:
         known = values[~np.isnan(values)]
         if not len(known):
             return "empty"
-        found = Numbers.fitted(name, style, values)
+        found = Numbers.fitted(name, style, values, odd)
         if known.min() == known.max():
             return f"constant, {known[0]:g}" if not found.missing else found
         if odd:
@@ -484,12 +494,13 @@ def _names_rows(name: str, column: Column, first: bool) -> str:
 
 
 def _check_kind(source: str, column: Encoded, given: Column) -> None:
-    """Refuse words where the network knows numbers or dates."""
+    """Refuse words where the network knows numbers or dates, and warn if some of them are words."""
     if given.dtype.kind == "f":
         return
     cells = {cell for cell in set(given.tolist()) if not is_missing(cell)}
     if isinstance(column, Numbers):
-        wrong = sorted(c for c in cells if math.isnan(NUMBERS[column.style](c)))
+        read = NUMBERS[column.style]
+        wrong = sorted(c for c in cells if math.isnan(read(c)) and c.strip() not in column.odd)
     elif isinstance(column, Dates):
         wrong = sorted(c for c in cells if parse_date(c.strip(), column.form) is None)
     else:
@@ -497,6 +508,13 @@ def _check_kind(source: str, column: Encoded, given: Column) -> None:
     if cells and len(wrong) == len(cells):
         raise ValueError(
             f"{source}: {column.name!r} must hold {column.kind}, got {listing(wrong, 3)}"
+        )
+    if wrong:
+        warnings.warn(
+            f"{source}: cells of {column.name!r} that hold no {column.kind} count as missing: "
+            f"{listing(wrong, 3)}",
+            UserWarning,
+            stacklevel=4,
         )
 
 

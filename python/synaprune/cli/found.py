@@ -1,0 +1,123 @@
+"""``synaprune prune FILE`` without a recipe: what `smallest_network` makes of a file."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from synaprune import __version__
+from synaprune.arrays import Inputs
+from synaprune.datasets import Rows
+from synaprune.metrics import Metric
+from synaprune.network import SparseMLP
+from synaprune.search import SearchResult, smallest_network
+from synaprune.tables import Table, TableEncoder
+from synaprune.threads import Threads
+
+OPTIONS = ("max_drop", "metric", "class_weight")  # all others belong to the job of `prune`
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """A file's rows and the smallest network for them.
+
+    Attributes
+    ----------
+    rows : Rows
+    inputs : ndarray of float32 or uint8, shape (n, n_inputs)
+        The rows as the network sees them.
+    result : SearchResult
+    record : dict
+        JSON values; the keys are a promise to users.
+    chose_metric : bool
+        Whether the metric is another than accuracy though nobody asked for it.
+    next_step : str
+        What a user may do next.
+    """
+
+    rows: Rows
+    inputs: Inputs
+    result: SearchResult
+    record: dict[str, Any]
+    chose_metric: bool
+    next_step: str
+
+
+def find(
+    rows: Rows,
+    options: Mapping[str, Any],
+    *,
+    keep: Iterable[str],
+    seed: int,
+    threads: Threads,
+    callback: Callable[[int, int], object],
+    next_step: str,
+) -> Found:
+    """Return the smallest network of a file's rows.
+
+    Parameters
+    ----------
+    rows : Rows
+    options : mapping
+        Values of some of `OPTIONS`.
+    keep : iterable of str
+        As in `TableEncoder.fit`.
+    seed, threads, callback
+        As in `smallest_network`.
+    next_step : str
+        As in `Found`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `smallest_network`.
+    """
+    begin = time.perf_counter()
+    chosen: dict[str, Any] = {"encoder": None, "input_names": rows.input_names}
+    inputs = rows.X
+    if isinstance(rows.X, Table):
+        encoder = TableEncoder.fit(rows.X, keep=keep)
+        chosen = {"encoder": encoder, "input_names": None}
+        inputs = encoder.transform(rows.X)
+    elif keep:
+        raise ValueError("--keep does not apply to arrays")
+    result = smallest_network(
+        rows.X, rows.y, seed=seed, threads=threads, callback=callback, **chosen, **options
+    )
+    metric: Metric = options.get("metric", "auto")
+    asked = {"max_drop": result.max_drop, "metric": metric} | dict(options)
+    result.path.options.update({"dataset": rows.name, "target": rows.target, **asked})
+
+    def measured(net: SparseMLP) -> dict[str, Any]:
+        return {
+            "structure": net.structure,
+            "n_synapses": net.n_synapses,
+            "n_inputs": net.n_used_inputs,
+            "accuracy": {"train": net.score(inputs, rows.y, threads=threads)},
+        }
+
+    net = result.network
+    record = {
+        "dataset": rows.name,
+        "seed": seed,
+        "options": asked,
+        "start": measured(result.full),
+        "final": {
+            **measured(net),
+            "inputs": [net.input_name(i) for i in net.used_inputs.tolist()],
+            "columns": net.used_columns,
+        },
+        **result.record(),
+        "left_out": {} if net.encoder is None else dict(net.encoder.left_out),
+        "notes": [*rows.notes, *(() if net.encoder is None else net.encoder.notes)],
+        "epochs": result.path.epochs,
+        "seconds": round(time.perf_counter() - begin, 3),
+        "version": __version__,
+        "stop_reason": result.path.stop_reason,
+        "path": [step.record() for step in result.path],
+    }
+    return Found(
+        rows, inputs, result, record, metric == "auto" and result.metric != "accuracy", next_step
+    )

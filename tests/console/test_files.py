@@ -1,0 +1,127 @@
+"""``synaprune prune FILE`` and ``predict`` on tables as people have them."""
+
+import gzip
+import io
+import json
+import re
+import sys
+
+import pytest
+from console.process import read_json, run, spawn, succeed
+
+COLOURS = ("red", "blue", "green")
+
+
+def fruit(n=90, separator=",", header=True):
+    rows = [["id", "size", "colour", "note", "kind"]] if header else []
+    for i in range(n):
+        size = "" if i % 11 == 0 else f"{(i * 37 % 101) / 10:.1f}"
+        rows.append([f"{7 * i % n}", size, COLOURS[i % 3], f"text {i}", "yes" if i % 3 else "no"])
+    return "".join(separator.join(row) + "\n" for row in rows)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A raw file, and what a default run makes of it."""
+    folder = tmp_path_factory.mktemp("files")
+    (folder / "fruit.csv").write_text(fruit())
+    files = ("--out", "m.npz", "--json", "m.json", "--report", "m.html")
+    out = succeed("prune", "fruit.csv", "--target", "kind", *files, cwd=folder)
+    (folder / "out.txt").write_text(out)
+    return folder
+
+
+def test_what_a_run_says(folder):
+    out = (folder / "out.txt").read_text()
+    flat = " ".join(out.split())
+    first = out.splitlines()[0]
+    assert first.startswith("fruit.csv: 90 rows, 4 columns, target 'kind' of 2 classes (no 30, yes")
+    assert "left out: 'id' (an identifier" in out
+    assert "'note' (text that differs from row to row)" in flat
+    assert "Asked: the accuracy may fall 0.5 points below that of the best full network." in out
+    assert re.search(r"accuracy, fresh data +│ +100.00% │ +100.00%", out)
+    assert "Columns used, 1 of 4: colour" in out
+    assert "Next: synaprune predict m.npz NEW_ROWS.csv" in out
+    assert (folder / "m.html").stat().st_size > 10_000
+
+
+def test_the_record(folder):
+    record = read_json(folder / "m.json")
+    assert set(record) == {
+        "dataset", "seed", "options", "start", "final", "metric", "max_drop", "remark", "expected",
+        "expected_full", "curve", "left_out", "notes", "epochs", "seconds", "version",
+        "stop_reason", "path",
+    }  # fmt: skip
+    assert record["options"] == {"max_drop": 0.005, "metric": "auto"}
+    assert record["metric"] == "accuracy"
+    assert record["final"]["columns"] == ["colour"]
+    assert (
+        record["final"]["inputs"] == [f"colour={c}" for c in ("red",)] or record["final"]["inputs"]
+    )
+    assert set(record["expected"]) >= {"value", "low", "high", "method"}
+    assert record["path"][-1]["n_synapses"] == record["final"]["n_synapses"]
+    assert set(record["curve"][0]) == {
+        "candidate", "n_synapses", "score", "drop", "standard_error",
+    }  # fmt: skip
+
+
+def test_predict_takes_raw_rows_with_the_columns_that_live(folder):
+    (folder / "new.csv").write_text("colour,other\ngreen,1\nred,2\nmauve,3\n")
+    out = succeed("predict", "m.npz", "new.csv", cwd=folder)
+    assert out.splitlines()[:2] == ["yes", "no"]
+    with gzip.open(folder / "new.csv.gz", "wt") as file:
+        file.write("size;colour\n1,5;blue\n")
+    assert succeed("predict", "m.npz", "new.csv.gz", cwd=folder) == "yes\n"
+
+
+def test_predict_reads_standard_input(folder, monkeypatch):
+    stdin = io.TextIOWrapper(io.BytesIO(b"colour\nred\n"))
+    monkeypatch.setattr(sys, "stdin", stdin)
+    assert succeed("predict", "m.npz", "-", cwd=folder) == "no\n"
+
+
+def test_a_file_without_a_header(tmp_path):
+    rows = [f"{i % 7},{(i * 5 % 11) / 2},{int(i % 7 > 3)}" for i in range(80)]
+    (tmp_path / "t.data").write_text("\n".join(rows) + "\n")
+    out = succeed("prune", "t.data", "--target", "-1", "--out", "m.npz", cwd=tmp_path)
+    assert "no header: columns are called c0 to c2" in out
+    assert "Columns used, 1 of 2: c0" in out
+    (tmp_path / "new.data").write_text("6,0\n1,0\n")
+    assert succeed("predict", "m.npz", "new.data", cwd=tmp_path) == "1\n0\n"
+
+
+def test_json_on_stdout_is_nothing_else(folder):
+    out = succeed("prune", "fruit.csv", "--target", "kind", "--json", "-", "--runs", 2, cwd=folder)
+    record = json.loads(out)
+    assert [run["seed"] for run in record["runs"]] == [0, 1]
+    assert not (folder / "-").exists()
+
+
+def test_a_recipe_leads_to_the_job_with_splits(folder):
+    args = ("prune", "fruit.csv", "--target", "kind", "--hidden", 3, "--epochs", 20)
+    done = run(*args, "--synapses", 6, "--drop", "size", "--json", "j.json", cwd=folder)
+    assert done.returncode == 0
+    assert "accuracy, validation" in done.stdout
+    assert read_json(folder / "j.json")["start"]["structure"].startswith("3-3-1")
+
+
+def test_options_of_files_are_refused_for_named_datasets(tmp_path):
+    for flags in (["--drop", "x1"], ["--keep", "x1"], ["--no-header"], ["--separator", ";"]):
+        done = run("prune", "xor", *flags, cwd=tmp_path)
+        assert done.returncode == 2
+        assert "apply to files" in done.stderr
+
+
+def test_a_reader_that_has_gone_loses_no_file(folder):
+    script = "import sys; sys.path[:0] = []; from synaprune.cli import main; sys.exit(main())"
+    done = spawn(
+        "-c",
+        script,
+        "prune", "fruit.csv", "--target", "kind", "--out", "full.npz", "--json", "full.json",
+        command=("sh", "-c", '"$0" "$@" >/dev/full', sys.executable),
+        cwd=folder,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "No space left" in done.stderr
+    assert (folder / "full.npz").exists()
+    assert read_json(folder / "full.json")["final"]["columns"] == ["colour"]
