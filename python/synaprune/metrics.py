@@ -300,21 +300,21 @@ def _roc_auc(
 
     A tie is half a pair. The rows are sorted once for all weights.
     """
-    if folds is None:
-        folds = np.zeros(len(true), np.intp)
-    order = np.lexsort((scores, folds))
-    fold, score, w = folds[order], scores[order], weights[:, order]
-    tie = np.flatnonzero(np.r_[True, (np.diff(score) != 0) | (np.diff(fold) != 0)])
-    positive = np.add.reduceat(w * true[order], tie, axis=1)
-    negative = np.add.reduceat(w * ~true[order], tie, axis=1)
-    first = np.flatnonzero(np.r_[True, np.diff(fold[tie]) != 0])
-    positives = np.add.reduceat(positive, first, axis=1)
-    negatives = np.add.reduceat(negative, first, axis=1)
-    below = np.cumsum(negative, axis=1) - 0.5 * negative  # those of earlier folds included
-    earlier = np.cumsum(negatives, axis=1) - negatives
-    won = (positive * below).sum(axis=1) - (positives * earlier).sum(axis=1)
+    won, pairs = np.zeros((2, len(weights)))
+    for fold in [None] if folds is None else np.unique(folds):
+        inside = np.ones(len(true), bool) if fold is None else folds == fold
+        positive, negative = np.flatnonzero(inside & true), np.flatnonzero(inside & ~true)
+        negative = negative[np.argsort(scores[negative])]
+        below = np.zeros((len(weights), len(negative) + 1))
+        np.cumsum(weights[:, negative], axis=1, out=below[:, 1:])
+        first, last = (
+            np.searchsorted(scores[negative], scores[positive], side) for side in ("left", "right")
+        )
+        w = weights[:, positive]
+        won += 0.5 * np.einsum("ij,ij->i", w, below[:, first] + below[:, last])
+        pairs += w.sum(axis=1) * below[:, -1]
     with np.errstate(invalid="ignore"):
-        share: NDArray[np.float64] = won / (positives * negatives).sum(axis=1)
+        share: NDArray[np.float64] = won / pairs
     return share
 
 
