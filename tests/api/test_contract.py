@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import sklearn.metrics
 import synaprune as sn
 from synaprune.io import read_model, write_model
 from synaprune.job import Job
@@ -144,8 +145,10 @@ WRONG = [
     ({"confidence": 0.9, "metric": "balanced_accuracy"}, ValueError,
      r"^confidence goes with metric 'accuracy' alone, got 'balanced_accuracy'$"),
     ({"confidence": 0.9, "metric": max}, ValueError, r"alone, got 'max'$"),
-    ({"metric": "f1"}, ValueError,
-     r"^metric must be one of accuracy, balanced_accuracy or a callable, got 'f1'$"),
+    ({"metric": "auc"}, ValueError,
+     r"^metric must be one of accuracy, .*, neg_log_loss or a callable, got 'auc'$"),
+    ({"metric": "roc_auc", "max_drop": 2.0}, ValueError, r"^max_drop must be .*, got 2"),
+    ({"metric": "neg_log_loss", "min_score": 0.1}, ValueError, r"^min_score must be .*, got 0.1"),
     ({"metric": None}, TypeError, r"^metric must be a name or a callable, got None$"),
     ({"metric": ["accuracy"]}, TypeError, r"^metric must be a name or a callable, got \["),
     ({"metric": lambda t, p: math.nan}, ValueError, r"^metric must return a finite .* got nan"),
@@ -293,6 +296,47 @@ def test_balanced_accuracy_leaves_out_classes_that_no_sample_has(lopsided):
         training=sn.Training(2),
     )  # fmt: skip
     assert path.steps[0].score == pytest.approx(balanced(yv[two], path.smallest.predict(Xv[two])))
+
+
+def f1(truth, predicted):
+    return sklearn.metrics.f1_score(truth, predicted, average="macro")
+
+
+def auc(truth, proba):
+    return sklearn.metrics.roc_auc_score(truth, proba, multi_class="ovr")
+
+
+def log_loss(truth, proba):
+    likely = proba[np.arange(len(truth)), np.searchsorted(["a", "b", "rare"], truth)]
+    return float(np.log(likely).mean())
+
+
+@pytest.mark.parametrize(
+    ("name", "own", "max_drop"),
+    [
+        ("f1_macro", f1, 0.03),
+        ("roc_auc", sn.OnProbabilities(auc), 0.03),
+        ("neg_log_loss", sn.OnProbabilities(log_loss), 0.1),
+    ],
+)
+def test_names_are_scikit_learns_metrics(name, own, max_drop, lopsided, bits):
+    net, X, y, validation = lopsided()
+    options = {"validation": validation, "max_drop": max_drop, **QUICK}
+    named = sn.prune(net, X, y, metric=name, **options)
+    mine = sn.prune(net, X, y, metric=own, **options)
+    assert len(named) > 2
+    assert bits(named.smallest) == bits(mine.smallest)
+    told = [pytest.approx(step.score, abs=1e-6) for step in mine]
+    assert [step.score for step in named] == told
+    assert min(step.score for step in named) >= named.steps[0].score - max_drop - 1e-9
+
+
+def test_a_metric_that_does_not_fit_the_classes_is_told(lopsided):
+    net, X, y, (Xv, yv) = lopsided()
+    with pytest.raises(ValueError, match=r"^metric 'f1' is one of two classes, got 3; use 'f1_m"):
+        sn.prune(net, X, y, validation=(Xv, yv), metric="f1")
+    with pytest.raises(ValueError, match=r"^metric 'roc_auc' needs validation samples of two cl"):
+        sn.prune(net, X, y, validation=(Xv[yv == "a"], yv[yv == "a"]), metric="roc_auc")
 
 
 def test_a_metric_has_units_of_its_own(lopsided):

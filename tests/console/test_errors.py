@@ -65,7 +65,7 @@ from console.process import FLOWERS, assert_error, flowers, run, spawn
             "prune xor --confidence 0.9 --metric balanced_accuracy",
             ["--confidence goes with --metric", "balanced"],
         ),
-        ("prune xor --metric f1", ["--metric", "'f1'", "'balanced_accuracy'"]),
+        ("prune xor --metric auc", ["--metric", "'auc'", "'balanced_accuracy'"]),
         ("prune digits --lr 1e30", ["diverged", "epoch 1", "1e+30"]),
         ("prune xor --lr 0", ["--lr must be", "got 0"]),
         ("prune xor --init-scale -1", ["init_scale", "-1"]),

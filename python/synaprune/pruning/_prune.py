@@ -63,11 +63,14 @@ def prune(
         ``max_drop``, or the exact lower bound of the accuracy (Clopper & Pearson, 1934) at least
         ``min_score``. A bound holds for one network as such: of many networks that are tried on
         the same samples, some pass by luck more often than that.
-    metric : {"accuracy", "balanced_accuracy"} or callable
-        What the score is, measured on the validation split; the path's scores are this metric.
-        "balanced_accuracy" is the mean over the classes of the share that is right. A callable is
-        called as ``metric(y_true, y_pred)`` with your labels, both of shape (n,), and returns a
-        number, higher being better; `min_score` and `max_drop` then are in its units.
+    metric : str or callable
+        What the score is, measured on the validation split; the path's scores are this metric, and
+        `min_score` and `max_drop` are in its units. "accuracy", "balanced_accuracy" (the mean over
+        the classes of the share that is right), "f1" (of the last of two sorted classes),
+        "f1_macro", "roc_auc" (of several classes the mean over each against the rest) and
+        "neg_log_loss" are as in scikit-learn. A callable is called as ``metric(y_true, y_pred)``
+        with your labels, both of shape (n,), an `OnProbabilities` with probabilities; it returns a
+        number, higher being better.
     strategy : Strategy, optional
         When to cut and how much. Left out: `Gradual` towards counts, `Iterative` under a contract.
     criterion : str, callable or Criterion

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from synaprune.checks import check_float, check_int
-from synaprune.metrics import METRICS, Metric, check_metric
+from synaprune.metrics import METRICS, Metric, check_classes, check_metric, limits
 from synaprune.network import SparseMLP
 from synaprune.options import name_of, option, record, set_fields
 from synaprune.stats import drop_upper_bound
@@ -65,13 +65,13 @@ class Goal:
         for name in ("n_synapses", "n_inputs"):
             if getattr(self, name) is not None:
                 set_fields(self, **{name: check_int(name, getattr(self, name), 1)})
-        low, high = (-math.inf, math.inf) if callable(metric) else (0.0, 1.0)
+        low, high = limits(metric)
         if not given and self.n_inputs is None:
             set_fields(self, max_drop=DEFAULT_DROP)
         if self.min_score is not None:
             set_fields(self, min_score=check_float("min_score", self.min_score, low, high))
         if self.max_drop is not None:
-            set_fields(self, max_drop=check_float("max_drop", self.max_drop, 0.0, high))
+            set_fields(self, max_drop=check_float("max_drop", self.max_drop, 0.0, high - low))
         if self.confidence is not None:
             self._check_confidence()
 
@@ -94,6 +94,7 @@ class Goal:
 
     def check_for(self, net: SparseMLP, n_validation: int) -> None:
         """Raise unless a network can be pruned to it, judged on so many samples."""
+        check_classes(self.metric, max(2, net.layers[-1]))
         if self.n_synapses is not None:
             check_int("n_synapses", self.n_synapses, len(net.layers) - 1, net.n_synapses)
         if self.n_inputs is not None:

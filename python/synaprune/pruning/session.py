@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from synaprune.arrays import finite
 from synaprune.checks import shown
 from synaprune.criteria import Criterion
-from synaprune.metrics import measure
+from synaprune.metrics import measure, needs_probabilities
 from synaprune.network import SparseMLP
 from synaprune.options import name_of
 from synaprune.path import PruningPath
@@ -159,11 +159,17 @@ class Session:
             yield epoch
 
     def judge(self) -> Judgement:
-        """Return what one pass of the network as it is over the validation split tells."""
+        """Return what the network as it is tells of the validation split.
+
+        That takes one pass over it, and a second one if the metric judges probabilities.
+        """
         data = self.validation
         predicted = finite(self.net._core.classify(data.X, self.threads.next()))
         correct = predicted == data.y
-        score = measure(self.goal.metric, data.classes, data.y, predicted, correct)
+        metric, probabilities = self.goal.metric, None
+        if needs_probabilities(metric):
+            probabilities = self.net.predict_proba(data.X, threads=self.threads.next())
+        score = measure(metric, data.classes, data.y, predicted, correct, probabilities)
         return Judgement(self.goal, predicted, correct, score, self._first)
 
     def training_loss(self) -> float:
