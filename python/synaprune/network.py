@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -53,6 +54,8 @@ from synaprune.training import (
 
 ACTIVATIONS = _core.ACTIVATIONS
 LOSSES = ("auto", *_core.LOSSES)
+_LONG = 1000  # updates from which a training has failed if it still says one class
+_TOLD_BY = 1000  # rows, at most, that show it
 _LARGEST = float(np.finfo(np.float32).max)
 _OVERFLOW = "X holds values so large that the network's outputs overflow"
 
@@ -716,8 +719,35 @@ class SparseMLP:
             If an argument does not fit; nothing has changed then.
         TrainingDiverged
             If the loss is no longer finite; the network is as it was before the call.
+
+        Warns
+        -----
+        UserWarning
+            If after 1000 updates or more the network says the same class to every training sample,
+            though another class is at least half as frequent as the most frequent one.
         """
         recipe = check_training(training).with_epochs(20)
+        data, updates = self._train(
+            X, y, sample_weight, training=recipe, validation=validation, threads=threads,
+            callback=callback,
+        )  # fmt: skip
+        if updates >= _LONG:
+            self._warn_of_one_class(data)
+        return self
+
+    def _train(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        training: Training,
+        validation: Any = None,
+        threads: Threads = None,
+        callback: Callback | None = None,
+    ) -> tuple[TrainingSet, int]:
+        """Do what `fit` does, but never warn; return the data, and how many updates were made."""
+        recipe = training
         assert recipe.epochs is not None
         choice = ThreadChoice(threads)
         check_callable("callback", callback)
@@ -745,7 +775,27 @@ class SparseMLP:
                 )
                 if asks_to_stop(callback, progress):
                     break
-        return self
+        return data, epoch * math.ceil(len(data.X) / recipe.batch_size)
+
+    def _warn_of_one_class(self, data: TrainingSet) -> None:
+        """Warn if some of the training samples show that `fit` learned one class alone."""
+        if data.y.ndim == 2:
+            return
+        *_, second, first = np.sort(np.bincount(data.y, minlength=2))
+        if 2 * second < first:
+            return
+        n = min(len(data.X), _TOLD_BY)
+        # Drawn, since classes may come in turn or one after the other.
+        rows = np.random.default_rng(0).choice(len(data.X), n, replace=False)
+        said = self.predict(data.X[rows], threads=1)
+        if (said == said[0]).all():
+            says = says_one_class(said[0], f"one of {n} training samples")
+            warnings.warn(
+                f"the network {says}; try another learning rate or optimiser, a larger "
+                "init_scale, or fewer hidden layers",
+                UserWarning,
+                stacklevel=3,
+            )
 
     def partial_fit(
         self,
@@ -1033,6 +1083,19 @@ def average_weights(net: SparseMLP, average: WeightAverage, epoch: int) -> None:
     if means is not None:
         pairs = zip(weights, means[::2], means[1::2], strict=True)
         net.set_weights([replace(w, values=values, bias=bias) for w, values, bias in pairs])
+
+
+def says_one_class(label: Any, samples: str) -> str:
+    """Return what warnings say of a network that tells no sample from another.
+
+    Parameters
+    ----------
+    label : numpy scalar
+        The class.
+    samples : str
+        Which it was asked about, such as "validation sample".
+    """
+    return f"says {shown(label.item())} to every {samples}"
 
 
 def _one_of(name: str, value: object, known: Sequence[str]) -> str:

@@ -448,7 +448,7 @@ class _Task:
             lr_schedule=ConstantThenCosine(),
         )
         net.prepare(X, y, self.classes)  # some rows may lack a rare class
-        net.fit(X, y, training=recipe, threads=1, callback=callback)
+        net._train(X, y, training=recipe, threads=1, callback=callback)
         session = Session(
             net,
             X,

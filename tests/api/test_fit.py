@@ -325,3 +325,24 @@ def test_ctrl_c_leaves_a_usable_network(data):
         net.fit(*data, training=sn.Training(60, batch_size=16, optimizer=sn.SGD(0.3))).score(*data)
         == 1.0
     )
+
+
+@pytest.mark.parametrize("n_rows", [40, 4000])
+def test_a_long_training_that_ends_in_one_class_is_warned_of(n_rows):
+    X, y = np.ones((n_rows, 2)), np.array(["a", "b"])[np.arange(n_rows) % 2]
+    batch_size = n_rows // 40
+    n = min(n_rows, 1000)
+
+    def train(y, epochs, X=X, callback=None):
+        recipe = sn.Training(epochs, batch_size=batch_size)
+        return sn.SparseMLP((2, 1)).fit(X, y, training=recipe, callback=callback)
+
+    text = rf"^the network says '[ab]' to every one of {n} training samples; try another learning"
+    with pytest.warns(UserWarning, match=text) as caught:
+        train(y, 25)
+    assert caught[0].filename == __file__
+    # Not if it was short, if one class is rare, or if the network tells some sample from another.
+    train(y, 24)
+    train(y, 100, callback=lambda p: sn.STOP if p.epoch == 24 else None)
+    train(np.where(np.arange(n_rows) % 4 == 0, "b", "a"), 25)
+    train(y, 25, X=np.stack([y == "a", y == "b"], 1))

@@ -322,6 +322,8 @@ def test_a_pruned_network_that_says_one_class_is_warned_of():
         sn.prune(net, X, y, validation=(X, y), max_drop=0.01)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        path = sn.prune(net, X, y, validation=(X, y), n_synapses=2, metric="roc_auc")
+        assert set(path.smallest.predict(X)) == {"no"}  # but probabilities may be told apart
         y = X[:, 0] > X[:, 1]
         net = sn.SparseMLP((2, 4, 1), init_scale=1.0, seed=0)
         net.fit(X, y, training=sn.Training(100))

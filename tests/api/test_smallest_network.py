@@ -124,7 +124,7 @@ def never(*_, **__):
     ],
 )
 def test_faults_are_told_before_any_training(change, error, text, monkeypatch):
-    monkeypatch.setattr(sn.SparseMLP, "fit", never)
+    monkeypatch.setattr(sn.SparseMLP, "_train", never)
     options = {"X": normal(40, 2), "y": np.arange(40) % 2, **change}
     with pytest.raises(error, match=text):
         sn.smallest_network(options.pop("X"), options.pop("y"), **options)
@@ -217,6 +217,7 @@ def test_a_callable_is_given_what_its_kind_says(named, own, quick, monkeypatch):
 @pytest.mark.parametrize("metric", ["roc_auc", "neg_log_loss", "f1", "f1_macro"])
 def test_that_nothing_was_learned_is_told_of_each_metric(metric, quick, monkeypatch):
     monkeypatch.setattr(sn.search, "CANDIDATES", CANDIDATES[:1])
+    monkeypatch.setattr(sn.search, "_UPDATES", (1000, 1000))  # of which `fit` would warn
     X = np.ones((60, 2))
     with pytest.warns(UserWarning, match=f"has a better {metric} than one that always says the"):
         result = sn.smallest_network(X, np.arange(60) % 3 == 0, metric=metric)

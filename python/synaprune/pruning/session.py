@@ -11,10 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synaprune.arrays import finite
-from synaprune.checks import shown
 from synaprune.criteria import Criterion
 from synaprune.metrics import measure, needs_probabilities
-from synaprune.network import SparseMLP
+from synaprune.network import SparseMLP, says_one_class
 from synaprune.options import name_of
 from synaprune.path import PruningPath
 from synaprune.pruning.contract import Judgement
@@ -246,19 +245,24 @@ class Session:
     def warn_of_one_class(self, stacklevel: int) -> None:
         """Warn if the last network accepted says the same class to every validation sample.
 
+        Where the metric judges probabilities, these may tell samples apart all the same.
+
         Parameters
         ----------
         stacklevel : int
             As in `warnings.warn`, from the caller of this method.
         """
-        if self._last is None or np.ptp(self._last.predicted) or not np.ptp(self.validation.y):
+        if self._last is None or needs_probabilities(self.goal.metric):
             return
-        label = shown(self.validation.classes[self._last.predicted[0]].item())
+        if np.ptp(self._last.predicted) or not np.ptp(self.validation.y):
+            return
+        label = self.validation.classes[self._last.predicted[0]]
         name = name_of(self.goal.metric)
         other = " or with metric='balanced_accuracy'" if name == "accuracy" else ""
         warnings.warn(
-            f"the pruned network says {label} to every validation sample, so that its {name} of "
-            f"{self._last.score:.4f} takes no network; train otherwise, prune less{other}",
+            f"the pruned network {says_one_class(label, 'validation sample')}, so that its "
+            f"{name} of {self._last.score:.4f} takes no network; train otherwise, prune "
+            f"less{other}",
             UserWarning,
             stacklevel=stacklevel + 1,
         )
