@@ -38,33 +38,43 @@ def named():
     return make
 
 
-@pytest.fixture
-def browse(request):
-    """Open a page in headless Chromium; skips where there is none."""
+@pytest.fixture(scope="session")
+def chromium():
+    """Headless Chromium, started once; skips where there is none."""
     webdriver = pytest.importorskip("selenium.webdriver")
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not (chromium and driver):
+    binary, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not (binary and driver):
         pytest.skip("no chromium and chromedriver on the path")
+    options = webdriver.ChromeOptions()
+    options.binary_location = binary
+    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    browser = webdriver.Chrome(options, webdriver.ChromeService(driver))
+    yield browser
+    browser.quit()
+
+
+@pytest.fixture
+def browse(chromium):
+    """Open a page in a tab of its own, which leaves nothing of the tab before it."""
 
     def opened(page, width=1200, height=900, scheme="light"):
-        options = webdriver.ChromeOptions()
-        options.binary_location = chromium
-        for argument in (
-            "--headless=new",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-dev-shm-usage",
-        ):
-            options.add_argument(argument)
-        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-        browser = webdriver.Chrome(options, webdriver.ChromeService(driver))
-        request.addfinalizer(browser.quit)
+        before = chromium.current_window_handle
+        chromium.switch_to.new_window("tab")
+        ours = chromium.current_window_handle
+        chromium.switch_to.window(before)
+        chromium.close()
+        chromium.switch_to.window(ours)
+        chromium.get_log("browser")  # what it returns, it forgets
         media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
-        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+        chromium.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
         screen = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
-        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
-        browser.execute_cdp_cmd("Network.enable", {})
-        browser.get(page.absolute().as_uri())
-        return browser
+        chromium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+        # Only the first tab has the window's focus, without which no element is told of its own.
+        chromium.execute_cdp_cmd("Emulation.setFocusEmulationEnabled", {"enabled": True})
+        chromium.execute_cdp_cmd("Network.enable", {})
+        chromium.get(page.absolute().as_uri())
+        return chromium
 
     return opened
