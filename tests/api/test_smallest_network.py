@@ -19,6 +19,7 @@ FEW, MANY = CANDIDATES[0], CANDIDATES[2]  # linear, and with a hidden layer
 def quick(monkeypatch):
     """For tests of anything but what is found."""
     monkeypatch.setattr(sn.search, "_UPDATES", (300, 300))
+    monkeypatch.setattr(sn.search, "_REPEATS", 1)
 
 
 def normal(n, d, seed=0):
