@@ -55,7 +55,7 @@ def run_side_by_side(
     except BaseException as error:
         for child in set(multiprocessing.active_children()) - ours:
             child.terminate()
-        pool.shutdown(wait=False)
+        pool.shutdown()  # waited for: Python's exit fails on a pool that ends at the same moment
         if isinstance(error, BrokenExecutor):
             raise OSError("a process of --jobs ended unexpectedly; out of memory?") from error
         raise
