@@ -32,13 +32,17 @@ def check(condition: object, message: str) -> None:
         raise SystemExit(f"check failed: {message}")
 
 
+def data_folder(given: Path | None) -> Path:
+    """Return the folder that was given, that of SYNAPRUNE_DATA_DIR, or one beside the clone."""
+    beside = Path(__file__).parents[2] / "shared" / "data"
+    return Path(given or os.environ.get("SYNAPRUNE_DATA_DIR") or beside)
+
+
 @functools.cache
 def mnist(settings: Settings) -> sn.datasets.Dataset | None:
     """MNIST from a folder, or None; nothing is downloaded."""
-    beside = Path(__file__).parents[2] / "shared" / "data"
-    folder = settings.data_dir or os.environ.get("SYNAPRUNE_DATA_DIR") or beside
     try:
-        return sn.datasets.mnist(folder)
+        return sn.datasets.mnist(data_folder(settings.data_dir))
     except FileNotFoundError:
         return None
 

@@ -1,0 +1,1 @@
+"""`smallest_network` on public tables, beside usual classifiers: ``python -m bench.tables``."""
