@@ -2,13 +2,21 @@
 
 import importlib.util
 import re
+import shlex
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
 import synaprune as sn
+from synaprune.cli import main
 
-FOLDER = Path(__file__).resolve().parents[1] / "examples"
+ROOT = Path(__file__).resolve().parents[1]
+FOLDER = ROOT / "examples"
+TABLES = (ROOT / "docs" / "tables.md").read_text(encoding="utf-8")
+COMMANDS = re.findall(
+    r"^synaprune (prune (\w+)\.csv\.gz .*)\nsynaprune (predict .*)$", TABLES, re.M
+)
 
 
 @pytest.fixture(scope="module")
@@ -42,3 +50,27 @@ def test_a_change_lessens_confusion_where_it_was_chosen(confused_pair):
     assert after < before
     assert changed.score(*data.train) >= net.score(*data.train) - confused_pair.MAY_COST
     assert (net.weights[0].values == changed.weights[0].values).all()
+
+
+@pytest.mark.parametrize(("prune", "name", "predict"), COMMANDS)
+def test_a_raw_table_is_pruned_and_predicted(
+    tables_dir, prune, name, predict, tmp_path, monkeypatch, capsys
+):
+    shutil.copy(tables_dir / f"{name}.csv.gz", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    assert main([*shlex.split(prune), "--json", "record.json"]) == 0
+    assert "Columns used" in capsys.readouterr().out
+    assert main(shlex.split(predict)) == 0
+    lines = capsys.readouterr().out.splitlines()
+    table = sn.read_table(f"{name}.csv.gz")
+    predicted = [line.split(",")[0] for line in lines]
+    if "--proba" in predict:
+        assert predicted.pop(0) == "label"
+    truth = table.columns["target"].tolist()
+    assert len(predicted) == len(truth)
+    right = sum(a == b for a, b in zip(predicted, truth, strict=True)) / len(truth)
+    assert right > 0.8
+
+
+def test_all_worked_tables_are_run():
+    assert [name for _, name, _ in COMMANDS] == ["penguins", "titanic", "bank", "mushroom", "car"]

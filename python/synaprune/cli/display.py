@@ -121,7 +121,8 @@ def show_found(found: Found) -> None:
     name = str(record["metric"]).replace("_", " ")
     why = " (one class has most of the rows)" if found.chose_metric else ""
     drop = record["max_drop"]
-    lost = f"{100 * drop:g} points" if result.expected.in_percent else f"{drop:g}"
+    points = f"{100 * drop:g} point{'s' * (drop != 0.01)}"
+    lost = points if result.expected.in_percent else f"{drop:g}"
     console.print(f"\nAsked: the {name}{why} may fall {lost} below that of the best full network.")
     table = Table()
     table.add_column("")
