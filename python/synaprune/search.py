@@ -41,7 +41,8 @@ _REPEATS = 3
 _FINALS = 3  # runs on all rows, of which the one of the least training loss counts
 
 _BATCH = 32
-_UPDATES = (4000, 20000)  # of a full network: ten passes, but at least and at most so many
+_PASSES = 60  # of the training of a full network, if that is
+_UPDATES = (4000, 30000)  # at least and at most so many updates
 _KEEP = 0.75
 _CAUTION = 0.5  # standard errors of the drop that are added to it
 
@@ -337,7 +338,7 @@ def smallest_network(
         ], lambda done: tell(n_folds + done))  # fmt: skip
     full = paths[0].network(0)
     path = min(paths[1:], key=task.loss)
-    _leave_one_class(path, inputs, metric, judged.learned(chosen))
+    task.step_back(path, expected.value - drop, judged.learned(chosen))
     curve = judged.curve(reference)
     result = SearchResult(
         network=path.smallest,
@@ -435,7 +436,7 @@ class _Task:
         net.input_names = self.input_names
         net.encoder = self.encoder
         steps = math.ceil(len(X) / _BATCH)
-        updates = min(max(10 * steps, _UPDATES[0]), _UPDATES[1])
+        updates = min(max(_PASSES * steps, _UPDATES[0]), _UPDATES[1])
         recipe = replace(
             self.training,
             epochs=math.ceil(updates / steps),
@@ -468,6 +469,30 @@ class _Task:
         """Return the mean log loss of a path's smallest network on all rows."""
         told = path.smallest.predict_proba(self.inputs)
         return float(metrics.log_loss(told, self.codes).mean())
+
+    def step_back(self, path: PruningPath, least: float, learned: bool) -> None:
+        """Go back along the final path while its end is not what the folds promised.
+
+        That is one class to all rows where the folds saw several, or, on the rows that it was
+        trained on, a score below what is expected on fresh ones: a training that went wrong.
+
+        Parameters
+        ----------
+        path : PruningPath
+        least : float
+            The lowest score that is acceptable.
+        learned : bool
+            Whether the folds saw a network of this size do better than one class.
+        """
+        while learned and len(path) > 1:
+            told = path.smallest.predict_proba(self.inputs)
+            predicted = told.argmax(axis=1).astype(np.int32)
+            score = metrics.measure(
+                self.metric, self.classes, self.codes, predicted, predicted == self.codes, told
+            )
+            if metrics.said(self.metric, told).sum() > 1 and score >= least:
+                return
+            path.undo()
 
     def n_trainings(self) -> int:
         """Count the trainings that `judge` needs."""
@@ -693,14 +718,6 @@ class _Judged:
 def _in_percent(metric: Metric) -> bool:
     """Whether scores are shown as percentages: those that are shares of rows."""
     return metric in ("accuracy", "balanced_accuracy")
-
-
-def _leave_one_class(path: PruningPath, inputs: Inputs, metric: Metric, learned: bool) -> None:
-    """Go back along the final path while its end says one class, if it should say more."""
-    while learned and len(path) > 1:
-        if metrics.said(metric, path.smallest.predict_proba(inputs)).sum() > 1:
-            return
-        path.undo()
 
 
 class _Workers:
