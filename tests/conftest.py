@@ -1,4 +1,4 @@
-"""How properties are searched, and where the MNIST files are."""
+"""How properties are searched, and where MNIST and the public tables are."""
 
 import os
 import signal
@@ -21,12 +21,22 @@ settings.load_profile("ci" if CI else "dev")
 @pytest.fixture(scope="session")
 def mnist_dir():
     """The folder that holds MNIST's four IDX files, gzipped."""
+    return _folder("mnist", "train-images-idx3-ubyte.gz", "MNIST")
+
+
+@pytest.fixture(scope="session")
+def tables_dir():
+    """The folder that holds public tables as CSV, gzipped."""
+    return _folder("tables", "fruit.csv.gz", "tables")
+
+
+def _folder(name, file, what):
     shared = Path(__file__).resolve().parents[2] / "shared" / "data"
     for folder in filter(None, (os.environ.get("SYNAPRUNE_DATA_DIR"), shared)):
-        for place in (Path(folder, "mnist").resolve(), Path(folder).resolve()):
-            if (place / "train-images-idx3-ubyte.gz").is_file():
+        for place in (Path(folder, name).resolve(), Path(folder).resolve()):
+            if (place / file).is_file():
                 return place
-    reason = "no MNIST: set SYNAPRUNE_DATA_DIR to a folder with mnist/*.gz"
+    reason = f"no {what}: set SYNAPRUNE_DATA_DIR to a folder with {name}/*.gz"
     if CI:
         pytest.fail(reason)
     pytest.skip(reason)

@@ -67,6 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def describe(report: Report, records: Sequence[Record], args: argparse.Namespace) -> None:
     """Say how the figures came about, and what they are."""
     chosen = sorted({r.shuffle for r in records})
+    several = f"s {chosen[0]} to {chosen[-1]} (fewer from {LARGE} rows on)"
+    told = several if len(chosen) > 1 else f" {chosen[0]}"
     threads = "" if args.jobs == 1 else ", one thread each"
     commits = ", ".join(sorted({r.commit for r in records}))
     report.text(
@@ -75,10 +77,10 @@ def describe(report: Report, records: Sequence[Record], args: argparse.Namespace
         f"{args.jobs} run{'s' * (args.jobs > 1)} at a time{threads}."
     )
     report.text(
-        f"{len({r.table for r in records})} tables, shuffles {chosen[0]} to {chosen[-1]} (fewer "
-        f"from {LARGE} rows on). Each holds out a fifth of the rows, on which all are tested, and "
-        "trains on the others. Ours is `smallest_network(table, \"target\")`; full is the best "
-        "full network that it tried. The metric is what it used: accuracy, or balanced accuracy "
+        f"{len({r.table for r in records})} tables, shuffle{told}. Each holds out a fifth of "
+        "the rows, on which all are tested, and trains on the others. Ours is "
+        "`smallest_network(table, 'target')`; full is the best full network that it tried. The "
+        "metric is what it used: accuracy, or balanced accuracy "
         f"where one class has over 80 % of the rows. {ABOUT}"
     )  # fmt: skip
     for sentence in summary.absences(records):
@@ -95,7 +97,7 @@ def describe(report: Report, records: Sequence[Record], args: argparse.Namespace
     report.table(header, rows)
     report.text(
         "Means over shuffles; medians of synapses, columns and seconds. Synapses are those of the "
-        "candidate that was pruned, before and after; expected is what `smallest_network` "
+        "best full network and of the pruned one; expected is what `smallest_network` "
         "said of fresh data, standard error that of the drop it chose by."
     )
 

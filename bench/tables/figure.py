@@ -16,6 +16,7 @@ _PLACES += [(x, y) for y in (16, -23, 26, -33) for x in (6, -6, 0)]
 def draw(records: Sequence[Record], file: Path) -> None:
     """Write a PNG: what is lost against MLP(100), or the full network, over relative size."""
     import matplotlib as mpl
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     other, name = ("mlp", "MLP(100)") if have(records, "mlp") else ("full", "the full network")
@@ -38,21 +39,29 @@ def draw(records: Sequence[Record], file: Path) -> None:
         ax.margins(0.08, 0.08)
         ax.grid(alpha=0.25)
         ax.set_title(f"The smallest network and {name}: size and fresh data")
-        figure.canvas.draw()  # places the axes, which the labels need
-        _label(ax, dict(zip(ahead, zip(x, ahead.values(), strict=True), strict=True)))
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()  # places the axes, which the labels need
+        _label(
+            ax,
+            canvas.get_renderer(),
+            dict(zip(ahead, zip(x, ahead.values(), strict=True), strict=True)),
+        )
         figure.savefig(file)
 
 
-def _label(ax: Any, dots: dict[str, tuple[float, float]]) -> None:
+def _label(ax: Any, renderer: Any, dots: dict[str, tuple[float, float]]) -> None:
     """Write each name beside its dot, where it covers as few names and dots as can be."""
-    renderer = ax.figure.canvas.get_renderer()
+    from matplotlib.patheffects import withStroke
+
     pixels = ax.transData.transform(list(dots.values()))
+    halo = [withStroke(linewidth=2, foreground="white")]  # lines end at it
     taken: list[Any] = []
     for (name, at), own in zip(dots.items(), pixels, strict=True):
         best, fewest = None, None
         for place in _PLACES:
             text = ax.annotate(
                 name, at, xytext=place, textcoords="offset points", fontsize=9, color="#333333",
+                path_effects=halo,
                 ha="left" if place[0] > 0 else "right" if place[0] < 0 else "center",
             )  # fmt: skip
             box = text.get_window_extent(renderer).padded(2)

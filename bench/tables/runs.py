@@ -194,8 +194,8 @@ def sampling_error(metric: str, truth: Labels, said: Labels) -> float:
 def told_by(result: sn.SearchResult) -> float:
     """Return the standard error of the chosen size's drop.
 
-    If the best full network itself is chosen, which has no drop and no error, it is that of its
-    next smaller size.
+    If that is 0, as for the best full network itself, it is that of the candidate's next smaller
+    size.
     """
     at = next(i for i, point in enumerate(result.curve) if point is result.chosen)
     same_candidate = [p for p in result.curve[at:] if p.candidate == result.chosen.candidate]

@@ -153,7 +153,7 @@ def table_rows(records: Sequence[Record]) -> tuple[list[str], list[list[str]]]:
         told.append([
             table + " (balanced)" * balanced, str(first.rows), str(_most(of, "classes")),
             str(_most(of, "inputs")), *(_score(of, c) for c in contenders),
-            f"{_count(of, 'start')} → {_count(of, 'pruned')}", _count(of, "mlp"),
+            f"{_count(of, 'full')} → {_count(of, 'pruned')}", _count(of, "mlp"),
             f"{statistics.median(r.used_columns for r in of):.3g} of {first.columns}",
             f"{statistics.fmean(r.expected for r in of):.1%}",
             f"{statistics.fmean(r.standard_error for r in of):.2%}",
@@ -169,7 +169,7 @@ def absences(records: Iterable[Record]) -> list[str]:
         for name, reason in record.absent.items():
             why.setdefault((name, reason), set()).add(record.table)
     return [
-        f"{TITLES[name]} is skipped on {len(tables)} tables: {reason}."
+        f"{TITLES[name]} is skipped on {len(tables)} table{'s' * (len(tables) > 1)}: {reason}."
         for (name, reason), tables in why.items()
     ]
 
