@@ -29,7 +29,7 @@ def draw(records: Sequence[Record], file: Path) -> None:
         ax = figure.subplots()
         ax.axhline(0.0, color="#777777", linewidth=1)
         ax.axvline(1.0, color="#777777", linewidth=1, linestyle=":")
-        ax.scatter(x, list(ahead.values()), s=36, color="#0072B2", zorder=3)
+        ax.scatter(x, list(ahead.values()), s=36, color="#0072B2", zorder=4)
         ax.set(
             xscale="log",
             xlabel="weights of the pruned network / weights of MLP(100)",
