@@ -40,16 +40,3 @@ def _folder(name, file, what):
     if CI:
         pytest.fail(reason)
     pytest.skip(reason)
-
-
-@pytest.fixture(scope="session")
-def tables_dir():
-    """The folder that holds public tables, *.csv.gz."""
-    shared = Path(__file__).resolve().parents[2] / "shared" / "data"
-    for folder in filter(None, (os.environ.get("SYNAPRUNE_DATA_DIR"), shared)):
-        if Path(folder, "tables", "penguins.csv.gz").is_file():
-            return Path(folder, "tables").resolve()
-    reason = "no tables: set SYNAPRUNE_DATA_DIR to a folder with tables/*.csv.gz"
-    if CI:
-        pytest.fail(reason)
-    pytest.skip(reason)
