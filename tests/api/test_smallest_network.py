@@ -321,3 +321,31 @@ def test_the_estimate_is_free_of_the_choices_luck():
         expected.append(these.estimates(0.0)[1].value)
     assert np.mean(found) > 0.73
     assert abs(np.mean(expected) - 0.7) < 0.012
+
+
+def test_a_final_network_that_is_worse_than_the_folds_promised_is_not_the_end():
+    # credit: the last synapse of the final run put 2166 rows on the wrong side of 0.5, and 78.8 %
+    # were right on fresh data where the folds had promised 81.8 %.
+    X = normal(200, 3).astype(np.float32)
+    y = X[:, 0] + X[:, 1] > 0
+    net = sn.SparseMLP((3, 4, 1), seed=0, init_scale=0.3)
+    net.fit(X, y, training=sn.Training(60, batch_size=16, optimizer=sn.SGD(0.1)))
+    recipe = sn.Training(batch_size=16, optimizer=sn.SGD(0.1))
+    codes = y.astype(np.int32)
+    task = sn.search._Task(X, y, np.unique(y), codes, "accuracy", recipe, 0, None, None)
+
+    def path():
+        return sn.prune(
+            net, X, y, validation=(X, y), n_synapses=4, strategy=sn.Sweep(0.7), training=recipe
+        )
+
+    whole = path()
+    assert whole.steps[-1].score < 0.9 < whole.steps[0].score  # one input is not enough
+    for least, learned, expected in [(0.0, True, len(whole)), (1.1, True, 1), (1.1, False, None)]:
+        tried = path()
+        task.step_back(tried, least, learned)
+        assert len(tried) == (expected or len(whole))
+    tried = path()
+    task.step_back(tried, 0.9, learned=True)
+    assert tried.smallest.score(X, y) >= 0.9
+    assert tried.steps[-1].n_synapses > 4
