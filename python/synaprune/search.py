@@ -282,7 +282,8 @@ def smallest_network(
     Raises
     ------
     TypeError, ValueError
-        If an argument does not fit, or fewer than two classes have two rows; before any training.
+        If an argument does not fit, there are fewer than 5 rows, or fewer than two classes have two
+        rows; before any training.
 
     Warns
     -----
@@ -305,6 +306,8 @@ def smallest_network(
     check_int("seed", seed, 0, 2**64 - 1)
     check_callable("callback", callback)
     classes, inverse, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    if len(inverse) < _FOLDS:
+        raise ValueError(f"X must hold at least {_FOLDS} rows, one a fold, got {len(inverse)}")
     if (counts >= 2).sum() < 2:
         raise ValueError(
             f"y must hold at least two classes of two rows each, got {len(classes)} classes, the "

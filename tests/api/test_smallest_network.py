@@ -105,6 +105,7 @@ def never(*_, **__):
     ("change", "error", "text"),
     [
         ({"y": np.zeros(40, int)}, ValueError, "at least two classes of two rows each"),
+        ({"X": np.eye(4), "y": [0, 1, 0, 1]}, ValueError, "at least 5 rows, one a fold, got 4"),
         ({"y": [0] * 39 + [1]}, ValueError, "at least two classes of two rows each"),
         ({"y": np.linspace(0, 1, 40)}, TypeError, "y must hold ints, bools or strings"),
         ({"X": np.full((40, 2), np.nan)}, ValueError, "X must be finite"),

@@ -163,10 +163,13 @@ def show_found(found: Found) -> None:
 def _curve(result: SearchResult, name: str) -> Table:
     """Return the drop of some sizes of the chosen shape, with standard errors."""
     points = [p for p in result.curve if p.candidate == result.chosen.candidate]
-    table = Table(title=f"{name} on rows left out, below the best full network")
+    table = Table(
+        title=f"Drop of the {name} below the best full network, on rows left out (* chosen)"
+    )
     for column in ("synapses", "drop", "standard error"):
         table.add_column(column, justify="right")
-    for at in sorted({round(i * (len(points) - 1) / 9) for i in range(10)}):
+    chosen = points.index(result.chosen)
+    for at in sorted({chosen, *(round(i * (len(points) - 1) / 9) for i in range(10))}):
         point = points[at]
         mark = " *" if point.n_synapses == result.chosen.n_synapses else ""
         figures = (point.drop, point.standard_error)
@@ -206,13 +209,18 @@ def show_result(result: Result) -> None:
     times = [_predict_seconds(net, data.test.X) for net in nets]
     row(f"predict {len(data.test)} rows", [_duration(t) for t in times])
     console = _stdout()
-    console.print(f"{result.dataset}, seed {result.seed}")
+    train, validation, test = map(len, (data.train, data.validation, data.test))
+    console.print(
+        f"{result.dataset}, seed {result.seed}: {train} training, {validation} validation, {test} "
+        f"test rows. Asked: {result.job.goal}; validation rows judge."
+    )
     console.print(table)
     n, kept = (c.n_synapses for c in columns)
-    gained = columns[1].accuracy["validation"] - columns[0].accuracy["validation"]
-    verb = "removed" if result.job.goal.counted else "redundant"
-    console.print(f"{1 - kept / n:.1%} of the synapses were {verb}: {n} → {kept}.")
-    console.print(f"Validation accuracy changed by {_points(gained)}.")
+    before, after = (c.accuracy for c in columns)
+    gained = {split: after[split] - before[split] for split in before}
+    console.print(f"{1 - kept / n:.1%} of the synapses were removed: {n} → {kept}.")
+    on = [f"{_points(gained[split])} on {split} rows" for split in ("validation", "test")]
+    console.print(f"Accuracy changed by {' and by '.join(on)}.")
     console.print(f"Ended because {_sentence(result.path.stop_reason)}")
     console.print(f"{result.epochs} epochs in {_duration(result.seconds)}.")
 

@@ -95,7 +95,10 @@ class Iterative(Strategy):
             return "all that is left is frozen"
         if tried_all:
             return f"no cut survives: {contract.breach()}"
-        return f"search_budget={self.search_budget:g} is spent"
+        return (
+            "no smaller network that keeps the score was found within "
+            f"search_budget={self.search_budget:g}"
+        )
 
     def _search(self, descent: _Descent) -> bool:
         """Try detours, and keep those that end in a smaller network, until none does.
