@@ -7,10 +7,11 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from synaprune import __version__
+from synaprune import __version__, metrics
 from synaprune.checks import check_float, check_int, shown
 from synaprune.criteria import Criterion
 from synaprune.datasets import Dataset
+from synaprune.metrics import Metric
 from synaprune.network import ACTIVATIONS, LOSSES, SparseMLP
 from synaprune.options import option, record, set_fields
 from synaprune.path import PruningPath
@@ -234,8 +235,8 @@ class Job:
             data=data,
             full=net,
             path=path,
-            start=Measurement.of(net, data, threads),
-            final=Measurement.of(path.smallest, data, threads),
+            start=Measurement.of(net, data, threads, self.goal.metric),
+            final=Measurement.of(path.smallest, data, threads, self.goal.metric),
             epochs=epochs + path.epochs,
             seconds=time.perf_counter() - begin,
         )
@@ -255,19 +256,28 @@ class Measurement:
     n_synapses, n_inputs : int
     accuracy : dict of float
         By "train", "validation" and "test".
+    score : dict of float
+        The goal's metric, likewise.
     """
 
     structure: str
     n_synapses: int
     n_inputs: int
     accuracy: dict[str, float]
+    score: dict[str, float]
 
     @classmethod
-    def of(cls, net: SparseMLP, data: Dataset, threads: Threads = None) -> Measurement:
+    def of(
+        cls, net: SparseMLP, data: Dataset, threads: Threads = None, metric: Metric = "accuracy"
+    ) -> Measurement:
         """Measure a network on the splits of a dataset."""
         splits = {"train": data.train, "validation": data.validation, "test": data.test}
-        accuracy = {name: net.score(*split, threads=threads) for name, split in splits.items()}
-        return cls(net.structure, net.n_synapses, net.n_used_inputs, accuracy)
+        checked = {name: net.check_data(*split) for name, split in splits.items()}
+        accuracy, score = (
+            {name: metrics.score(m, net, split, threads) for name, split in checked.items()}
+            for m in ("accuracy", metric)
+        )
+        return cls(net.structure, net.n_synapses, net.n_used_inputs, accuracy, score)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,10 @@ from numpy.typing import NDArray
 
 from synaprune.arrays import Labels
 from synaprune.checks import shown
+from synaprune.data import CheckedData
+from synaprune.network import SparseMLP
 from synaprune.options import name_of
+from synaprune.threads import Threads
 
 METRICS = ("accuracy", "balanced_accuracy", "f1", "f1_macro", "roc_auc", "neg_log_loss")
 _OF_PROBABILITIES = ("roc_auc", "neg_log_loss")
@@ -195,6 +198,26 @@ def measure(
     if math.isnan(score):
         raise ValueError(f"metric {name_of(metric)!r} needs validation samples of two classes")
     return score
+
+
+def score(metric: Metric, net: SparseMLP, data: CheckedData, threads: Threads = None) -> float:
+    """Return the metric of a network on samples.
+
+    Parameters
+    ----------
+    metric : str or callable
+    net : SparseMLP
+    data : CheckedData
+    threads : int or "auto", optional
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `measure`.
+    """
+    told = net.predict_proba(data.X, threads=threads)
+    predicted = told.argmax(axis=1).astype(np.int32)
+    return measure(metric, data.classes, data.y, predicted, predicted == data.y, told)
 
 
 def weighted_scores(

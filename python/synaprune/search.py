@@ -20,6 +20,7 @@ from synaprune import metrics
 from synaprune.arrays import Inputs, Labels, as_inputs, as_labels
 from synaprune.checks import check_callable, check_float, check_int, check_names
 from synaprune.criteria import Criterion
+from synaprune.data import CheckedData
 from synaprune.labels import LabelEncoder
 from synaprune.metrics import Metric
 from synaprune.network import SparseMLP
@@ -487,13 +488,10 @@ class _Task:
         learned : bool
             Whether the folds saw a network of this size do better than one class.
         """
+        data = CheckedData(self.inputs, self.codes, self.classes)
         while learned and len(path) > 1:
-            told = path.smallest.predict_proba(self.inputs)
-            predicted = told.argmax(axis=1).astype(np.int32)
-            score = metrics.measure(
-                self.metric, self.classes, self.codes, predicted, predicted == self.codes, told
-            )
-            if metrics.said(self.metric, told).sum() > 1 and score >= least:
+            several = metrics.said(self.metric, path.smallest.predict_proba(self.inputs)).sum() > 1
+            if several and metrics.score(self.metric, path.smallest, data) >= least:
                 return
             path.undo()
 

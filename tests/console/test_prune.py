@@ -33,7 +33,7 @@ RECORD = {
     "dataset", "seed", "options", "start", "final", "epochs", "seconds", "version", "path",
     "stop_reason",
 }  # fmt: skip
-NETWORK = {"structure", "n_synapses", "n_inputs", "accuracy"}
+NETWORK = {"structure", "n_synapses", "n_inputs", "accuracy", "score"}
 STEP = {
     "step", "n_synapses", "n_inputs", "n_removed", "structure", "criterion", "epochs",
     "accuracy_before", "accuracy", "p_value", "bound",
@@ -60,10 +60,10 @@ def check_record(record):
         assert all(0 <= step[name] <= 1 for name in FRACTIONS)
         above = path[number - 1]["n_synapses"] if number else step["n_synapses"]
         assert step["n_removed"] == above - step["n_synapses"] >= 0
-    last = {"accuracy": path[-1]["accuracy"], **{k: path[-1][k] for k in NETWORK - {"accuracy"}}}
-    final = {**record["final"], "accuracy": record["final"]["accuracy"]["validation"]}
-    if record["options"]["metric"] == "accuracy":
-        assert last == final
+    final = {**record["final"], "accuracy": record["final"]["score"]["validation"]}
+    del final["score"]
+    last = {name: path[-1][name] for name in final}
+    assert last == final
     assert path[0]["n_synapses"] == record["start"]["n_synapses"]
     assert path[0]["structure"] == record["start"]["structure"]
     assert record["epochs"] >= sum(step["epochs"] for step in path)

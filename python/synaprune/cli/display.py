@@ -18,6 +18,7 @@ from synaprune import training
 from synaprune.cli.found import Found
 from synaprune.job import Result
 from synaprune.network import SparseMLP
+from synaprune.options import name_of
 from synaprune.search import SearchResult
 
 _STAGES = {"train": "training", "retrain": "retraining", "accepted": "pruning"}
@@ -163,10 +164,8 @@ def show_found(found: Found) -> None:
 def _curve(result: SearchResult, name: str) -> Table:
     """Return the drop of some sizes of the chosen shape, with standard errors."""
     points = [p for p in result.curve if p.candidate == result.chosen.candidate]
-    table = Table(
-        title=f"Drop of the {name} below the best full network, on rows left out (* chosen)"
-    )
-    for column in ("synapses", "drop", "standard error"):
+    table = Table()
+    for column in ("synapses (* chosen)", f"drop of {name} on rows left out", "its standard error"):
         table.add_column(column, justify="right")
     chosen = points.index(result.chosen)
     for at in sorted({chosen, *(round(i * (len(points) - 1) / 9) for i in range(10))}):
@@ -203,8 +202,15 @@ def show_result(result: Result) -> None:
     row("structure", [c.structure for c in columns])
     row("synapses", [str(c.n_synapses) for c in columns])
     row("inputs used", [str(c.n_inputs) for c in columns])
-    for split in ("train", "validation", "test"):
-        row(f"accuracy, {split}", [f"{c.accuracy[split]:.2%}" for c in columns])
+    metric = result.job.goal.metric
+    name = name_of(metric).replace("_", " ")
+    kinds = [("accuracy", [c.accuracy for c in columns])]
+    if metric != "accuracy":
+        kinds.append((name, [c.score for c in columns]))
+    for kind, scores in kinds:
+        percent = kind in ("accuracy", "balanced accuracy")
+        for split in ("train", "validation", "test"):
+            row(f"{kind}, {split}", [_figure(of[split], percent) for of in scores])
     row("bytes", [str(net.n_bytes) for net in nets])
     times = [_predict_seconds(net, data.test.X) for net in nets]
     row(f"predict {len(data.test)} rows", [_duration(t) for t in times])
@@ -216,11 +222,12 @@ def show_result(result: Result) -> None:
     )
     console.print(table)
     n, kept = (c.n_synapses for c in columns)
-    before, after = (c.accuracy for c in columns)
+    before, after = kinds[-1][1]
     gained = {split: after[split] - before[split] for split in before}
     console.print(f"{1 - kept / n:.1%} of the synapses were removed: {n} → {kept}.")
-    on = [f"{_points(gained[split])} on {split} rows" for split in ("validation", "test")]
-    console.print(f"Accuracy changed by {' and by '.join(on)}.")
+    shown = _points if metric in ("accuracy", "balanced_accuracy") else "{:+.4f}".format
+    on = [f"{shown(gained[split])} on {split} rows" for split in ("validation", "test")]
+    console.print(f"{name.capitalize()} changed by {' and by '.join(on)}.")
     console.print(f"Ended because {_sentence(result.path.stop_reason)}")
     console.print(f"{result.epochs} epochs in {_duration(result.seconds)}.")
 
