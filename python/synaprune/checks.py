@@ -6,7 +6,7 @@ import math
 import numbers
 import operator
 import reprlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import SupportsIndex
 
 
@@ -41,6 +41,13 @@ def listing(names: Iterable[object], limit: int = 20) -> str:
     shown = [str(name) if len(str(name)) <= 60 else f"{str(name)[:59]}…" for name in names]
     text = ", ".join(map(repr, shown[:limit]))
     return text if len(shown) <= limit else f"{text}, … ({len(shown)} in all)"
+
+
+def check_columns(wanted: Iterable[str], present: Collection[str], source: str) -> None:
+    """Raise a ValueError that names all columns which are not present."""
+    missing = [name for name in wanted if name not in present]
+    if missing:
+        raise ValueError(f"{source}: no column {listing(missing)}; it has {listing(present)}")
 
 
 def check_int(name: str, value: object, low: int, high: int = 2**31 - 64) -> int:

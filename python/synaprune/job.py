@@ -273,10 +273,12 @@ class Measurement:
         """Measure a network on the splits of a dataset."""
         splits = {"train": data.train, "validation": data.validation, "test": data.test}
         checked = {name: net.check_data(*split) for name, split in splits.items()}
-        accuracy, score = (
-            {name: metrics.score(m, net, split, threads) for name, split in checked.items()}
-            for m in ("accuracy", metric)
-        )
+        accuracy = {name: net.score(rows, threads=threads) for name, rows in checked.items()}
+        score = accuracy.copy()
+        if metric != "accuracy":
+            for name, rows in checked.items():
+                told = net.predict_proba(rows.X, threads=threads)
+                score[name] = metrics.score(metric, rows, told)
         return cls(net.structure, net.n_synapses, net.n_used_inputs, accuracy, score)
 
 

@@ -17,9 +17,7 @@ from numpy.typing import NDArray
 from synaprune.arrays import Labels
 from synaprune.checks import shown
 from synaprune.data import CheckedData
-from synaprune.network import SparseMLP
 from synaprune.options import name_of
-from synaprune.threads import Threads
 
 METRICS = ("accuracy", "balanced_accuracy", "f1", "f1_macro", "roc_auc", "neg_log_loss")
 _OF_PROBABILITIES = ("roc_auc", "neg_log_loss")
@@ -200,24 +198,22 @@ def measure(
     return score
 
 
-def score(metric: Metric, net: SparseMLP, data: CheckedData, threads: Threads = None) -> float:
-    """Return the metric of a network on samples.
+def score(metric: Metric, data: CheckedData, probabilities: NDArray[np.float32]) -> float:
+    """Return the metric of what a network's `predict_proba` says of samples.
 
     Parameters
     ----------
     metric : str or callable
-    net : SparseMLP
     data : CheckedData
-    threads : int or "auto", optional
+    probabilities : ndarray of float32, shape (n, n_classes)
 
     Raises
     ------
     TypeError, ValueError
         As `measure`.
     """
-    told = net.predict_proba(data.X, threads=threads)
-    predicted = told.argmax(axis=1).astype(np.int32)
-    return measure(metric, data.classes, data.y, predicted, predicted == data.y, told)
+    predicted = probabilities.argmax(axis=1).astype(np.int32)
+    return measure(metric, data.classes, data.y, predicted, predicted == data.y, probabilities)
 
 
 def weighted_scores(

@@ -324,7 +324,7 @@ def smallest_network(
     LabelEncoder(classes).sample_weights(codes, None, class_weight)  # raises before any training
     if callable(metric):
         metrics.try_out(metric, classes, codes)
-    task = _Task(inputs, labels, classes, codes, metric, recipe, seed, encoder, names)
+    task = _Task(inputs, classes, codes, metric, recipe, seed, encoder, names)
     n_folds = task.n_trainings()
     total = n_folds + 1 + _FINALS
 
@@ -375,11 +375,12 @@ def _inputs(
     if input_names is not None:
         raise TypeError("input_names must be left out with a Table, which has names of its own")
     if isinstance(y, str):
-        target = target_labels(X, find_target(X, y))
-        X, y = X.without([find_target(X, y)]).take(target.rows), target.labels
+        name = find_target(X, y)
+        target = target_labels(X, name)
+        X, y = X.without([name]).take(target.rows), target.labels
     labels = as_labels(y, len(X))
     encoder = TableEncoder.fit(X) if encoder is None else encoder
-    return encoder.transform(X), labels, encoder, encoder.input_names
+    return encoder.transform(X), labels, encoder, None  # the encoder names the inputs
 
 
 _Split: TypeAlias = tuple[NDArray[np.intp], NDArray[np.intp]]  # training rows, held-out rows
@@ -408,7 +409,6 @@ class _Task:
     """The rows, and how networks are trained and judged on them."""
 
     inputs: Inputs
-    labels: Labels
     classes: Labels
     codes: NDArray[np.int32]
     metric: Metric
@@ -430,7 +430,7 @@ class _Task:
         def callback(_: Progress) -> object:
             return STOP if stop.is_set() else None
 
-        X, y = self.inputs[rows], self.labels[rows]
+        X, y = self.inputs[rows], self.classes[self.codes[rows]]
         net = SparseMLP(
             self._layers(candidate),
             init_scale=0.3,
@@ -490,8 +490,9 @@ class _Task:
         """
         data = CheckedData(self.inputs, self.codes, self.classes)
         while learned and len(path) > 1:
-            several = metrics.said(self.metric, path.smallest.predict_proba(self.inputs)).sum() > 1
-            if several and metrics.score(self.metric, path.smallest, data) >= least:
+            told = path.smallest.predict_proba(self.inputs)
+            several = metrics.said(self.metric, told).sum() > 1
+            if several and metrics.score(self.metric, data, told) >= least:
                 return
             path.undo()
 

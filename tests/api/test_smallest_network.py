@@ -333,7 +333,7 @@ def test_a_final_network_that_is_worse_than_the_folds_promised_is_not_the_end():
     net.fit(X, y, training=sn.Training(60, batch_size=16, optimizer=sn.SGD(0.1)))
     recipe = sn.Training(batch_size=16, optimizer=sn.SGD(0.1))
     codes = y.astype(np.int32)
-    task = sn.search._Task(X, y, np.unique(y), codes, "accuracy", recipe, 0, None, None)
+    task = sn.search._Task(X, np.unique(y), codes, "accuracy", recipe, 0, None, None)
 
     def path():
         return sn.prune(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -95,7 +95,7 @@ class ProgressBar:
         )
 
 
-def show_found(found: Found) -> None:
+def show_found(found: Found, next_step: str) -> None:
     """Print what `smallest_network` made of a file: what would surprise first, then the figures."""
     rows, result, record = found.rows, found.result, found.record
     console = _stdout()
@@ -125,17 +125,10 @@ def show_found(found: Found) -> None:
     points = f"{100 * drop:g} point{'s' * (drop != 0.01)}"
     lost = points if result.expected.in_percent else f"{drop:g}"
     console.print(f"\nAsked: the {name}{why} may fall {lost} below that of the best full network.")
-    table = Table()
-    table.add_column("")
-    for column in ("full network", "smallest"):
-        table.add_column(column, justify="right")
     ends = [record["start"], record["final"]]
     nets = [result.full, result.network]
     estimates = [result.expected_full, result.expected]
-
-    def row(name: str, values: list[str]) -> None:
-        table.add_row(name, *values)
-
+    table, row = _two_columns("full network", "smallest")
     row("structure", [end["structure"] for end in ends])
     row("synapses", [str(end["n_synapses"]) for end in ends])
     row("inputs used", [str(end["n_inputs"]) for end in ends])
@@ -158,7 +151,16 @@ def show_found(found: Found) -> None:
     console.print(f"{1 - kept / n:.1%} of the synapses were removed: {n} → {kept}.")
     used = result.network.used_columns
     console.print(f"Columns used, {len(used)} of {len(rows.input_names)}: {_some(used, 10)}")
-    console.print(f"{_duration(record['seconds'])}. {found.next_step}".rstrip())
+    console.print(f"{_duration(record['seconds'])}. {next_step}")
+
+
+def _two_columns(*heads: str) -> tuple[Table, Callable[[str, list[str]], None]]:
+    """Return a table of two networks, and what adds a row to it."""
+    table = Table()
+    table.add_column("")
+    for head in heads:
+        table.add_column(head, justify="right")
+    return table, lambda name, values: table.add_row(name, *values)
 
 
 def _curve(result: SearchResult, name: str) -> Table:
@@ -191,14 +193,7 @@ def show_result(result: Result) -> None:
     data = result.data
     columns = [result.start, result.final]
     nets = [result.full, result.path.smallest]
-    table = Table()
-    table.add_column("")
-    for name in ("before", "after"):
-        table.add_column(name, justify="right")
-
-    def row(name: str, values: list[str]) -> None:
-        table.add_row(name, *values)
-
+    table, row = _two_columns("before", "after")
     row("structure", [c.structure for c in columns])
     row("synapses", [str(c.n_synapses) for c in columns])
     row("inputs used", [str(c.n_inputs) for c in columns])

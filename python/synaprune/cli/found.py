@@ -33,8 +33,6 @@ class Found:
         JSON values; the keys are a promise to users.
     chose_metric : bool
         Whether the metric is another than accuracy though nobody asked for it.
-    next_step : str
-        What a user may do next.
     """
 
     rows: Rows
@@ -42,7 +40,6 @@ class Found:
     result: SearchResult
     record: dict[str, Any]
     chose_metric: bool
-    next_step: str
 
 
 def find(
@@ -53,7 +50,6 @@ def find(
     seed: int,
     threads: Threads,
     callback: Callable[[int, int], object],
-    next_step: str,
 ) -> Found:
     """Return the smallest network of a file's rows.
 
@@ -66,8 +62,6 @@ def find(
         As in `TableEncoder.fit`.
     seed, threads, callback
         As in `smallest_network`.
-    next_step : str
-        As in `Found`.
 
     Raises
     ------
@@ -118,6 +112,4 @@ def find(
         "stop_reason": result.path.stop_reason,
         "path": [step.record() for step in result.path],
     }
-    return Found(
-        rows, inputs, result, record, metric == "auto" and result.metric != "accuracy", next_step
-    )
+    return Found(rows, inputs, result, record, metric == "auto" and result.metric != "accuracy")

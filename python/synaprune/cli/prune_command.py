@@ -122,7 +122,7 @@ def run(args: argparse.Namespace) -> int:
         elif not args.quiet and last is None:
             display.show_runs(records, seconds)
         elif not args.quiet and isinstance(last, Found):
-            display.show_found(last)
+            display.show_found(last, _next_step(args))
         elif not args.quiet and isinstance(last, Result):
             display.show_result(last)
     return 0
@@ -156,7 +156,6 @@ def _runs(
                 seed=seed,
                 threads=args.threads,
                 callback=bar.trained,
-                next_step=_next_step(args),
             )
             yield found.record, found
         return

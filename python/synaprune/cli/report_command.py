@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from synaprune import datasets
+from synaprune.cli.presets import PRESETS
 from synaprune.io import ModelFileError
 from synaprune.network import SparseMLP
 from synaprune.path import PruningPath
@@ -44,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     data = None
     if args.data is not None:
         net = subject.smallest if isinstance(subject, PruningPath) else subject
-        named = args.data in ("xor", "digits", "mnist")
+        named = args.data in PRESETS
         searched = isinstance(subject, PruningPath) and subject.data_sha256 is None
         if net.encoder is not None and searched and not named:
             write_report(args.out, subject, validation=_raw(args, net), title=Path(args.data).name)

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from synaprune.checks import listing
+from synaprune.checks import check_columns
 from synaprune.tables import (
     Table,
     TableEncoder,
@@ -266,11 +266,7 @@ def load_inputs(
     else:
         table = read_table(path, known=input_names)
         wanted = table.names if input_names is None else input_names
-        missing = [name for name in wanted if name not in table.columns]
-        if missing:
-            raise ValueError(
-                f"{table.source}: no column {listing(missing)}; it has {listing(table.names)}"
-            )
+        check_columns(wanted, table.names, table.source)
         X = _plain_numbers(table, wanted)
     X.flags.writeable = False
     return X
@@ -285,9 +281,7 @@ def _npz_inputs(path: Path, input_names: Sequence[str] | None) -> NDArray[np.flo
         if len(input_names) != X.shape[1]:
             raise ValueError(f"{path}: expected {len(input_names)} columns in X, got {X.shape[1]}")
         return X
-    missing = [name for name in input_names if name not in names]
-    if missing:
-        raise ValueError(f"{path}: no column {listing(missing)}; it has {listing(names)}")
+    check_columns(input_names, names, str(path))
     return X.take([names.index(name) for name in input_names], axis=1)
 
 

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from synaprune.checks import listing
+from synaprune.checks import check_columns, listing
 
 from ._cells import NUMBERS, date_format, is_missing, parse_date
 from ._table import Column, Table
@@ -325,11 +325,9 @@ class TableEncoder:
             (c, first) for c, first in self._placed() if asked is None or asked & _span(first, c)
         ]
         source = self._named(table)
-        missing = [c.name for c, _ in needed if c.name not in source]
-        if missing:
-            raise ValueError(
-                f"{table.source}: no column {listing(missing)}; it has {listing(table.names)}"
-            )
+        check_columns(
+            (c.name for c, _ in needed if c.name not in source), table.names, table.source
+        )
         X = np.zeros((len(table), len(self.input_names)), np.float32)
         for column, first in needed:
             given = source[column.name]

@@ -9,15 +9,17 @@ import json
 import lzma
 import os
 import re
+import tempfile
 import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
+from synaprune.checks import listing
 from synaprune.extras import require
 
 from ._table import Table
@@ -94,9 +96,17 @@ def read_table(
     else:
         source, content = str(getattr(file, "name", "data")), file.read()
     try:
-        return _read(source, content, separator, header, known)
+        return _read(source, content, _Hints(separator, header, known))
     except MemoryError:
         raise ValueError(f"{source}: too large for the memory of this machine") from None
+
+
+class _Hints(NamedTuple):
+    """What `read_table` was told of a text, or None."""
+
+    separator: str | None
+    header: bool | None
+    known: Iterable[str] | None
 
 
 def _content(path: Path) -> bytes:
@@ -111,9 +121,7 @@ def _content(path: Path) -> bytes:
 def _read(
     source: str,
     content: bytes,
-    separator: str | None,
-    header: bool | None,
-    known: Iterable[str] | None,
+    hints: _Hints,
 ) -> Table:
     for mark, unpack in _PACKED.items():
         if content.startswith(mark):
@@ -121,12 +129,12 @@ def _read(
                 inner = unpack(content)
             except (EOFError, OSError, ValueError, zlib.error, lzma.LZMAError) as error:
                 raise ValueError(f"{source}: a damaged compressed file ({error})") from None
-            return _read(source, inner, separator, header, known)
+            return _read(source, inner, hints)
     for mark, what in _REFUSED.items():
         if content.startswith(mark):
             raise ValueError(f"{source} is {what}")
     if content.startswith(b"PK\x03\x04"):
-        return _of_zip(source, content, separator, header, known)
+        return _of_zip(source, content, hints)
     if content.startswith(b"PAR1"):
         return _parquet(source, content)
     try:
@@ -146,21 +154,15 @@ def _read(
         return _arff(source, text)
     if re.match(r"\S+([ \t]+\d+:\S+)+[ \t]*(\r?\n|$)", begin):
         return _libsvm(source, content)
-    table = _of_rows(source, read_rows(text, source, separator), header, known)
-    notes = (f"read as {encoding}",) if encoding == "Windows-1252" else ()
-    return Table(table.columns, source, table.headerless, (*table.notes, *notes))
+    table = _of_rows(source, read_rows(text, source, hints.separator), hints)
+    return table.noting(f"read as {encoding}") if encoding == "Windows-1252" else table
 
 
-def _of_rows(
-    source: str,
-    rows: list[list[str]],
-    header: bool | None = None,
-    known: Iterable[str] | None = None,
-) -> Table:
+def _of_rows(source: str, rows: list[list[str]], hints: _Hints) -> Table:
     """Return rows of text as a table: with names of its own, or with those of positions."""
     if not rows:
         raise ValueError(f"{source}: no rows")
-    named = has_header(rows, known) if header is None else header
+    named = has_header(rows, hints.known) if hints.header is None else hints.header
     names = rows[0] if named else [f"c{i}" for i in range(len(rows[0]))]
     body = rows[1:] if named else rows
     if not body:
@@ -191,15 +193,13 @@ def _names(names: Sequence[str]) -> tuple[list[str], list[str]]:
 def _of_zip(
     source: str,
     content: bytes,
-    separator: str | None,
-    header: bool | None,
-    known: Iterable[str] | None,
+    hints: _Hints,
 ) -> Table:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             names = [n for n in archive.namelist() if not n.endswith("/")]
             if "xl/workbook.xml" in names or "mimetype" in names or "xl/workbook.bin" in names:
-                return _sheets(source, content)
+                return _sheets(source, content, hints)
             names = [n for n in names if not n.startswith("__MACOSX")]
             if any(n.endswith(".npy") for n in names):
                 raise ValueError(f"{source} is an archive of NumPy arrays; name it .npz")
@@ -211,10 +211,10 @@ def _of_zip(
             inner = archive.read(names[0])
     except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, zlib.error) as error:
         raise ValueError(f"{source}: a zip archive that cannot be read ({error})") from None
-    return _read(source, inner, separator, header, known)
+    return _read(source, inner, hints)
 
 
-def _sheets(source: str, content: bytes) -> Table:
+def _sheets(source: str, content: bytes, hints: _Hints) -> Table:
     """Read the sheet with the most cells."""
     calamine = require("python_calamine", "tables")
     try:
@@ -230,9 +230,8 @@ def _sheets(source: str, content: bytes) -> Table:
     if not rows:
         raise ValueError(f"{source}: no rows")
     columns = [at for at in range(len(rows[0])) if any(row[at] for row in rows)]
-    table = _of_rows(source, [[row[at] for at in columns] for row in rows])
-    notes = (f"read from sheet {name!r} of {len(sheets)}",) if len(sheets) > 1 else ()
-    return Table(table.columns, source, table.headerless, (*table.notes, *notes))
+    table = _of_rows(source, [[row[at] for at in columns] for row in rows], hints)
+    return table.noting(f"read from sheet {name!r} of {len(sheets)}") if len(sheets) > 1 else table
 
 
 def _cell(value: Any) -> str:
@@ -249,8 +248,6 @@ def _cell(value: Any) -> str:
 def _parquet(source: str, content: bytes) -> Table:
     duckdb = require("duckdb", "tables")
     # duckdb reads files, and this one may have come out of another, or from a pipe
-    import tempfile
-
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "table.parquet")
         path.write_bytes(content)
@@ -311,7 +308,7 @@ def _json(source: str, text: str) -> Table:
     nested = [n for n in names if any(isinstance(r.get(n), dict | list) for r in read)]
     if nested:
         raise ValueError(
-            f"{source}: records must be flat, but there are lists or records in {nested}"
+            f"{source}: records must be flat, but there are lists or records in {listing(nested)}"
         )
     rows = [[_cell(record.get(name)) for name in names] for record in read]
     return Table.from_rows(rows, names, source)
@@ -334,8 +331,7 @@ def _arff(source: str, text: str) -> Table:
     rows = read_rows("\n".join(lines), source, ",")
     if len(rows[0]) != len(names):
         raise ValueError(f"{source}: {len(names)} attributes, but {len(rows[0])} cells a row")
-    table = Table.from_rows(rows, names, source)
-    return Table(table.columns, source, False, tuple(notes))
+    return Table.from_rows(rows, names, source).noting(*notes)
 
 
 def _libsvm(source: str, content: bytes) -> Table:

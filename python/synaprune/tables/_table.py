@@ -87,6 +87,19 @@ class Table:
         """
         return replace(self, columns={name: c[rows] for name, c in self.columns.items()})
 
+    def noting(self, *notes: str) -> Table:
+        """Return the table with more notes.
+
+        Parameters
+        ----------
+        *notes : str
+
+        Returns
+        -------
+        Table
+        """
+        return replace(self, notes=(*self.notes, *notes))
+
     def without(self, names: Iterable[str]) -> Table:
         """Return the table without some columns.
 
