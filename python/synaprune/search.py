@@ -512,6 +512,8 @@ class _Task:
             told = workers.run(tasks, tell)
         folds = [told[i :: len(CANDIDATES)] for i in range(len(CANDIDATES))]
         rows = np.unique(np.concatenate([held_out for _, held_out in splits]))
+        rounds = len(splits) // _FOLDS
+        folded = f"{_FOLDS} folds" if rounds == 1 else f"{rounds} times {_FOLDS} folds"
         return _Judged(
             candidates=[c for c in CANDIDATES for _ in self._sizes(c)],
             counts=[n for c in CANDIDATES for n in self._sizes(c)],
@@ -526,11 +528,7 @@ class _Task:
                 [np.any([fold.said for fold in of], axis=0).sum(axis=1) > 1 for of in folds]
             ),
             in_percent=_in_percent(self.metric),
-            method=(
-                f"{len(rows)} rows held out"
-                if len(splits) == 1
-                else f"{len(splits) // _FOLDS} times {_FOLDS} folds"
-            )
+            method=(f"{len(rows)} rows held out" if len(splits) == 1 else folded)
             + ", corrected for the choice by bootstrap",
         )
 
