@@ -289,3 +289,26 @@ def test_excel():
     table = read(sheet([NAMES, *ROWS]))
     assert table.names == tuple(NAMES)
     assert cells(table) == ROWS
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"PAR1", "a Parquet file"),
+        ('[{"a": 1}]', "JSON"),
+        ("@RELATION r\n@ATTRIBUTE a REAL\n@DATA\n1\n", "an ARFF file"),
+        ("+1 1:0.5 3:2\n", "a libsvm file"),
+    ],
+)
+def test_hints_of_text_are_refused_elsewhere(content, what):
+    with pytest.raises(ValueError, match=f"^separator must be left out: data is {what}$"):
+        read(content, separator=";")
+    with pytest.raises(ValueError, match=f"^separator and header must be left out: .* {what}$"):
+        read(content, separator=";", header=False)
+
+
+def test_a_spreadsheet_may_lack_a_header_but_has_no_separator():
+    pytest.importorskip("python_calamine")
+    assert read(sheet(ROWS), header=False).names == ("c0", "c1", "c2")
+    with pytest.raises(ValueError, match="^separator must be left out: data is a spreadsheet$"):
+        read(sheet(ROWS), separator=";")

@@ -61,10 +61,10 @@ def read_table(
     ----------
     file : path-like or binary file object
     separator : str, optional
-        One character; found out if left out.
+        One character; found out if left out. For text alone.
     header : bool, optional
         Whether the first row holds names; found out if left out. Without names, columns are called
-        c0, c1, … by position.
+        c0, c1, … by position. For text and spreadsheets alone, the formats without marked names.
     known : iterable of str, optional
         Names of which a header holds at least one; decides whether there is a header.
 
@@ -77,7 +77,8 @@ def read_table(
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is no table; the message says what it is, and what to do.
+        If it is no table, or a hint does not apply to its format; the message says what it is, and
+        what to do.
     ImportError
         If a format needs a package that is not installed; the message names the command.
 
@@ -108,6 +109,12 @@ class _Hints(NamedTuple):
     header: bool | None
     known: Iterable[str] | None
 
+    def refuse(self, source: str, what: str, *names: str) -> None:
+        """Raise if one of these was given, which means nothing for what the file is."""
+        given = [name for name in names if getattr(self, name) is not None]
+        if given:
+            raise ValueError(f"{' and '.join(given)} must be left out: {source} is {what}")
+
 
 def _content(path: Path) -> bytes:
     try:
@@ -136,6 +143,7 @@ def _read(
     if content.startswith(b"PK\x03\x04"):
         return _of_zip(source, content, hints)
     if content.startswith(b"PAR1"):
+        hints.refuse(source, "a Parquet file", "separator", "header")
         return _parquet(source, content)
     try:
         text, encoding = decode(content)
@@ -149,10 +157,13 @@ def _read(
             f"{source} is a web page or XML; download the table itself, as .csv for example"
         )
     if begin[0] in "[{":
+        hints.refuse(source, "JSON", "separator", "header")
         return _json(source, text)
     if re.search(r"(?im)^\s*@relation\b", begin) or re.search(r"(?im)^\s*@attribute\b", begin):
+        hints.refuse(source, "an ARFF file", "separator", "header")
         return _arff(source, text)
     if re.match(r"\S+([ \t]+\d+:\S+)+[ \t]*(\r?\n|$)", begin):
+        hints.refuse(source, "a libsvm file", "separator", "header")
         return _libsvm(source, content)
     table = _of_rows(source, read_rows(text, source, hints.separator), hints)
     return table.noting(f"read as {encoding}") if encoding == "Windows-1252" else table
@@ -199,6 +210,7 @@ def _of_zip(
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             names = [n for n in archive.namelist() if not n.endswith("/")]
             if "xl/workbook.xml" in names or "mimetype" in names or "xl/workbook.bin" in names:
+                hints.refuse(source, "a spreadsheet", "separator")
                 return _sheets(source, content, hints)
             names = [n for n in names if not n.startswith("__MACOSX")]
             if any(n.endswith(".npy") for n in names):
