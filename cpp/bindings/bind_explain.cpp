@@ -38,14 +38,16 @@ py::object ablate(const Handle& handle, const py::array& X, const py::array& y, 
                   const std::string& part, int threads) {
   const auto net = handle.snapshot();
   const Inputs inputs = expect_inputs(X, net->n_inputs());
-  const std::vector<index_t> labels = expect_labels(y, inputs.n, net->n_classes());
+  const CheckedTargets checked = expect_targets(y, std::nullopt, 0.0f, inputs.n, *net);
+  if (checked.targets.soft) throw py::type_error("y must be int32, got " + describe(y));
   const std::size_t l = expect_layer(*net, layer);
   const Part parts = parse_part(part);
   expect_threads(threads);
   Ablation a;
   const bool finite = without_gil(
-      [&] { return net->ablate(inputs, labels.data(), l, parts, threads, signal_pending, a); });
+      [&] { return net->ablate(inputs, checked.targets, l, parts, threads, signal_pending, a); });
   if (!finite) return py::none();
+  if (net->is_regression()) return to_array(a.loss);
   return py::make_tuple(to_matrix(a.lost, net->n_classes()), to_matrix(a.won, net->n_classes()));
 }
 

@@ -42,7 +42,7 @@ double train_epoch(Handle& handle, const py::array& X, const py::array& y, index
   Write writing(handle);
   const Inputs inputs = expect_inputs(X, writing.network().n_inputs());
   const CheckedTargets y_checked =
-      expect_targets(y, weights, smoothing, inputs.n, writing.network().n_classes());
+      expect_targets(y, weights, smoothing, inputs.n, writing.network());
   if (shift) expect_images(*shift, inputs.d);
   if (batch_size < 1)
     throw py::value_error("batch_size must be at least 1, got " + std::to_string(batch_size));
@@ -64,16 +64,17 @@ double train_epoch(Handle& handle, const py::array& X, const py::array& y, index
 py::object evaluate(const Handle& handle, const py::array& X, const py::array& y, int threads) {
   const auto net = handle.snapshot();
   const Inputs inputs = expect_inputs(X, net->n_inputs());
-  const std::vector<index_t> labels = expect_labels(y, inputs.n, net->n_classes());
+  const CheckedTargets checked = expect_targets(y, std::nullopt, 0.0f, inputs.n, *net);
+  if (checked.targets.soft) throw py::type_error("y must be int32, got " + describe(y));
   expect_threads(threads);
   Evaluation e;
-  const bool finite =
-      without_gil([&] { return net->evaluate(inputs, labels.data(), threads, signal_pending, e); });
+  const bool finite = without_gil(
+      [&] { return net->evaluate(inputs, checked.targets, threads, signal_pending, e); });
   if (!finite) return py::none();
   return py::make_tuple(e.loss, e.n_correct);
 }
 
-py::object probabilities(const Handle& handle, const py::array& X, int threads) {
+py::object outputs(const Handle& handle, const py::array& X, int threads) {
   const auto net = handle.snapshot();
   const Inputs inputs = expect_inputs(X, net->n_inputs());
   py::array_t<float> out(
@@ -81,7 +82,7 @@ py::object probabilities(const Handle& handle, const py::array& X, int threads) 
   float* data = out.mutable_data();
   expect_threads(threads);
   const bool finite =
-      without_gil([&] { return net->probabilities(inputs, threads, signal_pending, data); });
+      without_gil([&] { return net->outputs(inputs, threads, signal_pending, data); });
   if (!finite) return py::none();
   return std::move(out);
 }
@@ -124,7 +125,7 @@ py::tuple gradients(const Handle& handle, const py::array& X, const py::array& y
                     const std::optional<py::array>& weights, float smoothing) {
   const auto net = handle.snapshot();
   const Inputs inputs = expect_inputs(X, net->n_inputs());
-  const CheckedTargets checked = expect_targets(y, weights, smoothing, inputs.n, net->n_classes());
+  const CheckedTargets checked = expect_targets(y, weights, smoothing, inputs.n, *net);
   expect_threads(threads);
   const Gradients g = without_gil(
       [&] { return net->gradients({inputs, checked.targets}, threads, signal_pending); });
@@ -138,7 +139,7 @@ py::tuple gradient_moments(const Handle& handle, const py::array& X, const py::a
                            int threads, const std::optional<py::array>& weights, float smoothing) {
   const auto net = handle.snapshot();
   const Inputs inputs = expect_inputs(X, net->n_inputs());
-  const CheckedTargets checked = expect_targets(y, weights, smoothing, inputs.n, net->n_classes());
+  const CheckedTargets checked = expect_targets(y, weights, smoothing, inputs.n, *net);
   expect_threads(threads);
   const GradientMoments m = without_gil(
       [&] { return net->gradient_moments({inputs, checked.targets}, threads, signal_pending); });
@@ -268,7 +269,7 @@ void bind_network(py::module_& m) {
            py::arg("smoothing") = 0.0f, py::arg("shift") = py::none(),
            py::arg("max_norm") = py::none())
       .def("evaluate", &evaluate, py::arg("X"), py::arg("y"), py::arg("threads"))
-      .def("probabilities", &probabilities, py::arg("X"), py::arg("threads"))
+      .def("outputs", &outputs, py::arg("X"), py::arg("threads"))
       .def("classify", &classify, py::arg("X"), py::arg("threads"))
       .def("labels", &labels, py::arg("X"), py::arg("classes"), py::arg("threads"))
       .def("gradients", &gradients, py::arg("X"), py::arg("y"), py::arg("threads"),

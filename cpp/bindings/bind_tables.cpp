@@ -33,6 +33,10 @@ py::array_t<float> slope(const std::string& name, const py::array& x) {
 void bind_tables(py::module_& m) {
   m.attr("ACTIVATIONS") = py::tuple(py::cast(activation_names()));
   m.attr("LOSSES") = py::tuple(py::cast(loss_names()));
+  std::vector<std::string> of_numbers;
+  for (const std::string& name : loss_names())
+    if (is_regression(parse_loss(name))) of_numbers.push_back(name);
+  m.attr("REGRESSION_LOSSES") = py::tuple(py::cast(of_numbers));
   m.attr("OPTIMIZERS") = py::tuple(py::cast(optimizer_names()));
   m.attr("CRITERIA") = py::tuple(py::cast(criterion_names()));
   std::vector<std::string> with_gradients;

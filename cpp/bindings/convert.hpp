@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "synaprune/inputs.hpp"
+#include "synaprune/network.hpp"
 #include "synaprune/targets.hpp"
 #include "synaprune/types.hpp"
 
@@ -44,6 +45,12 @@ inline void expect_size(const char* name, const py::array& a, offset_t size) {
   if (a.size() != size)
     throw py::value_error(std::string(name) + " must have " + std::to_string(size) +
                           " entries, got " + std::to_string(a.size()));
+}
+
+inline void expect_shape(const char* name, const py::array& a, offset_t rows, offset_t columns) {
+  if (a.shape(0) != rows || a.shape(1) != columns)
+    throw py::value_error(std::string(name) + " must have shape (" + std::to_string(rows) + ", " +
+                          std::to_string(columns) + "), got " + describe(a));
 }
 
 template <class T>
@@ -111,21 +118,24 @@ inline std::vector<index_t> expect_labels(const py::array& y, offset_t n, index_
 }
 
 // What samples should be taken for: class numbers (int32) or probabilities (float32, one row each),
-// weights (None: 1 each) and smoothing. Probabilities and weights are borrowed.
+// of a regression numbers (float32, one row each); weights (None: 1 each) and smoothing. All but
+// class numbers are borrowed.
 struct CheckedTargets {
   std::vector<index_t> labels;
   Targets targets;
 };
 
 inline CheckedTargets expect_targets(const py::array& y, const std::optional<py::array>& weights,
-                                     float smoothing, offset_t n, index_t n_classes) {
+                                     float smoothing, offset_t n, const Network& net) {
   CheckedTargets checked;
   Targets& targets = checked.targets;
-  if (py::isinstance<py::array_t<float>>(y) && y.ndim() == 2) {
+  const index_t n_classes = net.n_classes();
+  if (net.is_regression()) {
+    targets.numbers = expect<float>("y", y, 2).data();
+    expect_shape("y", y, n, net.n_outputs());
+  } else if (py::isinstance<py::array_t<float>>(y) && y.ndim() == 2) {
     targets.soft = expect<float>("y", y, 2).data();
-    if (y.shape(0) != n || y.shape(1) != n_classes)
-      throw py::value_error("y must have shape (" + std::to_string(n) + ", " +
-                            std::to_string(n_classes) + "), got " + describe(y));
+    expect_shape("y", y, n, n_classes);
   } else {
     checked.labels = expect_labels(y, n, n_classes);
     targets.labels = checked.labels.data();  // a vector keeps its memory when it is moved
@@ -134,6 +144,8 @@ inline CheckedTargets expect_targets(const py::array& y, const std::optional<py:
     targets.weights = expect<float>("weights", *weights, 1).data();
     expect_size("weights", *weights, n);
   }
+  if (smoothing != 0.0f && net.is_regression())
+    throw py::value_error("smoothing must be 0 for a regression, got " + std::to_string(smoothing));
   if (!(smoothing >= 0.0f && smoothing < 1.0f))
     throw py::value_error("smoothing must be in [0, 1), got " + std::to_string(smoothing));
   targets.smoothing = smoothing;

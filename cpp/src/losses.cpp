@@ -2,6 +2,7 @@
 #include "synaprune/losses.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <limits>
 
@@ -79,16 +80,16 @@ void softmax_probabilities(const Kernels& kernels, index_t n_out, index_t ld, fl
     for (index_t s = 0; s < ld; ++s) Z[s] /= sum[s];
 }
 
-// ---- losses of sigmoid outputs, each by itself
+// ---- losses of outputs that stand each by itself
 
-// f(logit, output, target) returns {loss, gradient by the logit}.
+// f(logit, target) returns {loss, gradient by the logit}.
 template <class F>
 double each_output(const Tile& x, F&& f) {
   double loss = 0.0;
   for (index_t r = 0; r < x.n_out; ++r) {
     float* z = x.Z + offset_t{r} * x.ld;
     for (index_t s = 0; s < x.t.batch; ++s) {
-      const auto [of_sample, gradient] = f(z[s], sigmoid_of(z[s]), x.target(r, s));
+      const auto [of_sample, gradient] = f(z[s], x.target(r, s));
       loss += x.weight(s) * of_sample;
       z[s] = gradient * (x.weight(s) * x.mean);
     }
@@ -103,14 +104,15 @@ struct LossAndGradient {
 };
 
 double sigmoid(const Tile& x) {
-  return each_output(x, [](double z, float o, float t) {
-    return LossAndGradient{t == 1.0f ? softplus(-z) : softplus(z) - t * z, o - t};
+  return each_output(x, [](float logit, float t) {
+    const double z = logit;
+    return LossAndGradient{t == 1.0f ? softplus(-z) : softplus(z) - t * z, sigmoid_of(logit) - t};
   });
 }
 
 double squared(const Tile& x) {
-  return each_output(x, [](float, float o, float t) {
-    const float e = o - t;
+  return each_output(x, [](float z, float t) {
+    const float o = sigmoid_of(z), e = o - t;
     return LossAndGradient{0.5 * static_cast<double>(e) * e, e * o * (1.0f - o)};
   });
 }
@@ -119,21 +121,52 @@ void sigmoid_probabilities(const Kernels&, index_t n_out, index_t ld, float* Z) 
   for (offset_t i = 0; i < offset_t{n_out} * ld; ++i) Z[i] = sigmoid_of(Z[i]);
 }
 
+// ---- losses of a regression, whose outputs are the logits
+
+double squared_error(const Tile& x) {
+  return each_output(x, [](float z, float t) {
+    const float e = z - t;
+    return LossAndGradient{0.5 * static_cast<double>(e) * e, e};
+  });
+}
+
+double absolute_error(const Tile& x) {
+  return each_output(x, [](float z, float t) {
+    const float e = z - t, sign = e > 0.0f ? 1.0f : e < 0.0f ? -1.0f : 0.0f;
+    return LossAndGradient{std::abs(static_cast<double>(e)), sign};
+  });
+}
+
+// Squared up to 1, absolute beyond (Huber 1964).
+double huber(const Tile& x) {
+  return each_output(x, [](float z, float t) {
+    const float e = z - t;
+    const double size = std::abs(static_cast<double>(e));
+    return LossAndGradient{size <= 1.0 ? 0.5 * size * size : size - 0.5,
+                           std::clamp(e, -1.0f, 1.0f)};
+  });
+}
+
+void as_they_are(const Kernels&, index_t, index_t, float*) {}
+
 constexpr index_t any = std::numeric_limits<index_t>::max();
 
 struct Entry {
   const char* name;
   index_t min_outputs, max_outputs;
   double (*of_tile)(const Tile& tile);
-  void (*probabilities)(const Kernels& kernels, index_t n_out, index_t ld, float* Z);
+  void (*finish)(const Kernels& kernels, index_t n_out, index_t ld, float* Z);  // see the header
 };
 
 // sigmoid: cross-entropy, one output, two classes. squared: half the squared error of sigmoid
-// outputs against 0/1 targets, as in Bulin & Smidl's work.
+// outputs against 0/1 targets, as in Bulin & Smidl's work. Those of a regression: as_they_are.
 constexpr Entry table[] = {
     {"softmax", 2, any, softmax, softmax_probabilities},
     {"sigmoid", 1, 1, sigmoid, sigmoid_probabilities},
     {"squared", 1, any, squared, sigmoid_probabilities},
+    {"squared_error", 1, any, squared_error, as_they_are},
+    {"absolute_error", 1, any, absolute_error, as_they_are},
+    {"huber", 1, any, huber, as_they_are},
 };
 
 const Entry& entry(Loss loss) { return table[static_cast<int>(loss)]; }
@@ -146,6 +179,8 @@ float sigmoid_f(float x) { return sigmoid_of(x); }
 
 std::vector<std::string> loss_names() { return entry_names(table); }
 
+bool is_regression(Loss loss) { return entry(loss).finish == as_they_are; }
+
 Loss parse_loss(const std::string& name) { return Loss{find_entry("loss", table, name)}; }
 
 void check_loss(Loss loss, index_t n_out) {
@@ -157,8 +192,8 @@ void check_loss(Loss loss, index_t n_out) {
     throw std::invalid_argument(quoted + "one output, got " + std::to_string(n_out));
 }
 
-void output_probabilities(const Kernels& kernels, Loss loss, index_t n_out, index_t ld, float* Z) {
-  entry(loss).probabilities(kernels, n_out, ld, Z);
+void finish_outputs(const Kernels& kernels, Loss loss, index_t n_out, index_t ld, float* Z) {
+  entry(loss).finish(kernels, n_out, ld, Z);
 }
 
 double loss_of(const Kernels& kernels, Loss loss, index_t n_out, index_t ld,

@@ -103,26 +103,42 @@ class Without {
   std::vector<double> exact_;  // [rows, ld]
 };
 
+// Runs of tiles that pass one after another, for sums in an order that threads do not change.
+offset_t tile_groups(const Inputs& X) {
+  return std::min<offset_t>((X.n + max_tile - 1) / max_tile, 64);
+}
+
+// A tile that has passed through the network, with its sums; `first` of `size` samples.
+struct TracedTile {
+  int worker;
+  offset_t group;
+  Forward& forward;
+  offset_t first;
+  index_t size;
+};
+
 }  // namespace
 
 template <class F>
 bool Network::for_traced_tiles(const Kernels& k, const Inputs& X, int threads, F&& f) const {
   const Model m = model();
-  const offset_t n_tiles = (X.n + max_tile - 1) / max_tile;
-  Team team(static_cast<int>(std::min<offset_t>(threads, n_tiles)));
+  const offset_t n_tiles = (X.n + max_tile - 1) / max_tile, groups = tile_groups(X);
+  Team team(static_cast<int>(std::min<offset_t>(threads, groups)));
   Atomic<bool> finite{true};
   team.run([&](int worker) {
     Forward forward(m, k, max_tile, true);
-    for (offset_t t; (t = team.next_ticket()) < n_tiles && !team.stopped();) {
-      const offset_t first = t * max_tile;
-      const auto size = static_cast<index_t>(std::min<offset_t>(max_tile, X.n - first));
-      if (!forward.run({X, nullptr}, first, size, true)) {
-        finite = false;
-        team.stop();
-        return;
+    for (offset_t g; (g = team.next_ticket()) < groups;)
+      for (offset_t t = n_tiles * g / groups; t < n_tiles * (g + 1) / groups; ++t) {
+        if (team.stopped()) return;
+        const offset_t first = t * max_tile;
+        const auto size = static_cast<index_t>(std::min<offset_t>(max_tile, X.n - first));
+        if (!forward.run({X, nullptr}, first, size, true)) {
+          finite = false;
+          team.stop();
+          return;
+        }
+        f(TracedTile{worker, g, forward, first, size}, team);
       }
-      f(worker, forward, first, size, team);
-    }
   });
   return finite;
 }
@@ -132,63 +148,81 @@ bool Network::activations(const Inputs& X, std::size_t layer, bool sums, int thr
   const std::vector<index_t>& rows = structure_->plan.layers[layer].rows;
   const offset_t n_out = patterns()[layer].n_out;
   StopCheck check(should_stop);
-  return for_traced_tiles(
-      kernels(), X, threads,
-      [&](int worker, Forward& forward, offset_t first, index_t size, const Team&) {
-        const float* y = sums ? forward.sums(layer) : forward.outputs(layer);
-        const offset_t ld = forward.tiles().width(0);
-        std::fill_n(out + first * n_out, size * n_out, 0.0f);
-        for (std::size_t i = 0; i < rows.size(); ++i)
-          for (index_t s = 0; s < size; ++s)
-            out[(first + s) * n_out + rows[i]] = y[static_cast<offset_t>(i) * ld + s];
-        if (worker == 0) check();
-      });
+  return for_traced_tiles(kernels(), X, threads, [&](const TracedTile& t, const Team&) {
+    const float* y = sums ? t.forward.sums(layer) : t.forward.outputs(layer);
+    const offset_t ld = t.forward.tiles().width(0);
+    std::fill_n(out + t.first * n_out, t.size * n_out, 0.0f);
+    for (std::size_t i = 0; i < rows.size(); ++i)
+      for (index_t s = 0; s < t.size; ++s)
+        out[(t.first + s) * n_out + rows[i]] = y[static_cast<offset_t>(i) * ld + s];
+    if (t.worker == 0) check();
+  });
 }
 
-bool Network::ablate(const Inputs& X, const index_t* labels, std::size_t layer, Part part,
+bool Network::ablate(const Inputs& X, const Targets& targets, std::size_t layer, Part part,
                      int threads, const ShouldStop& should_stop, Ablation& out) const {
   const std::vector<Cut> parts = cuts(layers()[layer], structure_->plan, layer, part);
-  const auto n = static_cast<offset_t>(parts.size()) * n_classes();
+  const auto n_parts = static_cast<offset_t>(parts.size());
   const Kernels& k = kernels();
   StopCheck check(should_stop);
-  struct Worker {
-    std::unique_ptr<Without> without;
-    Ablation sum;
+  std::vector<std::unique_ptr<Without>> without(std::max(1, threads));
+  // Calls f(part, logits of the tile without it) for each part that changes any.
+  const auto for_parts = [&](const TracedTile& t, const Team& team, auto&& f) {
+    std::unique_ptr<Without>& mine = without[t.worker];
+    if (!mine) mine = std::make_unique<Without>(model(), k, layer);
+    mine->begin(t.forward);
+    for (const Cut& cut : parts) {
+      if (cut.ends.empty()) continue;
+      if (t.worker == 0) check();
+      if (team.stopped()) return;
+      if (const float* Z = mine->logits(cut)) f(cut.part, Z);
+    }
   };
-  std::vector<Worker> workers(std::max(1, threads));
-  const bool finite = for_traced_tiles(
-      k, X, threads,
-      [&](int worker, Forward& forward, offset_t first, index_t size, const Team& team) {
-        Worker& mine = workers[worker];
-        if (!mine.without) {
-          mine.without = std::make_unique<Without>(model(), k, layer);
-          mine.sum = {std::vector<offset_t>(n), std::vector<offset_t>(n)};
-        }
-        mine.without->begin(forward);
-        const index_t ld = forward.tiles().width(0);
-        index_t before[max_tile], after[max_tile];
-        k.classify(n_outputs(), ld, forward.logits(), before);
-        for (const Cut& cut : parts) {
-          if (cut.ends.empty()) continue;
-          if (worker == 0) check();
-          if (team.stopped()) return;
-          const float* Z = mine.without->logits(cut);
-          if (!Z) continue;
-          k.classify(n_outputs(), ld, Z, after);
-          for (index_t s = 0; s < size; ++s) {
-            const index_t c = labels[first + s];
-            const offset_t at = cut.part * n_classes() + c;
-            mine.sum.lost[at] += before[s] == c && after[s] != c;
-            mine.sum.won[at] += before[s] != c && after[s] == c;
-          }
-        }
-      });
+  if (is_regression()) {
+    std::vector<std::vector<double>> sums(tile_groups(X));  // in a fixed order, for equal bits
+    const bool finite = for_traced_tiles(k, X, threads, [&](const TracedTile& t, const Team& team) {
+      std::vector<double>& sum = sums[t.group];
+      sum.resize(n_parts);
+      const index_t ld = t.forward.tiles().width(0);
+      const TargetTile of_tile(targets, n_outputs(), t.first, t.size, ld);
+      Buffer Z(static_cast<std::size_t>(n_outputs()) * ld);
+      const auto loss = [&](const float* logits) {
+        std::copy_n(logits, Z.size(), Z.data());
+        return loss_of(k, loss_, n_outputs(), ld, of_tile.view(), Z.data());
+      };
+      const double whole = loss(t.forward.logits());
+      for_parts(t, team, [&](offset_t i, const float* logits) { sum[i] += loss(logits) - whole; });
+    });
+    out.loss.assign(n_parts, 0.0);
+    for (const std::vector<double>& sum : sums)
+      for (std::size_t i = 0; i < sum.size(); ++i) out.loss[i] += sum[i] / static_cast<double>(X.n);
+    return finite;
+  }
+  const offset_t n = n_parts * n_classes();
+  std::vector<Ablation> sums(without.size());
+  const bool finite = for_traced_tiles(k, X, threads, [&](const TracedTile& t, const Team& team) {
+    Ablation& sum = sums[t.worker];
+    sum.lost.resize(n);
+    sum.won.resize(n);
+    const index_t ld = t.forward.tiles().width(0);
+    index_t before[max_tile], after[max_tile];
+    k.classify(n_outputs(), ld, t.forward.logits(), before);
+    for_parts(t, team, [&](offset_t i, const float* logits) {
+      k.classify(n_outputs(), ld, logits, after);
+      for (index_t s = 0; s < t.size; ++s) {
+        const index_t c = targets.labels[t.first + s];
+        const offset_t at = i * n_classes() + c;
+        sum.lost[at] += before[s] == c && after[s] != c;
+        sum.won[at] += before[s] != c && after[s] == c;
+      }
+    });
+  });
   out.lost.assign(n, 0);
   out.won.assign(n, 0);
-  for (const Worker& worker : workers)
-    for (offset_t i = 0; i < static_cast<offset_t>(worker.sum.lost.size()); ++i) {
-      out.lost[i] += worker.sum.lost[i];
-      out.won[i] += worker.sum.won[i];
+  for (const Ablation& sum : sums)
+    for (std::size_t i = 0; i < sum.lost.size(); ++i) {
+      out.lost[i] += sum.lost[i];
+      out.won[i] += sum.won[i];
     }
   return finite;
 }

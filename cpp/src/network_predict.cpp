@@ -47,18 +47,24 @@ bool Network::for_tiles(const Kernels& k, const Inputs& X, int threads,
   return finite;
 }
 
-bool Network::evaluate(const Inputs& X, const index_t* labels, int threads,
+bool Network::evaluate(const Inputs& X, const Targets& targets, int threads,
                        const ShouldStop& should_stop, Evaluation& sum) const {
   std::vector<Evaluation> tiles(X.n / max_tile + 1);
   const Kernels& k = kernels();
   const bool finite =
       for_tiles(k, X, threads, should_stop,
                 [&](offset_t t, offset_t first, index_t size, index_t ld, float* Z) {
+                  if (!targets.plain()) {
+                    const TargetTile of_tile(targets, n_outputs(), first, size, ld);
+                    tiles[t].loss = loss_of(k, loss_, n_outputs(), ld, of_tile.view(), Z);
+                    return;
+                  }
+                  const index_t* labels = targets.labels + first;
                   index_t predicted[max_tile];
                   k.classify(n_outputs(), ld, Z, predicted);
                   for (index_t s = 0; s < size; ++s)
-                    tiles[t].n_correct += predicted[s] == labels[first + s];
-                  tiles[t].loss = loss_of(k, loss_, n_outputs(), ld, {size, labels + first}, Z);
+                    tiles[t].n_correct += predicted[s] == labels[s];
+                  tiles[t].loss = loss_of(k, loss_, n_outputs(), ld, {size, labels}, Z);
                 });
   sum = {};
   for (const Evaluation& tile : tiles) {
@@ -69,13 +75,13 @@ bool Network::evaluate(const Inputs& X, const index_t* labels, int threads,
   return finite;
 }
 
-bool Network::probabilities(const Inputs& X, int threads, const ShouldStop& should_stop,
-                            float* out) const {
+bool Network::outputs(const Inputs& X, int threads, const ShouldStop& should_stop,
+                      float* out) const {
   const Kernels& k = kernels();
   return for_tiles(k, X, threads, should_stop,
                    [&](offset_t, offset_t first, index_t size, index_t ld, float* Z) {
                      const index_t n_out = n_outputs();
-                     output_probabilities(k, loss_, n_out, ld, Z);
+                     finish_outputs(k, loss_, n_out, ld, Z);
                      for (index_t s = 0; s < size; ++s)
                        for (index_t r = 0; r < n_out; ++r)
                          out[(first + s) * n_out + r] = Z[static_cast<offset_t>(r) * ld + s];

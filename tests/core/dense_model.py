@@ -113,6 +113,23 @@ FUNCTIONS = {
 }
 
 
+# Losses of a regression: the loss of an error, and its derivative.
+ERRORS = {
+    "squared_error": (lambda e: e * e * 0.5, lambda e: e),
+    "absolute_error": (
+        lambda e: Rounded(abs(e.value), e.error),
+        lambda e: unsure_slope(e, np.sign(e.value)),
+    ),
+    "huber": (
+        lambda e: Rounded(
+            np.where(abs(e.value) <= 1.0, 0.5 * e.value**2, abs(e.value) - 0.5),
+            e.error * np.minimum(abs(e.value), 1.0) + abs(e.value),
+        ),
+        lambda e: Rounded(np.clip(e.value, -1.0, 1.0), e.error),
+    ),
+}
+
+
 def activate(name, z):
     return FUNCTIONS[name][0](z)
 
@@ -186,14 +203,18 @@ class DenseModel:
         return sums, inputs[:-1]
 
     def _outputs(self, z):
+        if self.loss_name in ERRORS:
+            return z
         if self.loss_name != "softmax":
             return sigmoid(z)
         e = exp(z - z.value.max(0))  # the largest cancels exactly
         return e / e.sum(0)
 
     def _targets(self, z, y, smoothing=0.0):
-        """Targets [n_out, n] of classes [n] or of probabilities [n, classes]."""
+        """Targets [n_out, n] of classes [n], probabilities [n, classes] or numbers [n, n_out]."""
         n_out = len(z.value)
+        if self.loss_name in ERRORS:
+            return Rounded(y.T)
         n_classes = max(n_out, 2)
         all_classes = y.T if y.ndim == 2 else np.arange(n_classes)[:, None] == y
         targets = Rounded(all_classes[1:] if n_out == 1 else all_classes)
@@ -203,7 +224,9 @@ class DenseModel:
 
     def _loss(self, z, y, weights=1.0, smoothing=0.0):
         targets = self._targets(z, y, smoothing)
-        if self.loss_name == "squared":
+        if self.loss_name in ERRORS:
+            losses = ERRORS[self.loss_name][0](z - targets).sum(0)
+        elif self.loss_name == "squared":
             e = self._outputs(z) - targets
             losses = (e * e * 0.5).sum(0)
         elif self.loss_name == "softmax":
@@ -233,7 +256,10 @@ class DenseModel:
         """Mean loss, and its gradient by every weight (dense) and bias of every layer."""
         sums, inputs = self._forward(X)
         p = self._outputs(sums[-1])
-        delta = (p - self._targets(sums[-1], y, smoothing)) * (1.0 / len(y)) * weights
+        error = p - self._targets(sums[-1], y, smoothing)
+        if self.loss_name in ERRORS:
+            error = ERRORS[self.loss_name][1](error)
+        delta = error * (1.0 / len(y)) * weights
         if self.loss_name == "squared":
             delta = delta * p * (Rounded(1.0) - p)
         d_weights, d_biases = [], []

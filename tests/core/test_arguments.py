@@ -12,7 +12,7 @@ X3, Y3 = data(6, 3, 2)
 CALLS = {
     "train_epoch": {"X": X3, "y": Y3, "batch_size": 2, "optimizer": sgd(0.1), "threads": 1},
     "evaluate": {"X": X3, "y": Y3, "threads": 1},
-    "probabilities": {"X": X3, "threads": 1},
+    "outputs": {"X": X3, "threads": 1},
     "classify": {"X": X3, "threads": 1},
     "gradients": {"X": X3, "y": Y3, "threads": 1},
 }

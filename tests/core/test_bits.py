@@ -81,7 +81,7 @@ def test_passes_give_equal_bits_for_any_threads():
 
     def passes(threads):
         loss, d_values, d_biases = net.gradients(X, y, threads)
-        arrays = [net.probabilities(X, threads), net.classify(X, threads), *d_values, *d_biases]
+        arrays = [net.outputs(X, threads), net.classify(X, threads), *d_values, *d_biases]
         return [*net.evaluate(X, y, threads), loss, *(a.tobytes() for a in arrays)]
 
     one = passes(1)
@@ -131,7 +131,7 @@ def test_equal_numbers_in_uint8_and_float32_give_equal_bits(n):
         net.input_transform = transform_for(np.uint8, 30)
         losses = [net.train_epoch(samples, y, 16, sgd(0.1), 1) for _ in range(2)]
         _, d_values, d_biases = net.gradients(samples, y, 1)
-        passes = [net.probabilities(samples, 1), net.classify(samples, 1), *d_values, *d_biases]
+        passes = [net.outputs(samples, 1), net.classify(samples, 1), *d_values, *d_biases]
         results.append(
             (losses, bits(net), [a.tobytes() for a in passes], net.evaluate(samples, y, 1))
         )

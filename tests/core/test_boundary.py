@@ -81,7 +81,7 @@ thread.start()
 seen, rounds = set(), 0
 while rounds < 400 or len(seen) < 2:
     rounds += 1
-    p = net.probabilities(X, 1)
+    p = net.outputs(X, 1)
     seen.add(p.shape)
     assert abs(p.sum(1) - 1.0).max() < 1e-3
     loss, _ = net.evaluate(X, y, 1)

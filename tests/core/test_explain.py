@@ -53,6 +53,22 @@ def test_ablation_is_what_zero_weights_cost(sizes, activation, loss, part):
     assert some > 0
 
 
+@pytest.mark.parametrize("part", ["synapses", "columns"])
+@pytest.mark.parametrize("loss", _core.REGRESSION_LOSSES)
+def test_ablation_of_a_regression_is_the_change_of_its_loss(loss, part):
+    sizes = (9, 8, 6, 2)
+    net = network(sizes, "tanh", loss)
+    X, y = data(333, 9, 2)[0], np.random.default_rng(0).normal(size=(333, 2)).astype(np.float32)
+    before = net.evaluate(X, y, 1)[0]
+    for layer in range(3):
+        change = _core.ablate(net, X, y, layer, part, 2)
+        assert change.tobytes() == _core.ablate(net, X, y, layer, part, 7).tobytes()
+        for k, change_of_part in enumerate(change):
+            other = _core.Network.from_layers(without(net, layer, part, k), "tanh", loss, 0)
+            expected = other.evaluate(X, y, 1)[0] - before
+            assert change_of_part == pytest.approx(expected, rel=1e-5, abs=1e-7)
+
+
 @pytest.mark.parametrize("n", [1, 7, 63, 64, 65, 1000])
 def test_ablation_is_equal_for_any_threads_and_changes_nothing(n):
     net = network((20, 16, 12, 5), "relu", "softmax")

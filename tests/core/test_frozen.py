@@ -106,9 +106,9 @@ def test_constants_do_not_move_into_frozen_biases():
     expected = net.copy()
     values = expected.layers()
     values[0][3][3:6] = 0
-    expected = _core.Network.from_layers(values, "tanh", "softmax", 0).probabilities(X, 1)
+    expected = _core.Network.from_layers(values, "tanh", "softmax", 0).outputs(X, 1)
     net.remove(keep)
     assert net.layers()[1][5][0] == 0
     assert net.layers()[1][5][1] != 0
     assert np.diff(net.layers()[1][1]).tolist() == [3, 2]
-    np.testing.assert_allclose(net.probabilities(X, 1), expected, atol=1e-6)
+    np.testing.assert_allclose(net.outputs(X, 1), expected, atol=1e-6)

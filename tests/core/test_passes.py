@@ -29,7 +29,7 @@ def test_passes_are_the_dense_model(activation, loss, n_out, n, dtype):
     net, model = pair(layers, activation, loss, transform_for(dtype, sizes[0]))
     X, y = data(n, sizes[0], max(n_out, 2), dtype)
 
-    probabilities = net.probabilities(X, 1)
+    probabilities = net.outputs(X, 1)
     assert probabilities.dtype == np.float32
     assert_close(probabilities, model.probabilities(X))
 
@@ -107,7 +107,7 @@ def test_integer_network_is_exact():
     assert net.classify(X, 1).tolist() == [1, 1, 1, 0]
     p = np.exp(outputs - outputs.max(1, keepdims=True))
     p /= p.sum(1, keepdims=True)
-    assert (abs(net.probabilities(X, 1) - p) <= C * EPS * p).all()
+    assert (abs(net.outputs(X, 1) - p) <= C * EPS * p).all()
 
 
 def test_first_of_equal_outputs_is_the_class():
@@ -126,7 +126,7 @@ def test_large_outputs_stay_finite(loss):
     layer = (*from_mask(np.random.default_rng(0), np.ones((3, 2), bool))[:5], bias)
     net, model = pair([layer], "relu", loss)
     X, y = data(9, 2, 3)
-    assert_close(net.probabilities(X, 1), model.probabilities(X), extra=2e-38)  # exp is clamped
+    assert_close(net.outputs(X, 1), model.probabilities(X), extra=2e-38)  # exp is clamped
     assert_close(net.evaluate(X, y, 1)[0], model.loss(X, y))
     for got, expected in zip(net.gradients(X, y, 1)[2], model.gradients(X, y)[2], strict=True):
         assert_close(got, expected, extra=2e-38)
@@ -140,7 +140,7 @@ def test_inputs_without_a_synapse_have_no_say():
     )
     X = np.array([[0.0, 1.5, 0.0]], np.float32)
     other = np.array([[-7.0, 1.5, 1e30]], np.float32)
-    assert net.probabilities(X, 1).tobytes() == net.probabilities(other, 1).tobytes()
+    assert net.outputs(X, 1).tobytes() == net.outputs(other, 1).tobytes()
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
@@ -155,7 +155,7 @@ def test_samples_that_are_not_finite_give_none(bad, threads):
     for row, column in ((0, 30), (1500, 44), (2999, 26), (0, 0), (1500, 60), (2999, 69)):
         poisoned = X.copy()
         poisoned[row, column] = bad
-        assert net.probabilities(poisoned, threads) is None
+        assert net.outputs(poisoned, threads) is None
         assert net.classify(poisoned, threads) is None
         assert net.evaluate(poisoned, y, threads) is None
 
@@ -191,7 +191,7 @@ layers = random_layers(np.random.default_rng(3), %s)
 net = _core.Network.from_layers(layers, "tanh", "softmax", 0)
 X, y = np.load(sys.argv[2])["X"], np.load(sys.argv[2])["y"]
 loss, d_values, d_biases = net.gradients(X, y, 1)
-np.savez(sys.argv[3], loss, net.probabilities(X, 1), *d_values, *d_biases)
+np.savez(sys.argv[3], loss, net.outputs(X, 1), *d_values, *d_biases)
 """
 
 

@@ -26,7 +26,7 @@ sgd = _core.Optimizer("sgd", 1e-6)
 # --- signal handlers -----------------------------------------------------------------------------
 
 READS = {
-    "probabilities": "net.probabilities(X, 1)",
+    "outputs": "net.outputs(X, 1)",
     "evaluate": "net.evaluate(X, y, 2)",
     "gradient_moments": "net.gradient_moments(X, y, 1)",
 }
@@ -71,11 +71,11 @@ def test_a_signal_handler_may_write_what_its_own_thread_reads(read):
 @pytest.mark.parametrize("write", WRITES)
 def test_a_signal_handler_may_write_in_any_way(write):
     """This used to wait for ever: handlers ran inside the reader's lock."""
-    done = handle_signal(WRITES[write], READS["probabilities"])
+    done = handle_signal(WRITES[write], READS["outputs"])
     assert done == ["handled", f"interrupted {write in ('assign', 'cut')}"]
 
 
-@pytest.mark.parametrize("read", ["net.layers()", "net.copy()", "net.probabilities(X[:9], 2)"])
+@pytest.mark.parametrize("read", ["net.layers()", "net.copy()", "net.outputs(X[:9], 2)"])
 def test_a_signal_handler_may_read_what_its_own_thread_trains(read):
     """This used to fail with "Resource deadlock avoided": a checkpoint on SIGTERM was lost."""
     done = handle_signal(read, "net.train_epoch(X, y, 64, sgd, 2)")
@@ -136,8 +136,8 @@ print(seconds() < whole / 2)
 FOREVER = {
     "one long training": "net.train_epoch(X, y, 64, sgd, threads)",
     "trainings": "while True: net.train_epoch(X[:640], y[:640], 64, sgd, threads)",
-    "one long prediction": "net.probabilities(X, threads)",
-    "predictions": "while True: net.probabilities(X[:640], threads)",
+    "one long prediction": "net.outputs(X, threads)",
+    "predictions": "while True: net.outputs(X[:640], threads)",
     "one long gradient_moments": "net.gradient_moments(X, y, threads)",
 }
 
@@ -170,7 +170,7 @@ started = threading.Barrier(5)
 def reader():
     started.wait()
     while len(reads) < most and len(waited) < 5:
-        net.probabilities(X, 1)
+        net.outputs(X, 1)
         reads.append(None)
 readers = [threading.Thread(target=reader) for _ in range(4)]
 for thread in readers:
@@ -256,7 +256,7 @@ def work():
     twin = net.copy()
     for each in (twin, net):
         assert each.n_synapses == 64 * 1024 + 1024 * 1024 + 1024 * 3
-        each.probabilities(X[:300], 2)
+        each.outputs(X[:300], 2)
         each.train_epoch(X[:300], y[:300], 64, sgd, 2)
     assert twin.layers()[0][3].tobytes() == net.layers()[0][3].tobytes()
     net.frozen = None

@@ -56,7 +56,7 @@ def test_outputs_are_those_of_the_dense_network_with_the_weights_zeroed(seed):
     net = network(layers, activation)
     net.remove(keep)
     X, _ = data(20, layers[0][0], 2)
-    assert_close(net.probabilities(X, 1), model.probabilities(X))
+    assert_close(net.outputs(X, 1), model.probabilities(X))
 
 
 @cases
@@ -178,7 +178,7 @@ def test_removing_everything_leaves_a_constant_network():
     assert net.n_synapses == 0
     assert net.structure == (0, 0, 0, 3)
     X, y = data(70, 5, 3)
-    probabilities = net.probabilities(X, 2)
+    probabilities = net.outputs(X, 2)
     assert_close(probabilities, model.probabilities(X))
     assert (probabilities == probabilities[0]).all()
     np.testing.assert_array_equal(net.classify(X, 2), probabilities.argmax(1))
@@ -192,7 +192,7 @@ def test_removing_everything_leaves_a_constant_network():
     for _ in range(300):
         assert np.isfinite(net.train_epoch(X, y, 70, _core.Optimizer("sgd", 1.0, momentum=0.5), 2))
     shares = np.bincount(y) / 70
-    np.testing.assert_allclose(net.probabilities(X[:1], 1)[0], shares, rtol=0, atol=100 * EPS)
+    np.testing.assert_allclose(net.outputs(X[:1], 1)[0], shares, rtol=0, atol=100 * EPS)
     mean_loss, n_correct = net.evaluate(X, y, 1)
     assert n_correct == 49
     np.testing.assert_allclose(mean_loss, -(shares * np.log(shares)).sum(), rtol=100 * EPS)

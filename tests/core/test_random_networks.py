@@ -20,7 +20,7 @@ def one_case(seed):
     """A network and samples for it, by chance but large enough for several threads."""
     rng = np.random.default_rng([12, seed])
     pick = lambda *values: values[rng.integers(len(values))]  # noqa: E731
-    loss = pick("softmax", "sigmoid", "squared")
+    loss = pick("softmax", "sigmoid", "squared", "huber")
     sizes = [pick(200, 450, 784), *(pick(1, 10, 20, 120) for _ in range(pick(0, 1, 2)))]
     sizes.append(1 if loss == "sigmoid" else pick(2, 3, 10))
     layers = random_layers(rng, sizes, density=pick(0.05, 0.3, 1.0))
@@ -41,6 +41,9 @@ def one_case(seed):
         targets = rng.dirichlet(np.ones(n_classes), n).astype(np.float32)
     options = {"weights": rng.random(n, np.float32) if pick(True, False) else None}
     options["smoothing"] = pick(0.0, 0.1)
+    if loss == "huber":
+        y = targets = rng.normal(size=(n, sizes[-1])).astype(np.float32)
+        options["smoothing"] = 0.0
     images = {"shift": _core.ImageShift(28, 28, 2, 0.5)} if sizes[0] == 784 else {}
     return net, X, y, targets, options, images, pick(10, 64, 100, 700), pick(*OPTIMIZERS)
 
@@ -55,7 +58,7 @@ def everything(case, threads):
             net.train_epoch(X, targets, batch_size, optimizer, threads, **options, **images)
         )
         told += bits(net)
-        told += [net.evaluate(X, y, threads), net.probabilities(X, threads).tobytes()]
+        told += [net.evaluate(X, y, threads), net.outputs(X, threads).tobytes()]
         loss, *gradients = net.gradients(X, targets, threads, **options)
         told += [loss, *(g.tobytes() for part in gradients for g in part)]
         moments = net.gradient_moments(X, targets, threads, **options)

@@ -135,7 +135,7 @@ def test_assign_takes_another_shape_and_itself():
     net.assign(net)
     assert net.structure == (5, 4, 4, 1)
     assert bits(net) == bits(_core.Network([5, 4, 4, 1], "tanh", "sigmoid", 1.0, 9))
-    assert net.probabilities(np.zeros((2, 5), np.float32), 1).tolist() == [[0.5], [0.5]]
+    assert net.outputs(np.zeros((2, 5), np.float32), 1).tolist() == [[0.5], [0.5]]
 
 
 # --- the optimiser's state ----------------------------------------------------------------------

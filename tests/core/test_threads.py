@@ -62,7 +62,7 @@ print("done")
 LONG_CALLS = {  # each takes a minute or so where nobody interrupts
     "train_epoch": 'net.train_epoch(X, y, 64, _core.Optimizer("sgd", 1e-6), threads)',
     "evaluate": "net.evaluate(X, y, threads)",
-    "probabilities": "net.probabilities(X, threads)",
+    "outputs": "net.outputs(X, threads)",
     "classify": "net.classify(X, threads)",
 }
 LONG_SCRIPT = """
@@ -147,7 +147,7 @@ def test_readers_and_a_writer_share_a_network():
         try:
             started.wait()
             for _ in range(60):
-                p = net.probabilities(X, 2)
+                p = net.outputs(X, 2)
                 assert p.shape == (4000, 5)
                 assert (abs(p.sum(1) - 1.0) < 20 * EPS).all()
                 mean_loss, n_correct = net.evaluate(X, y, 2)

@@ -310,5 +310,5 @@ def test_hints_of_text_are_refused_elsewhere(content, what):
 def test_a_spreadsheet_may_lack_a_header_but_has_no_separator():
     pytest.importorskip("python_calamine")
     assert read(sheet(ROWS), header=False).names == ("c0", "c1", "c2")
-    with pytest.raises(ValueError, match="^separator must be left out: data is a spreadsheet$"):
+    with pytest.raises(ValueError, match=r"^separator must be left out: data is a spreadsheet$"):
         read(sheet(ROWS), separator=";")

@@ -16,10 +16,12 @@ struct PathEnergy {
 PathEnergy path_energy(const std::vector<Layer>& layers,
                        const std::vector<std::vector<float>>& factors);
 
-// Per part and class [n_parts, n_classes]: how many samples of the class are right with the whole
-// network and wrong without the part, and the other way round.
+// Of a classification, per part and class [n_parts, n_classes]: how many samples of the class are
+// right with the whole network and wrong without the part, and the other way round. Of a
+// regression, per part [n_parts]: the mean loss without it less that of the whole network.
 struct Ablation {
   std::vector<offset_t> lost, won;
+  std::vector<double> loss;
 };
 
 // Which parts of a layer go, one at a time.

@@ -9,7 +9,8 @@ namespace synaprune {
 enum class Loss : int {};
 
 // What the outputs of one tile of `batch` samples, [n_out, ld], are compared with: a class of each
-// sample, in [0, n_out), or {0, 1} with one output; or a distribution over the outputs.
+// sample, in [0, n_out), or {0, 1} with one output; or a number for each output: probabilities, or
+// of a regression the targets.
 struct TileTargets {
   index_t batch;
   const index_t* labels = nullptr;  // [batch], or:
@@ -18,12 +19,14 @@ struct TileTargets {
 };
 
 std::vector<std::string> loss_names();
+// Whether targets are any numbers, and outputs are the logits as they are.
+bool is_regression(Loss loss);
 Loss parse_loss(const std::string& name);
 // Throws std::invalid_argument if the loss does not go with so many outputs.
 void check_loss(Loss loss, index_t n_out);
 
-// Turns logits Z [n_out, ld] into what a user sees, in place: probabilities.
-void output_probabilities(const Kernels& kernels, Loss loss, index_t n_out, index_t ld, float* Z);
+// Turns logits Z [n_out, ld] into what a user sees, in place: probabilities, or predicted numbers.
+void finish_outputs(const Kernels& kernels, Loss loss, index_t n_out, index_t ld, float* Z);
 
 // Sum of the losses of a tile. Z holds the logits and is overwritten with nothing of use.
 double loss_of(const Kernels& kernels, Loss loss, index_t n_out, index_t ld,

@@ -31,8 +31,8 @@ class StopCheck {
 };
 
 struct Evaluation {
-  double loss = 0.0;  // mean over the samples
-  offset_t n_correct = 0;
+  double loss = 0.0;       // mean over the samples
+  offset_t n_correct = 0;  // of a classification
 };
 
 // What training and scores are computed from.
@@ -74,6 +74,7 @@ class Network {
   std::size_t n_layers() const { return parameters_.size(); }
   index_t n_inputs() const { return patterns().front().n_in; }
   index_t n_outputs() const { return patterns().back().n_out; }
+  bool is_regression() const { return synaprune::is_regression(loss_); }
   index_t n_classes() const { return std::max<index_t>(n_outputs(), 2); }
   offset_t n_synapses() const { return count_synapses(patterns()); }
   const Rng& rng() const { return rng_; }
@@ -95,10 +96,10 @@ class Network {
 
   // Passes over samples. Each returns false, its result undefined, if a sample of float32 inputs
   // holds a NaN or an infinity.
-  bool evaluate(const Inputs& X, const index_t* labels, int threads, const ShouldStop& should_stop,
+  bool evaluate(const Inputs& X, const Targets& targets, int threads, const ShouldStop& should_stop,
                 Evaluation& sum) const;
-  // out[n, n_outputs], C-ordered: probabilities (softmax or sigmoid of each output).
-  bool probabilities(const Inputs& X, int threads, const ShouldStop& should_stop, float* out) const;
+  // out[n, n_outputs], C-ordered: probabilities (softmax or sigmoid of each output), or numbers.
+  bool outputs(const Inputs& X, int threads, const ShouldStop& should_stop, float* out) const;
   // out[n]: class of each sample, -1 where an output overflows.
   bool classify(const Inputs& X, int threads, const ShouldStop& should_stop, index_t* out) const;
 
@@ -107,7 +108,7 @@ class Network {
   bool activations(const Inputs& X, std::size_t layer, bool sums, int threads,
                    const ShouldStop& should_stop, float* out) const;
   // What is lost on samples without each part of a layer; nothing is trained anew.
-  bool ablate(const Inputs& X, const index_t* labels, std::size_t layer, Part part, int threads,
+  bool ablate(const Inputs& X, const Targets& targets, std::size_t layer, Part part, int threads,
               const ShouldStop& should_stop, Ablation& out) const;
 
   // Gradient of the mean loss over all samples.
@@ -144,7 +145,7 @@ class Network {
   template <class F>
   bool for_tiles(const Kernels& k, const Inputs& X, int threads, const ShouldStop& should_stop,
                  F&& f) const;
-  // Calls f(thread, forward, first sample, samples, team) for all tiles, with sums kept.
+  // Calls f(tile, team) for all tiles, with sums kept.
   template <class F>
   bool for_traced_tiles(const Kernels& k, const Inputs& X, int threads, F&& f) const;
   TrainingTask task(const TrainingData& data, const offset_t* order, offset_t batch_size) const;

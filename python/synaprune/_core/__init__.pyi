@@ -12,6 +12,7 @@ from . import kernels as kernels
 __version__: str
 ACTIVATIONS: tuple[str, ...]
 LOSSES: tuple[str, ...]
+REGRESSION_LOSSES: tuple[str, ...]  # those of numbers
 OPTIMIZERS: tuple[str, ...]
 CRITERIA: tuple[str, ...]
 GRADIENT_CRITERIA: tuple[str, ...]  # those that need moments of gradients
@@ -26,7 +27,7 @@ _Layer: TypeAlias = tuple[
     NDArray[np.float32],
 ]
 _Inputs: TypeAlias = NDArray[np.float32] | NDArray[np.uint8]  # [n, n_inputs]
-# class numbers [n], or probabilities [n, n_classes]
+# class numbers [n], probabilities [n, n_classes], or numbers [n, n_outputs]
 _Targets: TypeAlias = NDArray[np.int32] | NDArray[np.float32]
 _Moments: TypeAlias = tuple[NDArray[np.float32], NDArray[np.float32]]
 
@@ -136,10 +137,8 @@ class Network(metaclass=_Pybind11Type):
         max_norm: float | None = None,  # of the gradient of a batch
     ) -> float: ...
     # None stands for samples that hold a NaN or an infinity.
-    def evaluate(
-        self, X: _Inputs, y: NDArray[np.int32], threads: int
-    ) -> tuple[float, int] | None: ...
-    def probabilities(self, X: _Inputs, threads: int) -> NDArray[np.float32] | None: ...
+    def evaluate(self, X: _Inputs, y: _Targets, threads: int) -> tuple[float, int] | None: ...
+    def outputs(self, X: _Inputs, threads: int) -> NDArray[np.float32] | None: ...
     def classify(self, X: _Inputs, threads: int) -> NDArray[np.int32] | None: ...
     # None stands for an X that is not _Inputs, or not finite.
     def labels(self, X: object, classes: NDArray[Any], threads: int) -> NDArray[Any] | None: ...
