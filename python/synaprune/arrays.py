@@ -113,6 +113,47 @@ def as_labels(y: Any, n: int, name: str = "y") -> Labels:
     return raw
 
 
+def as_numbers(y: Any, n: int, n_outputs: int, name: str = "y") -> NDArray[np.float64]:
+    """Return numbers to predict as float64.
+
+    Parameters
+    ----------
+    y : array_like, shape (n,) or (n, n_outputs)
+        Floats, ints or bools; one axis stands for one output.
+    n : int
+        The number of samples they belong to.
+    n_outputs : int
+        Outputs of the network.
+    name : str
+        What errors call the argument.
+
+    Returns
+    -------
+    ndarray of float64, shape (n,) or (n, n_outputs)
+
+    Raises
+    ------
+    TypeError
+        If they are no numbers.
+    ValueError
+        If the shape is another, or a number is not finite.
+    """
+    try:
+        raw = np.asarray(y)
+    except ValueError as error:
+        raise ValueError(f"{name} must be a rectangular array of numbers: {error}") from None
+    if raw.dtype.kind not in "fiub":
+        raise TypeError(f"{name} must hold numbers, got dtype {_short(raw.dtype)}")
+    if raw.shape != (n, n_outputs) and not (raw.shape == (n,) and n_outputs == 1):
+        wanted = f"({n},) or ({n}, 1)" if n_outputs == 1 else f"({n}, {n_outputs})"
+        raise ValueError(f"{name} must have shape {wanted}, got {raw.shape}")
+    numbers: NDArray[np.float64] = raw.astype(np.float64)
+    if not np.isfinite(numbers).all():
+        row = int(np.argwhere(~np.isfinite(numbers))[0][0])
+        raise ValueError(f"{name} must be finite, got {numbers[row].tolist()} in row {row}")
+    return numbers
+
+
 def _short(dtype: np.dtype[Any]) -> str:
     """Return a dtype for an error text: a structured one may have any number of fields."""
     return f"{dtype!s:.80}"

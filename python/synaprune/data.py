@@ -1,10 +1,10 @@
-"""`CheckedData`: samples and labels that were checked once."""
+"""`CheckedData`: samples and targets that were checked once."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from synaprune.arrays import Inputs, Labels
@@ -13,19 +13,19 @@ from synaprune.labels import brief
 
 @dataclass(frozen=True, eq=False)
 class CheckedData:
-    """Samples and labels that fit a network, as `SparseMLP.check_data` returns them.
+    """Samples and targets that fit a network, as `SparseMLP.check_data` returns them.
 
     `SparseMLP.score`, ``validation`` in `SparseMLP.fit` and the functions of `explain` that need
-    labels take this in place of X and y. They check only that it was made for the same number of
-    features and the same classes.
+    targets take this in place of X and y. They check only that it was made for the same number of
+    features, and the same classes or number of outputs.
 
     Attributes
     ----------
     X : ndarray of float32 or uint8, shape (n, n_features)
-    y : ndarray of int32, shape (n,)
-        Numbers of the classes.
-    classes : ndarray, shape (n_classes,)
-        The labels, sorted.
+    y : ndarray of int32, shape (n,), or of float64, shape (n, n_outputs)
+        Numbers of the classes, or the numbers to predict.
+    classes : ndarray, shape (n_classes,), or None
+        The labels, sorted; None where numbers are predicted.
 
     Examples
     --------
@@ -38,12 +38,13 @@ class CheckedData:
     """
 
     X: Inputs
-    y: NDArray[np.int32]
-    classes: Labels
+    y: NDArray[Any]
+    classes: Labels | None
 
     def __len__(self) -> int:
         return len(self.y)
 
     def __repr__(self) -> str:
         n, n_features = self.X.shape
-        return f"{type(self).__name__}({n} samples, {n_features} features, {brief(self.classes)})"
+        targets = f"{self.y.shape[-1]} numbers" if self.classes is None else brief(self.classes)
+        return f"{type(self).__name__}({n} samples, {n_features} features, {targets})"

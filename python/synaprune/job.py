@@ -197,7 +197,9 @@ class Job:
                 strategy, final_optimizer=_without_l1(training.optimizer)
             )
         net = self.architecture.network(data, seed)
-        self.goal.check_for(net, len(data.validation))
+        job = dataclasses.replace(self, goal=self.goal.for_network(net))
+        goal = job.goal
+        goal.check_for(net, len(data.validation))
         fresh = net.copy()
         schedule = training.lr_schedule
         if schedule is None and self.stop_at is None:
@@ -219,24 +221,24 @@ class Job:
             net if strategy.starts_trained else fresh,
             *data.train,
             validation=validation,
-            **{f.name: getattr(self.goal, f.name) for f in dataclasses.fields(Goal)},
+            **{f.name: getattr(goal, f.name) for f in dataclasses.fields(Goal)},
             strategy=strategy,
             criterion=self.criterion,
             training=self._recipe(strategy),
             threads=threads,
             callback=callback,
         )
-        path.options = {"dataset": data.name, **self.options()}
+        path.options = {"dataset": data.name, **job.options()}
         path.data_sha256 = data.sha256
         return Result(
             dataset=data.name,
             seed=seed,
-            job=self,
+            job=job,
             data=data,
             full=net,
             path=path,
-            start=Measurement.of(net, data, threads, self.goal.metric),
-            final=Measurement.of(path.smallest, data, threads, self.goal.metric),
+            start=Measurement.of(net, data, threads, goal.metric),
+            final=Measurement.of(path.smallest, data, threads, goal.metric),
             epochs=epochs + path.epochs,
             seconds=time.perf_counter() - begin,
         )
@@ -268,14 +270,14 @@ class Measurement:
 
     @classmethod
     def of(
-        cls, net: SparseMLP, data: Dataset, threads: Threads = None, metric: Metric = "accuracy"
+        cls, net: SparseMLP, data: Dataset, threads: Threads = None, metric: Metric | None = None
     ) -> Measurement:
         """Measure a network on the splits of a dataset."""
         splits = {"train": data.train, "validation": data.validation, "test": data.test}
         checked = {name: net.check_data(*split) for name, split in splits.items()}
         accuracy = {name: net.score(rows, threads=threads) for name, rows in checked.items()}
         score = accuracy.copy()
-        if metric != "accuracy":
+        if metric not in (None, "accuracy"):
             for name, rows in checked.items():
                 told = net.predict_proba(rows.X, threads=threads)
                 score[name] = metrics.score(metric, rows, told)

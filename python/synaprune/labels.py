@@ -132,6 +132,28 @@ class LabelEncoder:
             )
         return codes
 
+    def check(self, y: Any, n: int, name: str = "y") -> NDArray[np.int32]:
+        """Return the numbers of labels that a user gives.
+
+        Parameters
+        ----------
+        y : array_like, shape (n,)
+        n : int
+            Samples.
+        name : str
+            What errors call the argument.
+
+        Returns
+        -------
+        ndarray of int32, shape (n,)
+
+        Raises
+        ------
+        TypeError, ValueError
+            If they do not fit.
+        """
+        return self.encode(as_labels(y, n, name), name)
+
     def check_same(self, classes: Any) -> None:
         """Raise unless these are the classes, in any order.
 

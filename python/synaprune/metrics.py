@@ -18,13 +18,17 @@ from synaprune.arrays import Labels
 from synaprune.checks import shown
 from synaprune.data import CheckedData
 from synaprune.options import name_of
+from synaprune.stats import r2_score
 
 METRICS = ("accuracy", "balanced_accuracy", "f1", "f1_macro", "roc_auc", "neg_log_loss")
+REGRESSION_METRICS = ("r2", "neg_root_mean_squared_error", "neg_mean_absolute_error")
 _OF_PROBABILITIES = ("roc_auc", "neg_log_loss")
-_OF_ROWS = ("accuracy", "balanced_accuracy", "neg_log_loss")  # means over rows
+_OF_ROWS = ("accuracy", "balanced_accuracy", "neg_log_loss", *REGRESSION_METRICS)  # means over rows
+_ERRORS = ("neg_root_mean_squared_error", "neg_mean_absolute_error")  # in units of the target
 
 Metric: TypeAlias = str | Callable[[Any, Any], Any]  # by name, or metric(y_true, y_pred)
-Told: TypeAlias = NDArray[np.int32] | NDArray[np.float32]  # class numbers, or probabilities
+# Class numbers, probabilities, or predicted numbers.
+Told: TypeAlias = NDArray[np.int32] | NDArray[np.float32] | NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,7 @@ class OnProbabilities:
         return name_of(self.function)
 
 
-def check_metric(metric: Metric, names: Sequence[str] = METRICS) -> Metric:
+def check_metric(metric: Metric, names: Sequence[str] = (*METRICS, *REGRESSION_METRICS)) -> Metric:
     """Return the metric, or raise a TypeError or ValueError."""
     if callable(metric):
         return metric
@@ -81,8 +85,18 @@ def check_metric(metric: Metric, names: Sequence[str] = METRICS) -> Metric:
     return metric
 
 
-def check_classes(metric: Metric, n_classes: int) -> None:
-    """Raise a ValueError if the metric is not one of so many classes."""
+def check_task(metric: Metric, n_classes: int | None) -> None:
+    """Raise a ValueError if the metric is not one of so many classes, or for None of numbers."""
+    if n_classes is None and (metric in METRICS or isinstance(metric, OnProbabilities)):
+        raise ValueError(
+            f"metric {name_of(metric)!r} is one of classes, but numbers are predicted; use one of "
+            f"{', '.join(REGRESSION_METRICS)}"
+        )
+    if n_classes is not None and metric in REGRESSION_METRICS:
+        raise ValueError(
+            f"metric {name_of(metric)!r} is one of numbers, but classes are predicted; use one of "
+            f"{', '.join(METRICS)}"
+        )
     if metric == "f1" and n_classes != 2:
         raise ValueError(f"metric 'f1' is one of two classes, got {n_classes}; use 'f1_macro'")
 
@@ -101,7 +115,14 @@ def limits(metric: Metric) -> tuple[float, float]:
     """Return the least and the greatest value that the metric can have."""
     if callable(metric):
         return -math.inf, math.inf
-    return (-math.inf, 0.0) if metric == "neg_log_loss" else (0.0, 1.0)
+    if metric == "r2":
+        return -math.inf, 1.0
+    return (-math.inf, 0.0) if metric.startswith("neg_") else (0.0, 1.0)
+
+
+def allowed_drop(metric: Metric, score: float, max_drop: float) -> float:
+    """Return what a network may lose of a score: of an error in y's units that share of it."""
+    return max_drop * abs(score) if metric in _ERRORS else max_drop
 
 
 def log_loss(probabilities: NDArray[np.float32], truth: NDArray[np.int32]) -> NDArray[np.float64]:
@@ -129,14 +150,12 @@ def told(metric: Metric, probabilities: NDArray[np.float32]) -> Told:
     return probabilities[:, 1] if probabilities.shape[1] == 2 else probabilities
 
 
-def said(metric: Metric, probabilities: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Return which classes are ever said, or if the metric judges probabilities, which vary."""
+def varies(metric: Metric, probabilities: NDArray[np.float32]) -> bool:
+    """Return whether more than one class is said, or if the metric judges them, probabilities."""
     if needs_probabilities(metric):
-        varied: NDArray[np.bool_] = np.ptp(probabilities, axis=0) > 0.0
-        return varied
-    said = np.zeros(probabilities.shape[1], bool)
-    said[probabilities.argmax(axis=1)] = True
-    return said
+        return bool((probabilities != probabilities[0]).any())
+    said = probabilities.argmax(axis=1)
+    return bool((said != said[0]).any())
 
 
 def row_values(
@@ -147,6 +166,34 @@ def row_values(
         return -log_loss(probabilities, truth)
     right: NDArray[np.bool_] = probabilities.argmax(axis=1) == truth
     return right
+
+
+def of_numbers(
+    metric: Metric, truth: NDArray[np.float64], predicted: NDArray[np.float64], one_axis: bool
+) -> float:
+    """Return the metric of predicted numbers.
+
+    Parameters
+    ----------
+    metric : str or callable
+    truth, predicted : ndarray of float64, shape (n, n_outputs)
+    one_axis : bool
+        Whether a callable gets arrays of shape (n,).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a callable returns what is no finite number.
+    """
+    if callable(metric):
+        pair = (truth[:, 0], predicted[:, 0]) if one_axis else (truth, predicted)
+        return _finite(metric, *(side.copy() for side in pair))
+    if metric == "r2":
+        return r2_score(truth, predicted)
+    errors = truth - predicted
+    if metric == "neg_mean_absolute_error":
+        return -float(np.abs(errors).mean())
+    return -float(np.sqrt(np.square(errors).mean(axis=0)).mean())
 
 
 def measure(
@@ -212,14 +259,15 @@ def score(metric: Metric, data: CheckedData, probabilities: NDArray[np.float32])
     TypeError, ValueError
         As `measure`.
     """
+    assert data.classes is not None
     predicted = probabilities.argmax(axis=1).astype(np.int32)
     return measure(metric, data.classes, data.y, predicted, predicted == data.y, probabilities)
 
 
 def weighted_scores(
     metric: Metric,
-    classes: Labels,
-    truth: NDArray[np.int32],
+    classes: Labels | None,
+    truth: NDArray[Any],
     judged: Told,
     weights: NDArray[np.float64],
     folds: NDArray[np.intp] | None = None,
@@ -229,10 +277,11 @@ def weighted_scores(
     Parameters
     ----------
     metric : {"f1", "f1_macro", "roc_auc"} or callable
-    classes : ndarray, shape (n_classes,)
-    truth : ndarray of int32, shape (n,)
-    judged : ndarray, shape (n,) or (n, n_classes)
-        From `told`.
+    classes : ndarray, shape (n_classes,), or None
+        None for numbers, which a callable alone judges.
+    truth : ndarray of int32, shape (n,), or of float64, shape (n,) or (n, n_outputs)
+    judged : ndarray, shape (n,) or (n, n_classes), or of truth's shape
+        From `told`; or numbers.
     weights : ndarray of float64, shape (n_sets, n)
         At least 0; for a callable whole numbers, how often it is given each row.
     folds : ndarray of int, shape (n,), optional
@@ -250,6 +299,7 @@ def weighted_scores(
     """
     if callable(metric):
         return np.array([_called(metric, classes, truth, judged, w) for w in weights])
+    assert classes is not None
     if metric == "f1":
         return np.nan_to_num(_f1(truth == 1, judged == 1, weights))
     if metric == "f1_macro":
@@ -263,14 +313,18 @@ def weighted_scores(
     return _mean_of_known(np.array(of_each))
 
 
-def of_one_class(metric: Metric, classes: Labels, truth: NDArray[np.int32]) -> float:
+def of_one_class(metric: Metric, classes: Labels | None, truth: NDArray[Any]) -> float:
     """Return the best score that takes no inputs, of a metric that is no mean over rows.
 
-    Labels are the same one for every row, or probabilities are the shares of the classes.
+    Labels are the same one for every row, or probabilities are the shares of the classes; numbers
+    are mean or median.
     """
     n = len(truth)
     constant: list[Told]
-    if needs_probabilities(metric):
+    if classes is None:
+        of_all = (truth.mean(axis=0), np.median(truth, axis=0))
+        constant = [np.broadcast_to(number, truth.shape) for number in of_all]
+    elif needs_probabilities(metric):
         shares = (np.bincount(truth, minlength=len(classes)) / n).astype(np.float32)
         constant = [told(metric, np.tile(shares, (n, 1)))]
     else:
@@ -279,7 +333,7 @@ def of_one_class(metric: Metric, classes: Labels, truth: NDArray[np.int32]) -> f
     return max(float(weighted_scores(metric, classes, truth, c, ones)[0]) for c in constant)
 
 
-def try_out(metric: Callable[[Any, Any], Any], classes: Labels, truth: NDArray[np.int32]) -> None:
+def try_out(metric: Callable[[Any, Any], Any], classes: Labels | None, truth: NDArray[Any]) -> None:
     """Call a callable once, with predictions that are all right.
 
     Raises
@@ -287,7 +341,9 @@ def try_out(metric: Callable[[Any, Any], Any], classes: Labels, truth: NDArray[n
     TypeError, ValueError
         If it returns what is no finite number.
     """
-    right = told(metric, np.eye(len(classes), dtype=np.float32)[truth])
+    right = truth
+    if classes is not None:
+        right = told(metric, np.eye(len(classes), dtype=np.float32)[truth])
     weighted_scores(metric, classes, truth, right, np.ones((1, len(truth))))
 
 
@@ -339,16 +395,23 @@ def _roc_auc(
 
 def _called(
     metric: Callable[[Any, Any], Any],
-    classes: Labels,
-    truth: NDArray[np.int32],
+    classes: Labels | None,
+    truth: NDArray[Any],
     judged: Told,
     counts: NDArray[np.float64],
 ) -> float:
     """Return a callable's score of rows that occur so often; it may spoil the arrays it gets."""
     rows = np.repeat(np.arange(len(truth)), counts.astype(np.intp))
     of_rows = judged[rows]
+    if classes is None:
+        return _finite(metric, truth[rows], of_rows)
     second = of_rows.astype(np.float64) if needs_probabilities(metric) else classes[of_rows]
-    result = metric(classes[truth[rows]], second)
+    return _finite(metric, classes[truth[rows]], second)
+
+
+def _finite(metric: Callable[[Any, Any], Any], truth: Any, judged: Any) -> float:
+    """Return what a callable says of them, or raise if that is no finite number."""
+    result = metric(truth, judged)
     if isinstance(result, bool) or not isinstance(result, numbers.Real):
         raise TypeError(f"metric must return a number, got {shown(result)} from {name_of(metric)}")
     if not math.isfinite(result):

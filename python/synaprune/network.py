@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from synaprune import _core, io
-from synaprune.arrays import Inputs, Labels, as_inputs, as_labels, finite
+from synaprune.arrays import Inputs, Labels, as_inputs, as_numbers, finite
 from synaprune.checks import (
     check_callable,
     check_float,
@@ -26,7 +26,7 @@ from synaprune.checks import (
 from synaprune.data import CheckedData
 from synaprune.labels import LabelEncoder, as_targets, brief
 from synaprune.layers import SparseLayer, carried, check_layer, split_parameters
-from synaprune.scaling import INPUT_SCALINGS, InputTransform
+from synaprune.scaling import INPUT_SCALINGS, InputTransform, TargetScaler
 from synaprune.selection import (
     InputParts,
     NeuronParts,
@@ -36,6 +36,7 @@ from synaprune.selection import (
     find_synapse,
 )
 from synaprune.state import build_core, core_from_state, core_state, instance_attributes
+from synaprune.stats import r2_score
 from synaprune.tables import Table, TableEncoder
 from synaprune.threads import ThreadChoice, Threads, check_threads
 from synaprune.training import (
@@ -61,18 +62,22 @@ _OVERFLOW = "X holds values so large that the network's outputs overflow"
 
 
 class SparseMLP:
-    """A classifier: a multilayer perceptron with sparse layers.
+    """A classifier, or a regressor: a multilayer perceptron with sparse layers.
 
     Parameters
     ----------
     layers : sequence of int
         Inputs, hidden neurons of each layer, outputs, such as ``(784, 20, 10)``. Two classes take
-        one output (sigmoid) or two (softmax), more classes one output each.
+        one output (sigmoid) or two (softmax), more classes one output each; a regression takes one
+        output for each number.
     activation : str
         Of the hidden neurons: a name in `synaprune.ACTIVATIONS`, such as "relu" or "tanh".
-    loss : {"auto", "softmax", "sigmoid", "squared"}
+    loss : str
         "softmax" and "sigmoid" are the cross-entropies; "squared" is half the squared error of
         sigmoid outputs, as in the original work. "auto": sigmoid with one output, else softmax.
+        "squared_error", "absolute_error" and "huber" make it a regressor, which learns numbers, of
+        the first training data standardised. "huber" is squared up to one standard deviation of
+        the target and absolute beyond (Huber, 1964).
     init_scale : float
         Weights start uniform in ±s·√(6 / (n_in + n_out)) (Glorot & Bengio, 2010), biases at 0, with
         s = init_scale for one hidden layer and init_scale^(1/h) for h of them: the first gradients
@@ -100,6 +105,14 @@ class SparseMLP:
     [0, 1, 1, 0]
     >>> net
     SparseMLP(2-8-1, 24 synapses, sigmoid, classes [0, 1])
+
+    A regression:
+
+    >>> X = np.random.default_rng(0).normal(size=(300, 3))
+    >>> y = 40.0 + 5.0 * abs(X[:, 1])
+    >>> net = SparseMLP((3, 8, 1), loss="squared_error", input_scaling="standard", seed=0)
+    >>> net.fit(X, y, training=Training(100, optimizer=SGD(lr=0.1))).score(X, y) > 0.95
+    True
     """
 
     def __init__(
@@ -147,7 +160,7 @@ class SparseMLP:
             self.seed = check_int("seed", seed, 0, 2**64 - 1)
         start = self.init_scale ** (1.0 / max(1, len(self.layers) - 2))
         self._core = _core.Network(list(self.layers), self.activation, self.loss, start, self.seed)
-        self._labels: LabelEncoder | None = None
+        self._targets: LabelEncoder | TargetScaler | None = None
         if isinstance(self.input_scaling, InputTransform):
             self._core.input_transform = self.input_scaling
         return self
@@ -156,8 +169,17 @@ class SparseMLP:
 
     @property
     def classes(self) -> Labels:
-        """The labels, sorted; a ValueError if the network was never fitted."""
-        return self._encoder.classes
+        """The labels, sorted; a ValueError if the network was never fitted, or has none."""
+        if self.is_regression:
+            raise ValueError("the network predicts numbers, not classes")
+        classes = self._fitted.classes
+        assert classes is not None
+        return classes
+
+    @property
+    def is_regression(self) -> bool:
+        """Whether it predicts numbers, not classes; the loss says so."""
+        return self.loss in _core.REGRESSION_LOSSES
 
     @property
     def structure(self) -> str:
@@ -290,10 +312,11 @@ class SparseMLP:
         return InputTransform(*self._core.input_transform)
 
     def __repr__(self) -> str:
-        labels = self._labels
-        classes = "not fitted" if labels is None else f"classes {brief(labels.classes)}"
+        targets = "not fitted"
+        if self._targets is not None:
+            targets = "regression" if self.is_regression else f"classes {brief(self.classes)}"
         structure = shown_structure(self.structure)
-        figures = f"{structure}, {self.n_synapses} synapses, {self.activation}, {classes}"
+        figures = f"{structure}, {self.n_synapses} synapses, {self.activation}, {targets}"
         return f"{type(self).__name__}({figures})"
 
     # ---- copies
@@ -539,10 +562,15 @@ class SparseMLP:
     # ---- data
 
     @property
-    def _encoder(self) -> LabelEncoder:
-        if self._labels is None:
+    def _fitted(self) -> LabelEncoder | TargetScaler:
+        """What makes of targets what the core learns."""
+        if self._targets is None:
             raise ValueError("the network was never fitted, so that it knows no labels: call fit")
-        return self._labels
+        return self._targets
+
+    def check_fitted(self) -> None:
+        """Raise a ValueError if the network was never fitted."""
+        _ = self._fitted
 
     def prepare(
         self,
@@ -574,29 +602,45 @@ class SparseMLP:
             If the data do not fit; nothing has changed then.
         """
         recipe = check_training(training)
-        data, labels, transform = self._checked_training(X, y, classes, sample_weight, recipe)
-        self._fix(labels, transform)
+        data, targets, transform = self._checked_training(X, y, classes, sample_weight, recipe)
+        self._fix(targets, transform)
         return data
 
     def _checked_training(
         self, X: Any, y: Any, classes: Any, sample_weight: Any, recipe: Training
-    ) -> tuple[TrainingSet, LabelEncoder, InputTransform]:
-        """Return what to train on, and the labels and the input transform that it implies."""
+    ) -> tuple[TrainingSet, LabelEncoder | TargetScaler, InputTransform]:
+        """Return what to train on, and the targets and the input transform that it implies."""
         inputs = as_inputs(X, self.n_features)
         augment = check_augment(recipe.augment, self.n_features)
-        labels, targets = as_targets(y, len(inputs), self._labels, classes, self.layers[-1])
-        weights = labels.sample_weights(targets, sample_weight, recipe.class_weight)
+        known, targets = self._learned(y, len(inputs), classes, recipe)
+        weights = known.sample_weights(targets, sample_weight, recipe.class_weight)
         transform = self.input_transform
-        if self._labels is None and isinstance(self.input_scaling, str):
+        if self._targets is None and isinstance(self.input_scaling, str):
             transform = InputTransform.fitted(inputs, self.input_scaling)
         data = TrainingSet(inputs, targets, weights, recipe.label_smoothing, augment)
-        return data, labels, transform
+        return data, known, transform
 
-    def _fix(self, labels: LabelEncoder, transform: InputTransform) -> None:
-        """Keep labels and input transform, which the first training data decide."""
-        if self._labels is None:
+    def _learned(
+        self, y: Any, n: int, classes: Any, recipe: Training
+    ) -> tuple[LabelEncoder | TargetScaler, Any]:
+        """Return what the targets are made by, and what the core is to learn."""
+        known, n_outputs = self._targets, self.layers[-1]
+        if not self.is_regression:
+            assert not isinstance(known, TargetScaler)
+            return as_targets(y, n, known, classes, n_outputs)
+        if classes is not None:
+            raise ValueError("classes must be left out, as the network predicts numbers")
+        if recipe.label_smoothing:
+            raise ValueError("label_smoothing does not apply to a network that predicts numbers")
+        numbers = as_numbers(y, n, n_outputs)
+        scaler = known if isinstance(known, TargetScaler) else TargetScaler.fitted(numbers)
+        return scaler, scaler.encode(numbers.reshape(n, n_outputs))
+
+    def _fix(self, targets: LabelEncoder | TargetScaler, transform: InputTransform) -> None:
+        """Keep targets and input transform, which the first training data decide."""
+        if self._targets is None:
             self._core.input_transform = transform
-            self._labels = labels
+            self._targets = targets
 
     def check_data(self, X: Any, y: Any = None, *, name: str = "") -> CheckedData:
         """Return further data, such as a validation split, in a form that is checked only once.
@@ -607,8 +651,8 @@ class SparseMLP:
         Parameters
         ----------
         X : array_like, shape (n, n_features), or CheckedData
-        y : array_like, shape (n,)
-            Labels; left out if X is a CheckedData.
+        y : array_like, shape (n,), or of a regression (n, n_outputs)
+            Labels or numbers; left out if X is a CheckedData.
         name : str
             What errors call the data, such as "validation".
 
@@ -621,7 +665,7 @@ class SparseMLP:
         TypeError, ValueError
             If the data do not fit, or the network was never fitted.
         """
-        return self._checked(X, y, name, self._encoder)
+        return self._checked(X, y, name, self._fitted)
 
     def check_validation(self, validation: Any, name: str = "validation") -> CheckedData:
         """Return a pair (X, y) in a form that is checked only once.
@@ -641,35 +685,41 @@ class SparseMLP:
         TypeError, ValueError
             As `check_data`; also if it is no pair.
         """
-        return self._checked_pair(validation, name, self._encoder)
+        return self._checked_pair(validation, name, self._fitted)
 
-    def _checked(self, X: Any, y: Any, name: str, labels: LabelEncoder) -> CheckedData:
+    def _checked(
+        self, X: Any, y: Any, name: str, targets: LabelEncoder | TargetScaler
+    ) -> CheckedData:
         X_name, y_name = (f"{name} X", f"{name} y") if name else ("X", "y")
         if not isinstance(X, CheckedData):
             inputs = self.as_inputs(X, X_name)
-            return CheckedData(
-                inputs, labels.encode(as_labels(y, len(inputs), y_name), y_name), labels.classes
-            )
+            return CheckedData(inputs, targets.check(y, len(inputs), y_name), targets.classes)
         if y is not None:
             raise TypeError(f"{y_name} must be left out where {X_name} is a CheckedData")
         if X.X.shape[1] != self.n_features:
             raise ValueError(f"{X_name} must have {self.n_features} columns, got {X.X.shape[1]}")
-        if not np.array_equal(X.classes, labels.classes):
+        if targets.classes is None:
+            same = X.classes is None and X.y.shape[1] == self.layers[-1]
+        else:
+            same = X.classes is not None and np.array_equal(X.classes, targets.classes)
+        if not same:
             raise ValueError(
-                f"{X_name} must have been checked for the classes {brief(labels.classes)}, "
-                f"got {brief(X.classes)}"
+                f"{X_name} must have been checked for {_told(targets.classes, self.layers[-1])}, "
+                f"got {_told(X.classes, X.y.shape[-1])}"
             )
         return X
 
-    def _checked_pair(self, pair: Any, name: str, labels: LabelEncoder) -> CheckedData:
+    def _checked_pair(
+        self, pair: Any, name: str, targets: LabelEncoder | TargetScaler
+    ) -> CheckedData:
         if isinstance(pair, CheckedData):
-            return self._checked(pair, None, name, labels)
+            return self._checked(pair, None, name, targets)
         if isinstance(pair, np.ndarray | str) or not hasattr(pair, "__iter__"):
             raise TypeError(f"{name} must be a pair (X, y), got {type(pair).__name__}")
         parts = tuple(pair)
         if len(parts) != 2:
             raise ValueError(f"{name} must be a pair (X, y), got {len(parts)} parts")
-        return self._checked(*parts, name, labels)
+        return self._checked(*parts, name, targets)
 
     # ---- training
 
@@ -724,7 +774,8 @@ class SparseMLP:
         -----
         UserWarning
             If after 1000 updates or more the network says the same class to every training sample,
-            though another class is at least half as frequent as the most frequent one.
+            though another class is at least half as frequent as the most frequent one; or the same
+            numbers.
         """
         recipe = check_training(training).with_epochs(20)
         data, updates = self._train(
@@ -732,7 +783,7 @@ class SparseMLP:
             callback=callback,
         )  # fmt: skip
         if updates >= _LONG:
-            self._warn_of_one_class(data)
+            self._warn_if_constant(data)
         return self
 
     def _train(
@@ -752,13 +803,13 @@ class SparseMLP:
         choice = ThreadChoice(threads)
         check_callable("callback", callback)
         factors = lr_factors(recipe.lr_schedule, recipe.epochs)
-        data, labels, transform = self._checked_training(X, y, None, sample_weight, recipe)
+        data, targets, transform = self._checked_training(X, y, None, sample_weight, recipe)
         held_out = (
-            None if validation is None else self._checked_pair(validation, "validation", labels)
+            None if validation is None else self._checked_pair(validation, "validation", targets)
         )
         average = WeightAverage(recipe.swa_epochs, recipe.epochs)
         with self._restored_if_diverged():
-            self._fix(labels, transform)
+            self._fix(targets, transform)
             for epoch, loss in run_epochs(
                 self._core, data, factors=factors, batch_size=recipe.batch_size,
                 optimizer=recipe.optimizer, threads=choice, max_norm=recipe.max_gradient_norm,
@@ -766,30 +817,31 @@ class SparseMLP:
                 average_weights(self, average, epoch)
                 if callback is None:
                     continue
-                accuracy = None
-                if held_out is not None:
-                    result = self._core.evaluate(held_out.X, held_out.y, choice.next())
-                    accuracy = finite(result)[1] / len(held_out)
+                score = None if held_out is None else self._score(held_out, choice.next())[0]
                 progress = Progress(
-                    "train", epoch, recipe.epochs, loss, accuracy, self.n_synapses, choice.next()
+                    "train", epoch, recipe.epochs, loss, score, self.n_synapses, choice.next()
                 )
                 if asks_to_stop(callback, progress):
                     break
         return data, epoch * math.ceil(len(data.X) / recipe.batch_size)
 
-    def _warn_of_one_class(self, data: TrainingSet) -> None:
-        """Warn if some of the training samples show that `fit` learned one class alone."""
-        if data.y.ndim == 2:
+    def _warn_if_constant(self, data: TrainingSet) -> None:
+        """Warn if some of the training samples show that `fit` learned one answer alone."""
+        if self.is_regression:
+            if not np.ptp(data.y, axis=0).any():
+                return
+        elif data.y.ndim == 2:
             return
-        *_, second, first = np.sort(np.bincount(data.y, minlength=2))
-        if 2 * second < first:
-            return
+        else:
+            *_, second, first = np.sort(np.bincount(data.y, minlength=2))
+            if 2 * second < first:
+                return
         n = min(len(data.X), _TOLD_BY)
         # Drawn, since classes may come in turn or one after the other.
         rows = np.random.default_rng(0).choice(len(data.X), n, replace=False)
         said = self.predict(data.X[rows], threads=1)
         if (said == said[0]).all():
-            says = says_one_class(said[0], f"one of {n} training samples")
+            says = says_the_same(said[0], f"one of {n} training samples")
             warnings.warn(
                 f"the network {says}; try another learning rate or optimiser, a larger "
                 "init_scale, or fewer hidden layers",
@@ -841,9 +893,9 @@ class SparseMLP:
                 "of the data; give a dict"
             )
         choice = ThreadChoice(threads)
-        data, labels, transform = self._checked_training(X, y, classes, sample_weight, recipe)
+        data, targets, transform = self._checked_training(X, y, classes, sample_weight, recipe)
         with self._restored_if_diverged():
-            self._fix(labels, transform)
+            self._fix(targets, transform)
             for _ in run_epochs(
                 self._core, data, factors=[1.0], batch_size=recipe.batch_size,
                 optimizer=recipe.optimizer, threads=choice, max_norm=recipe.max_gradient_norm,
@@ -854,18 +906,18 @@ class SparseMLP:
     @contextmanager
     def _restored_if_diverged(self) -> Iterator[None]:
         """Put everything back as it was if the training diverges."""
-        core, labels = self._core.copy(), self._labels
+        core, targets = self._core.copy(), self._targets
         try:
             yield
         except TrainingDiverged:
             self._core.assign(core)
-            self._labels = labels
+            self._targets = targets
             raise
 
     # ---- prediction
 
     def predict(self, X: Any, *, threads: Threads = None) -> Labels:
-        """Label of each sample; of equally likely classes the first.
+        """Label of each sample; of equally likely classes the first. Of a regression, the numbers.
 
         Parameters
         ----------
@@ -874,7 +926,7 @@ class SparseMLP:
 
         Returns
         -------
-        ndarray, shape (n,), of the labels' dtype
+        ndarray, shape (n,), of the labels' dtype; or of float64, shaped as y was, in its units
 
         Raises
         ------
@@ -882,6 +934,8 @@ class SparseMLP:
             If X does not fit, or the network was never fitted.
         """
         n_threads = check_threads(threads)
+        if self.is_regression:
+            return self._numbers(X, n_threads)
         labels = self._core.labels(X, self.classes, n_threads)
         if labels is None:  # to be converted, or wrong: then this says what is
             inputs = self.as_inputs(X)
@@ -905,13 +959,11 @@ class SparseMLP:
         Raises
         ------
         TypeError, ValueError
-            If X does not fit, the network was never fitted, or its outputs overflow.
+            If X does not fit, the network was never fitted, predicts numbers, or its outputs
+            overflow.
         """
         _ = self.classes  # raises if never fitted
-        inputs, n_threads = self.as_inputs(X), check_threads(threads)
-        p = finite(self._core.probabilities(inputs, n_threads))
-        if not _core.all_finite(p):
-            raise ValueError(_OVERFLOW)
+        p = self._outputs(X, check_threads(threads))
         if self.layers[-1] == 1:
             return np.hstack([1.0 - p, p])
         if self.loss == "squared":
@@ -919,13 +971,29 @@ class SparseMLP:
             return normalised
         return p
 
+    def _outputs(self, X: Any, threads: int) -> NDArray[np.float32]:
+        """Return the core's outputs, of shape (n, n_outputs)."""
+        outputs = finite(self._core.outputs(self.as_inputs(X), threads))
+        if not _core.all_finite(outputs):
+            raise ValueError(_OVERFLOW)
+        return outputs
+
+    def _numbers(self, X: Any, threads: int) -> NDArray[np.float64]:
+        """Return what a regression predicts."""
+        targets = self._fitted
+        assert isinstance(targets, TargetScaler)
+        return targets.decode(self._outputs(X, threads))
+
     def score(self, X: Any, y: Any = None, *, threads: Threads = None) -> float:
-        """Accuracy, the share of samples whose label is predicted, in [0, 1].
+        """Accuracy, the share of samples whose label is predicted, in [0, 1]; or R².
+
+        R² of a regression is 1 - Σ(y - p)² / Σ(y - mean)², its mean over several outputs: at most
+        1, and 0 for the mean of y as a constant prediction.
 
         Parameters
         ----------
         X : array_like, shape (n, n_features), or CheckedData
-        y : array_like, shape (n,)
+        y : array_like, shape (n,), or of a regression (n, n_outputs)
             Left out if X is a CheckedData.
         threads : int or "auto", optional
 
@@ -938,12 +1006,18 @@ class SparseMLP:
         TypeError, ValueError
             If X or y do not fit, or the network was never fitted.
         """
-        data = self.check_data(X, y)
-        result = self._core.evaluate(data.X, data.y, check_threads(threads))
-        loss, n_correct = finite(result)
+        score, loss = self._score(self.check_data(X, y), check_threads(threads))
         if not math.isfinite(loss):
             raise ValueError(_OVERFLOW)
-        return n_correct / len(data)
+        return score
+
+    def _score(self, data: CheckedData, threads: int) -> tuple[float, float]:
+        """Return accuracy or R², and the mean loss, which overflows where outputs do."""
+        if self.is_regression:
+            predicted = self._numbers(data.X, threads).reshape(data.y.shape)
+            return r2_score(data.y, predicted), 0.0
+        loss, n_correct = finite(self._core.evaluate(data.X, data.y, threads))
+        return n_correct / len(data), loss
 
     # ---- files
 
@@ -959,7 +1033,8 @@ class SparseMLP:
         """
         values, arrays = core_state(self._core)
         scaling = self.input_scaling if isinstance(self.input_scaling, str) else "given"
-        classes = None if self._labels is None else self._labels.classes
+        targets = self._targets
+        classes = None if targets is None else targets.classes
         header = {
             "layers": list(self.layers),
             "activation": self.activation,
@@ -969,6 +1044,7 @@ class SparseMLP:
             "seed": self.seed,
             "classes": None if classes is None else classes.tolist(),
             "labels": None if classes is None else classes.dtype.str,
+            "numbers": targets.record() if isinstance(targets, TargetScaler) else None,
             "input_names": None if self._input_names is None else list(self._input_names),
             "encoder": None if self._table_encoder is None else self._table_encoder.record(),
         }
@@ -1006,10 +1082,14 @@ class SparseMLP:
             if scaling == "given"
             else _one_of("input_scaling", scaling, INPUT_SCALINGS)
         )
-        labels = header["classes"]
-        net._labels = (
-            None if labels is None else LabelEncoder.saved(labels, header["labels"], net.layers[-1])
-        )
+        labels, numbers = header["classes"], header.get("numbers")  # older files have no numbers
+        if (labels if net.is_regression else numbers) is not None:
+            raise ValueError(f"loss {net.loss!r} and the targets do not fit each other")
+        net._targets = None
+        if labels is not None:
+            net._targets = LabelEncoder.saved(labels, header["labels"], net.layers[-1])
+        elif numbers is not None:
+            net._targets = TargetScaler.saved(numbers, net.layers[-1])
         net.input_names = header["input_names"]
         encoder = header.get("encoder")  # files of older versions have none
         net._table_encoder = None
@@ -1085,17 +1165,22 @@ def average_weights(net: SparseMLP, average: WeightAverage, epoch: int) -> None:
         net.set_weights([replace(w, values=values, bias=bias) for w, values, bias in pairs])
 
 
-def says_one_class(label: Any, samples: str) -> str:
+def says_the_same(answer: Any, samples: str) -> str:
     """Return what warnings say of a network that tells no sample from another.
 
     Parameters
     ----------
-    label : numpy scalar
-        The class.
+    answer : numpy scalar or ndarray
+        The class, or the numbers.
     samples : str
         Which it was asked about, such as "validation sample".
     """
-    return f"says {shown(label.item())} to every {samples}"
+    return f"says {shown(answer.tolist())} to every {samples}"
+
+
+def _told(classes: Labels | None, n_outputs: int) -> str:
+    """Return what targets are, for errors."""
+    return f"{n_outputs} numbers a sample" if classes is None else f"the classes {brief(classes)}"
 
 
 def _one_of(name: str, value: object, known: Sequence[str]) -> str:

@@ -60,8 +60,9 @@ class PathStep:
         On the validation split, right after the cut and at the end of the step: the accuracy, or
         the ``metric`` that `prune` was given.
     p_value : float
-        McNemar's exact test of this network against step 0 on the validation split: how likely a
-        difference as large would be by chance if both were equally accurate.
+        McNemar's exact test of this network against step 0 on the validation split, for numbers
+        that of the mean of paired squared errors: how likely a difference as large would be by
+        chance if both were equally accurate.
     bound : float or None
         What a `prune` with ``confidence`` is sure of: with ``max_drop`` the upper bound of the
         drop in accuracy from step 0, with ``min_accuracy`` the lower bound of the accuracy.

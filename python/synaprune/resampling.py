@@ -26,7 +26,7 @@ _WORK = 1_000_000  # rows and classes, over all draws, that take no long
 
 @dataclass(frozen=True, eq=False)
 class RowMeans:
-    """Scores that are weighted means over rows.
+    """Scores that are weighted means over rows, or minus the root of one.
 
     Attributes
     ----------
@@ -38,12 +38,15 @@ class RowMeans:
         The best score that takes no inputs.
     limits : (float, float)
         Least and greatest score that there can be.
+    root : bool
+        Whether values are minus squared errors, and a score is minus the root of their mean.
     """
 
     values: NDArray[np.float64]
     weights: NDArray[np.float64]
     of_one_class: float
     limits: tuple[float, float] = (0.0, 1.0)
+    root: bool = False
 
     n_draws = _DRAWS
 
@@ -70,18 +73,22 @@ class RowMeans:
 
     def all(self, draw: int | None = None) -> NDArray[np.float64]:
         """Return the score of each network."""
-        scores: NDArray[np.float64] = self.values @ self._share(draw)
-        return scores
+        means: NDArray[np.float64] = self.values @ self._share(draw)
+        return -np.sqrt(-means) if self.root else means
 
     def drops(
         self, best: int, draw: int | None = None
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the drop of each network below one, and its standard error, row by row."""
         share = self._share(draw)
-        lost = self.values[best] - self.values
-        drop: NDArray[np.float64] = lost @ share
-        error: NDArray[np.float64] = np.sqrt((lost - drop[:, None]) ** 2 @ share**2)
-        return drop, error
+        values = self.values
+        if self.root:  # the delta method: what a row moves the root by
+            scores = self.all(draw)
+            values = values / np.maximum(-2.0 * scores, 1e-300)[:, None]
+        lost = values[best] - values
+        mean: NDArray[np.float64] = lost @ share
+        error: NDArray[np.float64] = np.sqrt((lost - mean[:, None]) ** 2 @ share**2)
+        return scores[best] - scores if self.root else mean, error
 
     def score(self, network: int, draw: int | None = None) -> float:
         """Return the score of one network."""
@@ -100,7 +107,8 @@ class RowMeans:
     def _mean(self, network: int, weights: NDArray[np.float64]) -> float:
         if not weights.any():
             return math.nan
-        return float(self.values[network] @ weights / weights.sum())
+        mean = float(self.values[network] @ weights / weights.sum())
+        return -math.sqrt(-mean) if self.root else mean
 
     def _counts(self, draw: int | None) -> NDArray[np.float64]:
         """Return what each row counts."""
@@ -125,23 +133,24 @@ class RowMeans:
 class Resampled:
     """Scores that need all rows at once, such as the area under the ROC curve.
 
-    Draws are stratified: each has as many rows of a class as there are. With repeats, a score is
-    the mean over them.
+    Draws are stratified by class: each has as many rows of a class as there are. With repeats, a
+    score is the mean over them.
 
     Attributes
     ----------
     metric : str or callable
-    classes : ndarray, shape (n_classes,)
-    truth : ndarray of int32, shape (n_rows,)
-    told : ndarray, shape (n_repeats, n_networks, n_rows) or with n_classes behind them
-        Of each network, as from `metrics.told`.
+    classes : ndarray, shape (n_classes,), or None
+        None for numbers.
+    truth : ndarray of int32, shape (n_rows,); or of numbers, shape (n_rows,) or (n_rows, n_outputs)
+    told : ndarray, shape (n_repeats, n_networks, n_rows) or with n_classes or n_outputs behind them
+        Of each network, as from `metrics.told`; or numbers.
     folds : ndarray of int, shape (n_repeats, n_rows)
         The fold in which a row was judged.
     """
 
     metric: Metric
-    classes: Labels
-    truth: NDArray[np.int32]
+    classes: Labels | None
+    truth: NDArray[Any]
     told: Told
     folds: NDArray[np.intp]
 
@@ -160,6 +169,7 @@ class Resampled:
         """How many there are."""
         if callable(self.metric):
             return _FEWEST_DRAWS
+        assert self.classes is not None
         columns = 1 if self.metric == "f1" or len(self.classes) == 2 else len(self.classes)
         return max(_FEWEST_DRAWS, min(_DRAWS, _WORK // (len(self.truth) * columns)))
 
@@ -184,7 +194,7 @@ class Resampled:
     def outside(self, network: int, draw: int) -> float:
         """Return a network's score on the rows that a draw lacks; NaN if they are of one class."""
         left = self._draws[draw] == 0
-        if len(np.unique(self.truth[left])) < 2:
+        if len(np.unique(self.truth[left], axis=0)) < 2:
             return math.nan
         return float(self._of(network, left[None].astype(np.float64), self._within_folds)[0])
 
@@ -204,7 +214,8 @@ class Resampled:
         n_draws = self.n_draws
         rng = np.random.default_rng(len(self.truth))
         counts = np.zeros((n_draws, len(self.truth)))
-        for rows in (np.flatnonzero(self.truth == c) for c in np.unique(self.truth)):
+        codes = np.zeros(len(self.truth)) if self.classes is None else self.truth
+        for rows in (np.flatnonzero(codes == c) for c in np.unique(codes)):
             for draw in counts:
                 drawn = rng.integers(0, len(rows), len(rows))
                 draw[rows] = np.bincount(drawn, minlength=len(rows))

@@ -1,14 +1,15 @@
-"""`InputTransform`: how a network shifts and scales its inputs."""
+"""`InputTransform` and `TargetScaler`: how a network shifts and scales numbers on both sides."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from synaprune.arrays import Inputs
-from synaprune.checks import shown
+from synaprune.arrays import Inputs, as_numbers, as_weights
+from synaprune.checks import check_float, shown
 
 INPUT_SCALINGS = ("auto", "center", "standard", "none")
 
@@ -90,6 +91,130 @@ class InputTransform(NamedTuple):
         """
         scaled: NDArray[np.float64] = ((inputs - self.shift) * self.scale).astype(np.float64)
         return scaled
+
+
+@dataclass(frozen=True, eq=False)
+class TargetScaler:
+    """How the numbers that a network predicts are standardised: it learns (y - mean) / scale.
+
+    Attributes
+    ----------
+    mean, scale : ndarray of float64, shape (n_outputs,)
+    one_axis : bool
+        Whether y has shape (n,), not (n, n_outputs).
+
+    Examples
+    --------
+    >>> scaler = TargetScaler.fitted(np.array([1.0, 3.0]))
+    >>> scaler.encode(np.array([[3.0]])).tolist(), scaler.decode(np.array([[-1.0]])).tolist()
+    ([[1.0]], [1.0])
+    """
+
+    mean: NDArray[np.float64]
+    scale: NDArray[np.float64]
+    one_axis: bool
+
+    classes: ClassVar[None] = None  # as a `LabelEncoder` has them
+
+    @classmethod
+    def fitted(cls, y: NDArray[np.float64]) -> Self:
+        """Return the scaler of some numbers; of constant ones the scale is 1.
+
+        Parameters
+        ----------
+        y : ndarray of float64, shape (n,) or (n, n_outputs)
+        """
+        columns = y.reshape(len(y), -1)
+        mean = columns.mean(axis=0)
+        spread = columns.std(axis=0)
+        constant = spread <= 1e-14 * np.abs(mean)  # to float64's rounding
+        return cls(mean, np.where(constant, 1.0, spread), y.ndim == 1)
+
+    @classmethod
+    def saved(cls, record: dict[str, Any], n_outputs: int) -> Self:
+        """Return the scaler that `record` described.
+
+        Parameters
+        ----------
+        record : dict
+        n_outputs : int
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            If it is not what a network can hold.
+        """
+        mean, scale = (np.array(record[name], np.float64) for name in ("mean", "scale"))
+        for name, values in (("mean", mean), ("scale", scale)):
+            if values.shape != (n_outputs,):
+                raise ValueError(f"{name} must hold {n_outputs} numbers, got {shown(values)}")
+            for value in values.tolist():
+                check_float(name, value, 0.0 if name == "scale" else -np.inf, open_low=True)
+        if not isinstance(record["one_axis"], bool) or (record["one_axis"] and n_outputs != 1):
+            raise ValueError(f"one_axis must be a bool, got {shown(record['one_axis'])}")
+        return cls(mean, scale, record["one_axis"])
+
+    def record(self) -> dict[str, Any]:
+        """Return all of it as JSON values."""
+        return {
+            "mean": self.mean.tolist(), "scale": self.scale.tolist(), "one_axis": self.one_axis
+        }  # fmt: skip
+
+    def check(self, y: Any, n: int, name: str = "y") -> NDArray[np.float64]:
+        """Return numbers that a user gives, one row a sample.
+
+        Parameters
+        ----------
+        y : array_like, shape (n,) or (n, n_outputs)
+        n : int
+            Samples.
+        name : str
+            What errors call the argument.
+
+        Returns
+        -------
+        ndarray of float64, shape (n, n_outputs)
+
+        Raises
+        ------
+        TypeError, ValueError
+            If they do not fit.
+        """
+        return as_numbers(y, n, len(self.mean), name).reshape(n, -1)
+
+    def encode(self, y: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Return numbers of shape (n, n_outputs) as the network learns them."""
+        return np.ascontiguousarray((y - self.mean) / self.scale, np.float32)
+
+    def decode(self, outputs: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return outputs of shape (n, n_outputs) as numbers of y's shape and units."""
+        y: NDArray[np.float64] = outputs * self.scale + self.mean
+        return y[:, 0] if self.one_axis else y
+
+    def sample_weights(
+        self, targets: NDArray[Any], sample_weight: Any, class_weight: Any
+    ) -> NDArray[np.float32] | None:
+        """Return how much each sample counts, of mean 1; None if all count the same.
+
+        Parameters
+        ----------
+        targets : ndarray, shape (n, n_outputs)
+        sample_weight : array_like, shape (n,), or None
+        class_weight : None
+
+        Raises
+        ------
+        ValueError
+            If they are no weights, or classes are weighted, which there are none of.
+        """
+        if class_weight is not None:
+            raise ValueError("class_weight does not apply to a network that predicts numbers")
+        if sample_weight is None:
+            return None
+        n = len(targets)
+        weights = as_weights(sample_weight, n)
+        mean_one: NDArray[np.float32] = (weights * (n / weights.sum())).astype(np.float32)
+        return mean_one
 
 
 def _unit(inputs: Inputs) -> np.float32:

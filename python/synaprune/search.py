@@ -1,4 +1,4 @@
-"""`smallest_network`: the smallest network that keeps the accuracy, chosen by cross-validation."""
+"""`smallest_network`: the smallest network that keeps the score, chosen by cross-validation."""
 
 from __future__ import annotations
 
@@ -11,28 +11,35 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from synaprune import metrics
-from synaprune.arrays import Inputs, Labels, as_inputs, as_labels
+from synaprune.arrays import Inputs, as_inputs, as_labels, as_numbers
 from synaprune.checks import check_callable, check_float, check_int, check_names
 from synaprune.criteria import Criterion
-from synaprune.data import CheckedData
-from synaprune.labels import LabelEncoder
 from synaprune.metrics import Metric
 from synaprune.network import SparseMLP
 from synaprune.options import name_of
 from synaprune.path import PruningPath
 from synaprune.pruning import Goal, Session, Sweep, sizes
-from synaprune.resampling import Resampled, RowMeans, Scores
+from synaprune.resampling import Scores
 from synaprune.tables import Table, TableEncoder, find_target, target_labels
+from synaprune.targets import (
+    ClassTargets,
+    NumberTargets,
+    Split,
+    Targets,
+    Verdict,
+    judged_rows,
+    mean_by_row,
+)
 from synaprune.threads import Threads, check_threads
 from synaprune.training import SGD, STOP, ConstantThenCosine, Progress, Training
 
-METRICS = ("auto", *metrics.METRICS)
+METRICS = ("auto", *metrics.METRICS, *metrics.REGRESSION_METRICS)
 _IMBALANCED = 0.8  # share of one class from which "auto" is balanced accuracy
 
 _FOLDS = 5
@@ -202,12 +209,16 @@ class SearchResult:
                 f"No network that was tried has a better {name_of(self.metric)} than one that "
                 f"always says the same: these inputs do not tell the classes apart{other}."
             )
-        error = self.chosen.standard_error
-        if error > self.max_drop:
-            drop, its_error = (
-                f"{x:.2%}" if _in_percent(self.metric) else f"{x:.3g}"
-                for x in (self.max_drop, error)
+        if self.expected_full.low <= self._of_one_class:
+            figure = _shown(self._of_one_class, self.metric)
+            return (
+                "These rows are too few to show that any network is better than one that always "
+                f"says the same, whose {name_of(self.metric)} is {figure}."
             )
+        error = self.chosen.standard_error
+        allowed = metrics.allowed_drop(self.metric, self.expected_full.value, self.max_drop)
+        if error > allowed:
+            drop, its_error = (_shown(x, self.metric) for x in (allowed, error))
             return (
                 f"These rows cannot tell a drop of {drop}: its standard error is {its_error}. "
                 "See the curve."
@@ -300,31 +311,23 @@ def smallest_network(
     >>> result.network.used_inputs.tolist(), result.network.structure
     ([2, 5], '2-1')
     """
-    inputs, labels, encoder, names = _inputs(X, y, encoder, input_names)
     metric = metrics.check_metric(metric, METRICS)
-    low, high = (0.0, 1.0) if metric == "auto" else metrics.limits(metric)
-    drop = check_float("max_drop", max_drop, 0.0, high - low)
+    inputs, answers, encoder, names = _inputs(X, y, encoder, input_names, metric)
     check_int("seed", seed, 0, 2**64 - 1)
     check_callable("callback", callback)
-    classes, inverse, counts = np.unique(labels, return_inverse=True, return_counts=True)
-    if len(inverse) < _FOLDS:
-        raise ValueError(f"X must hold at least {_FOLDS} rows, one a fold, got {len(inverse)}")
-    if (counts >= 2).sum() < 2:
-        raise ValueError(
-            f"y must hold at least two classes of two rows each, got {len(classes)} classes, the "
-            f"largest of {counts.max()} rows"
-        )
-    codes: NDArray[np.int32] = inverse.astype(np.int32)
-    if metric == "auto":
-        metric = "balanced_accuracy" if counts.max() > _IMBALANCED * len(codes) else "accuracy"
-    metrics.check_classes(metric, len(classes))
+    if len(inputs) < _FOLDS:
+        raise ValueError(f"X must hold at least {_FOLDS} rows, one a fold, got {len(inputs)}")
+    targets = _targets(answers, metric)
+    metric = targets.metric
+    low, high = metrics.limits(metric)
+    drop = check_float("max_drop", max_drop, 0.0, high - low)
     if metric == "balanced_accuracy" and class_weight is None:
         class_weight = "balanced"
     recipe = Training(batch_size=_BATCH, class_weight=class_weight)
-    LabelEncoder(classes).sample_weights(codes, None, class_weight)  # raises before any training
+    targets.check_weights(class_weight)  # raises before any training
     if callable(metric):
-        metrics.try_out(metric, classes, codes)
-    task = _Task(inputs, classes, codes, metric, recipe, seed, encoder, names)
+        metrics.try_out(metric, targets.classes, targets.truth)
+    task = _Task(inputs, targets, recipe, seed, encoder, names)
     n_folds = task.n_trainings()
     total = n_folds + 1 + _FINALS
 
@@ -342,7 +345,8 @@ def smallest_network(
         ], lambda done: tell(n_folds + done))  # fmt: skip
     full = paths[0].network(0)
     path = min(paths[1:], key=task.loss)
-    task.step_back(path, expected.value - drop, judged.learned(chosen))
+    least = expected.value - metrics.allowed_drop(metric, expected_full.value, drop)
+    task.step_back(path, least, judged.learned(chosen))
     curve = judged.curve(reference)
     result = SearchResult(
         network=path.smallest,
@@ -362,28 +366,60 @@ def smallest_network(
 
 
 def _inputs(
-    X: Any, y: Any, encoder: TableEncoder | None, input_names: Sequence[str] | None
-) -> tuple[Inputs, Labels, TableEncoder | None, Sequence[str] | None]:
-    """Return inputs, labels, the encoder of a table and names of the inputs."""
+    X: Any,
+    y: Any,
+    encoder: TableEncoder | None,
+    input_names: Sequence[str] | None,
+    metric: Metric,
+) -> tuple[Inputs, NDArray[Any], TableEncoder | None, Sequence[str] | None]:
+    """Return inputs, labels or numbers, the encoder of a table and names of the inputs."""
     if not isinstance(X, Table):
         if encoder is not None:
             raise TypeError(f"encoder goes with a Table, but X is of type {type(X).__name__}")
         inputs = as_inputs(X)
         if input_names is not None:
             input_names = check_names("input_names", input_names, inputs.shape[1])
-        return inputs, as_labels(y, len(inputs)), None, input_names
+        return inputs, _answers(y, len(inputs), metric), None, input_names
     if input_names is not None:
         raise TypeError("input_names must be left out with a Table, which has names of its own")
     if isinstance(y, str):
         name = find_target(X, y)
         target = target_labels(X, name)
         X, y = X.without([name]).take(target.rows), target.labels
-    labels = as_labels(y, len(X))
+    answers = _answers(y, len(X), metric)
     encoder = TableEncoder.fit(X) if encoder is None else encoder
-    return encoder.transform(X), labels, encoder, None  # the encoder names the inputs
+    return encoder.transform(X), answers, encoder, None  # the encoder names the inputs
 
 
-_Split: TypeAlias = tuple[NDArray[np.intp], NDArray[np.intp]]  # training rows, held-out rows
+def _answers(y: Any, n: int, metric: Metric) -> NDArray[Any]:
+    """Return labels, or float64 where y or the metric says that numbers are to be predicted."""
+    given = np.asarray(y)
+    if metric in metrics.REGRESSION_METRICS or given.dtype.kind == "f":
+        n_outputs = given.shape[1] if given.ndim == 2 else 1
+        return as_numbers(given, n, n_outputs)
+    return as_labels(y, n)
+
+
+def _targets(answers: NDArray[Any], metric: Metric) -> Targets:
+    """Return what is predicted and by which metric that is judged, or raise if it cannot be."""
+    if answers.dtype.kind == "f":
+        metric = "r2" if metric == "auto" else metric
+        metrics.check_task(metric, None)
+        if not np.ptp(answers, axis=0).all():
+            raise ValueError("y must hold different numbers, of each output")
+        if metric == "neg_root_mean_squared_error" and answers.ndim == 2 and answers.shape[1] > 1:
+            raise ValueError(f"metric {metric!r} goes with one output; use 'r2' for several")
+        return NumberTargets(metric, answers)
+    classes, codes, counts = np.unique(answers, return_inverse=True, return_counts=True)
+    if (counts >= 2).sum() < 2:
+        raise ValueError(
+            f"y must hold at least two classes of two rows each, got {len(classes)} classes, the "
+            f"largest of {counts.max()} rows"
+        )
+    if metric == "auto":
+        metric = "balanced_accuracy" if counts.max() > _IMBALANCED * len(codes) else "accuracy"
+    metrics.check_task(metric, len(classes))
+    return ClassTargets(metric, classes, codes.astype(np.int32))
 
 
 class _Fold(NamedTuple):
@@ -391,17 +427,15 @@ class _Fold(NamedTuple):
 
     Attributes
     ----------
-    told : ndarray, shape (n_sizes, n_rows) or with n_classes behind them
-        What the metric needs: `metrics.row_values` or `metrics.told`.
+    told : ndarray, shape (n_sizes, n_rows) or with one more axis
     loss : ndarray of float64, shape (n_sizes, n_rows)
-        Log loss.
-    said : ndarray of bool, shape (n_sizes, n_classes)
-        As from `metrics.said`.
+    varies : ndarray of bool, shape (n_sizes,)
+        Each as in `Verdict`.
     """
 
     told: NDArray[Any]
     loss: NDArray[np.float64]
-    said: NDArray[np.bool_]
+    varies: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -409,9 +443,7 @@ class _Task:
     """The rows, and how networks are trained and judged on them."""
 
     inputs: Inputs
-    classes: Labels
-    codes: NDArray[np.int32]
-    metric: Metric
+    targets: Targets
     training: Training
     seed: int
     encoder: TableEncoder | None
@@ -430,9 +462,10 @@ class _Task:
         def callback(_: Progress) -> object:
             return STOP if stop.is_set() else None
 
-        X, y = self.inputs[rows], self.classes[self.codes[rows]]
+        X, y = self.inputs[rows], self.targets.of(rows)
         net = SparseMLP(
             self._layers(candidate),
+            loss=self.targets.loss,
             init_scale=0.3,
             input_scaling="auto" if X.dtype == np.uint8 else "standard",
             seed=int(np.random.SeedSequence([self.seed, *stream]).generate_state(1)[0]),
@@ -452,7 +485,7 @@ class _Task:
             ),
             lr_schedule=ConstantThenCosine(),
         )
-        net.prepare(X, y, self.classes)  # some rows may lack a rare class
+        net.prepare(X, y, self.targets.classes)  # some rows may lack a rare class
         net._train(X, y, training=recipe, threads=1, callback=callback)
         session = Session(
             net,
@@ -470,9 +503,11 @@ class _Task:
         return session.path
 
     def loss(self, path: PruningPath) -> float:
-        """Return the mean log loss of a path's smallest network on all rows."""
-        told = path.smallest.predict_proba(self.inputs)
-        return float(metrics.log_loss(told, self.codes).mean())
+        """Return the mean loss of a path's smallest network on all rows."""
+        return float(self._judge_all(path.smallest).loss.mean())
+
+    def _judge_all(self, net: SparseMLP) -> Verdict:
+        return self.targets.judge(net, self.inputs, slice(None))
 
     def step_back(self, path: PruningPath, least: float, learned: bool) -> None:
         """Go back along the final path while its end is not what the folds promised.
@@ -488,11 +523,9 @@ class _Task:
         learned : bool
             Whether the folds saw a network of this size do better than one class.
         """
-        data = CheckedData(self.inputs, self.codes, self.classes)
         while learned and len(path) > 1:
-            told = path.smallest.predict_proba(self.inputs)
-            several = metrics.said(self.metric, told).sum() > 1
-            if several and metrics.score(self.metric, data, told) >= least:
+            net = path.smallest
+            if self._judge_all(net).varies and self.targets.score(net, self.inputs) >= least:
                 return
             path.undo()
 
@@ -511,64 +544,29 @@ class _Task:
         with _Workers(threads) as workers:
             told = workers.run(tasks, tell)
         folds = [told[i :: len(CANDIDATES)] for i in range(len(CANDIDATES))]
-        rows = np.unique(np.concatenate([held_out for _, held_out in splits]))
+        rows = judged_rows(splits)
         rounds = len(splits) // _FOLDS
         folded = f"{_FOLDS} folds" if rounds == 1 else f"{rounds} times {_FOLDS} folds"
+        losses = [
+            mean_by_row([fold.loss for fold in of], splits, rows, len(self.inputs)) for of in folds
+        ]
         return _Judged(
+            metric=self.targets.metric,
             candidates=[c for c in CANDIDATES for _ in self._sizes(c)],
             counts=[n for c in CANDIDATES for n in self._sizes(c)],
-            scores=self._scores([[fold.told for fold in of] for of in folds], splits, rows),
-            loss=np.concatenate(
-                [
-                    self._by_row([fold.loss for fold in of], splits, rows).mean(axis=1)
-                    for of in folds
-                ]
+            scores=self.targets.scores(
+                [[fold.told for fold in of] for of in folds], splits, _FOLDS
             ),
-            several=np.concatenate(
-                [np.any([fold.said for fold in of], axis=0).sum(axis=1) > 1 for of in folds]
-            ),
-            in_percent=_in_percent(self.metric),
+            loss=np.concatenate([loss.mean(axis=1) for loss in losses]),
+            varies=np.concatenate([np.any([fold.varies for fold in of], axis=0) for of in folds]),
             method=(f"{len(rows)} rows held out" if len(splits) == 1 else folded)
             + ", corrected for the choice by bootstrap",
         )
 
-    def _scores(
-        self, told: list[list[NDArray[Any]]], splits: list[_Split], rows: NDArray[np.intp]
-    ) -> Scores:
-        """Return the scores of all sizes, of what each fold told of each candidate."""
-        codes = self.codes[rows]
-        if metrics.is_mean_over_rows(self.metric):
-            values = np.concatenate([self._by_row(of, splits, rows) for of in told])
-            return RowMeans.of(self.metric, values, codes)
-        first = told[0][0]
-        place = np.zeros(len(self.codes), np.intp)
-        place[rows] = np.arange(len(rows))
-        n_repeats = max(1, len(splits) // _FOLDS)
-        n_sizes = sum(len(of[0]) for of in told)
-        every = np.empty((n_repeats, n_sizes, len(rows), *first.shape[2:]), first.dtype)
-        fold = np.empty((n_repeats, len(rows)), np.intp)
-        for k, (_, held_out) in enumerate(splits):
-            at = place[held_out]
-            every[k // _FOLDS][:, at] = np.concatenate([of[k] for of in told])
-            fold[k // _FOLDS, at] = k
-        return Resampled(self.metric, self.classes, codes, every, fold)
-
-    def _by_row(
-        self, values: list[NDArray[Any]], splits: list[_Split], rows: NDArray[np.intp]
-    ) -> NDArray[np.float64]:
-        """Return the mean over repeats of what the folds say of each size and row."""
-        total = np.zeros((len(values[0]), len(self.codes)))
-        judged = np.zeros(len(self.codes))
-        for of_fold, (_, held_out) in zip(values, splits, strict=True):
-            total[:, held_out] += of_fold
-            judged[held_out] += 1.0
-        mean: NDArray[np.float64] = total[:, rows] / judged[rows]
-        return mean
-
     def _fold(
         self,
         candidate: Candidate,
-        split: _Split,
+        split: Split,
         stream: Sequence[int],
         stop: threading.Event,
     ) -> _Fold:
@@ -576,22 +574,16 @@ class _Task:
         rows, held_out = split
         counts = self._sizes(candidate)
         path = self.path(candidate, counts[-1], stream, stop, rows)
-        X, y = self.inputs[held_out], self.codes[held_out]
-        told, loss, said = [], [], []
-        step, probabilities = -1, None
+        X = self.inputs[held_out]
+        verdicts: list[Verdict] = []
+        step = -1
         for n in counts:
             at = next((s.step for s in path if s.n_synapses <= n), len(path) - 1)
             if at != step:
-                step, probabilities = at, path.network(at).predict_proba(X, threads=1)
-            assert probabilities is not None
-            told.append(
-                metrics.row_values(self.metric, y, probabilities)
-                if metrics.is_mean_over_rows(self.metric)
-                else metrics.told(self.metric, probabilities)
-            )
-            loss.append(metrics.log_loss(probabilities, y))
-            said.append(metrics.said(self.metric, probabilities))
-        return _Fold(np.array(told), np.array(loss), np.array(said))
+                step, verdict = at, self.targets.judge(path.network(at), X, held_out)
+            verdicts.append(verdict)
+        told, loss, varies = (np.array(part) for part in zip(*verdicts, strict=True))
+        return _Fold(told, loss, varies)
 
     def _sizes(self, candidate: Candidate) -> list[int]:
         layers = self._layers(candidate)
@@ -599,22 +591,15 @@ class _Task:
         return list(sizes(n, min(n, len(layers) - 1), _KEEP))
 
     def _layers(self, candidate: Candidate) -> tuple[int, ...]:
-        outputs = 1 if len(self.classes) == 2 else len(self.classes)
-        return (self.inputs.shape[1], *candidate.hidden, outputs)
+        return (self.inputs.shape[1], *candidate.hidden, self.targets.n_outputs)
 
-    def _splits(self) -> Iterator[_Split]:
+    def _splits(self) -> Iterator[Split]:
         """Generate stratified (training rows, held-out rows)."""
-        n = len(self.codes)
+        n = len(self.inputs)
         once = n >= _HELD_OUT
         repeats = 1 if once else min(_REPEATS, max(1, _JUDGEMENTS // n))
         for repeat in range(repeats):
-            rng = np.random.default_rng([self.seed, 0, repeat])
-            fold = np.empty(n, np.intp)
-            first = 0
-            for code in range(len(self.classes)):
-                rows = rng.permutation(np.flatnonzero(self.codes == code))
-                fold[rows] = (first + np.arange(len(rows))) % _FOLDS
-                first += len(rows)
+            fold = self.targets.folds(_FOLDS, np.random.default_rng([self.seed, 0, repeat]))
             for k in range(1 if once else _FOLDS):
                 yield np.flatnonzero(fold != k), np.flatnonzero(fold == k)
 
@@ -625,6 +610,7 @@ class _Judged:
 
     Attributes
     ----------
+    metric : str or callable
     candidates : list of Candidate
     counts : list of int
         Synapses; those of a candidate stand together, falling from its full network.
@@ -632,24 +618,22 @@ class _Judged:
         Of each size.
     loss : ndarray of float64, shape (n_sizes,)
         Mean log loss.
-    several : ndarray of bool, shape (n_sizes,)
-        Whether more than one class is ever said, or probabilities vary if the metric judges them.
-    in_percent : bool
-        Whether scores are shown as percentages.
+    varies : ndarray of bool, shape (n_sizes,)
+        Whether some fold's network ever says two different things.
     method : str
     """
 
+    metric: Metric
     candidates: list[Candidate]
     counts: list[int]
     scores: Scores
     loss: NDArray[np.float64]
-    several: NDArray[np.bool_]
-    in_percent: bool
+    varies: NDArray[np.bool_]
     method: str
 
     def learned(self, size: int) -> bool:
-        """Return whether a size says more than one class, and is better for it."""
-        return bool(self.several[size]) and self.scores.score(size) > self.scores.of_one_class
+        """Return whether a size says more than one thing, and is better for it."""
+        return bool(self.varies[size]) and self.scores.score(size) > self.scores.of_one_class
 
     @cached_property
     def _full(self) -> NDArray[np.bool_]:
@@ -666,10 +650,11 @@ class _Judged:
         scores = self.scores.all(draw)
         best = max(np.flatnonzero(self._full).tolist(), key=lambda i: (scores[i], -self.loss[i]))
         drop, error = self.scores.drops(best, draw)
-        fits = drop + _CAUTION * error <= max_drop
+        allowed = metrics.allowed_drop(self.metric, float(scores[best]), max_drop)
+        fits = drop + _CAUTION * error <= allowed
         fits[1:] &= fits[:-1] | self._full[1:]
         if self.learned(best):
-            fits &= self.several
+            fits &= self.varies
         fits[best] = True
         return best, min(
             np.flatnonzero(fits).tolist(), key=lambda i: (self.counts[i], self.loss[i])
@@ -708,7 +693,7 @@ class _Judged:
                 max(lowest, float(v - e)),
                 min(highest, float(v + e)),
                 self.method,
-                self.in_percent,
+                _in_percent(self.metric),
             )
             for v, e in zip(values[::-1], error[::-1], strict=True)
         )
@@ -718,6 +703,10 @@ class _Judged:
 def _in_percent(metric: Metric) -> bool:
     """Whether scores are shown as percentages: those that are shares of rows."""
     return metric in ("accuracy", "balanced_accuracy")
+
+
+def _shown(value: float, metric: Metric) -> str:
+    return f"{value:.2%}" if _in_percent(metric) else f"{value:.3g}"
 
 
 class _Workers:

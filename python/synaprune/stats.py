@@ -56,6 +56,62 @@ def sign_test(lost: int, won: int) -> float:
     return _tosses(won, n) / (1 << n)
 
 
+def paired_mean_test(differences: NDArray[np.float64]) -> float:
+    """Test whether the mean of paired differences is 0 (two-sided, by the normal distribution).
+
+    Parameters
+    ----------
+    differences : ndarray of float64, shape (n,)
+        One a sample.
+
+    Returns
+    -------
+    float
+        The p value of mean·√n / standard deviation; 1 where nothing differs.
+
+    Examples
+    --------
+    >>> round(paired_mean_test(np.array([1.0, 2.0, 3.0, -1.0])), 3)
+    0.143
+    """
+    n = len(differences)
+    if n < 2 or not differences.any():
+        return 1.0
+    spread = float(differences.std(ddof=1))
+    if spread == 0.0:
+        return 0.0
+    z = float(differences.mean()) * math.sqrt(n) / spread
+    return 2.0 * NormalDist().cdf(-abs(z))
+
+
+def r2_score(y: NDArray[np.float64], predicted: NDArray[np.float64]) -> float:
+    """Return the coefficient of determination, its mean over several outputs.
+
+    1 - Σ(y - p)² / Σ(y - mean)²; as in scikit-learn, of constant y 1 if all is right, else 0.
+
+    Parameters
+    ----------
+    y, predicted : ndarray of float64, shape (n, n_outputs)
+
+    Returns
+    -------
+    float
+        At most 1.
+
+    Examples
+    --------
+    >>> y = np.array([[1.0], [2.0], [3.0]])
+    >>> r2_score(y, y), r2_score(y, np.full((3, 1), 2.0))
+    (1.0, 0.0)
+    """
+    error = np.square(y - predicted).sum(axis=0)
+    total = np.square(y - y.mean(axis=0)).sum(axis=0)
+    varies = total > 0.0
+    of_each = np.where(error == 0.0, 1.0, 0.0)
+    of_each[varies] = 1.0 - error[varies] / total[varies]
+    return float(of_each.mean())
+
+
 def drop_upper_bound(lost: int, won: int, n: int, confidence: float) -> float:
     """Bound the drop in accuracy between two classifiers on the same samples from above.
 

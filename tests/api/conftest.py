@@ -14,7 +14,7 @@ def _blobs(n_classes=2, n=90, n_inputs=4, seed=0):
 
 def _bits(net):
     arrays = [a for w in net.weights for a in (w.indptr, w.indices, w.values, w.initial, w.bias)]
-    classes = None if net._labels is None else net.classes.tolist()
+    classes = None if net._targets is None else net.classes.tolist()
     seen = [net.layers, net.activation, net.loss, net._core.rng_state, classes, net.input_names]
     return seen + [a.tobytes() for a in [*arrays, *net.input_transform]]
 
@@ -122,3 +122,10 @@ class Watched(sn.Strategy):
 @pytest.fixture(scope="session")
 def watched():
     return Watched
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """For tests of searches, of anything but what is found."""
+    monkeypatch.setattr(sn.search, "_UPDATES", (300, 300))
+    monkeypatch.setattr(sn.search, "_REPEATS", 1)

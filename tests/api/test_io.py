@@ -75,7 +75,7 @@ def assert_equal(a, b, bits):
     assert a.state()[0] == b.state()[0]
     assert repr(a) == repr(b)
     assert b.input_names is None or isinstance(b.input_names, tuple)
-    if a._labels is not None:
+    if a._targets is not None:
         assert a.classes.dtype.kind == b.classes.dtype.kind
 
 

@@ -8,18 +8,12 @@ import sklearn.metrics
 import synaprune as sn
 from synaprune.resampling import RowMeans
 from synaprune.search import CANDIDATES, _Judged
+from synaprune.targets import ClassTargets
 
 # Sizes far too small are part of the search: nobody is warned of them.
 pytestmark = pytest.mark.filterwarnings("error:the pruned network says")
 
 FEW, MANY = CANDIDATES[0], CANDIDATES[2]  # linear, and with a hidden layer
-
-
-@pytest.fixture
-def quick(monkeypatch):
-    """For tests of anything but what is found."""
-    monkeypatch.setattr(sn.search, "_UPDATES", (300, 300))
-    monkeypatch.setattr(sn.search, "_REPEATS", 1)
 
 
 def normal(n, d, seed=0):
@@ -107,7 +101,7 @@ def never(*_, **__):
         ({"y": np.zeros(40, int)}, ValueError, "at least two classes of two rows each"),
         ({"X": np.eye(4), "y": [0, 1, 0, 1]}, ValueError, "at least 5 rows, one a fold, got 4"),
         ({"y": [0] * 39 + [1]}, ValueError, "at least two classes of two rows each"),
-        ({"y": np.linspace(0, 1, 40)}, TypeError, "y must hold ints, bools or strings"),
+        ({"y": np.array([None] * 40)}, TypeError, "y must hold ints, bools or strings"),
         ({"X": np.full((40, 2), np.nan)}, ValueError, "X must be finite"),
         ({"X": np.ones(40)}, ValueError, "X must have shape"),
         ({"max_drop": -0.1}, ValueError, "max_drop"),
@@ -264,13 +258,13 @@ def test_three_rows_of_a_class_are_enough_for_any_metric(quick, monkeypatch):
 # --- the choice, on figures made by hand ---------------------------------------------------------
 
 
-def judged(scores, counts, candidates, n=1000, several=None):
+def judged(scores, counts, candidates, n=1000, varies=None):
     """Sizes of these scores, each right on the first rows."""
     right = np.array([np.arange(n) < round(score * n) for score in scores], float)
     return _Judged(
-        candidates=candidates, counts=counts, scores=answers(right), loss=1.0 - np.array(scores),
-        several=np.ones(len(counts), bool) if several is None else several,
-        in_percent=True, method="made by hand",
+        metric="accuracy", candidates=candidates, counts=counts, scores=answers(right),
+        loss=1.0 - np.array(scores),
+        varies=np.ones(len(counts), bool) if varies is None else varies, method="made by hand",
     )  # fmt: skip
 
 
@@ -303,9 +297,9 @@ def test_the_error_of_the_drop_counts():
 
 
 def test_a_size_that_says_one_class_is_chosen_only_where_the_full_network_is_no_better():
-    several = np.array([True, False])
-    assert judged([0.9, 0.9], [10, 1], [MANY] * 2, several=several).choose(0.005) == (0, 0)
-    assert judged([0.5, 0.5], [10, 1], [MANY] * 2, several=several).choose(0.005) == (0, 1)
+    varies = np.array([True, False])
+    assert judged([0.9, 0.9], [10, 1], [MANY] * 2, varies=varies).choose(0.005) == (0, 0)
+    assert judged([0.5, 0.5], [10, 1], [MANY] * 2, varies=varies).choose(0.005) == (0, 1)
 
 
 def test_the_estimate_is_free_of_the_choices_luck():
@@ -332,8 +326,8 @@ def test_a_final_network_that_is_worse_than_the_folds_promised_is_not_the_end():
     net = sn.SparseMLP((3, 4, 1), seed=0, init_scale=0.3)
     net.fit(X, y, training=sn.Training(60, batch_size=16, optimizer=sn.SGD(0.1)))
     recipe = sn.Training(batch_size=16, optimizer=sn.SGD(0.1))
-    codes = y.astype(np.int32)
-    task = sn.search._Task(X, np.unique(y), codes, "accuracy", recipe, 0, None, None)
+    targets = ClassTargets("accuracy", np.unique(y), y.astype(np.int32))
+    task = sn.search._Task(X, targets, recipe, 0, None, None)
 
     def path():
         return sn.prune(

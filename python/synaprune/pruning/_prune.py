@@ -28,7 +28,7 @@ def prune(
     max_drop: float | None = None,
     min_score: float | None = None,
     confidence: float | None = None,
-    metric: Metric = "accuracy",
+    metric: Metric | None = None,
     strategy: Strategy | None = None,
     criterion: Criterion | Saliency = "wsf",
     training: Training | None = None,
@@ -43,8 +43,8 @@ def prune(
         Copied, never changed. `Iterative` needs a trained network; `Gradual` takes a trained or a
         fresh one.
     X : array_like, shape (n, n_features)
-    y : array_like, shape (n,), or of float, shape (n, n_classes)
-        Training data; labels or soft targets, as in `SparseMLP.fit`.
+    y : array_like, shape (n,), or of float, shape (n, n_classes) or (n, n_outputs)
+        Training data; labels, soft targets or numbers, as in `SparseMLP.fit`.
     sample_weight : array_like, shape (n,), optional
         As in `SparseMLP.fit`.
     validation : (X, y) or CheckedData
@@ -65,11 +65,14 @@ def prune(
         the same samples, some pass by luck more often than that.
     metric : str or callable
         What the score is, measured on the validation split; the path's scores are this metric, and
-        `min_score` and `max_drop` are in its units. "accuracy", "balanced_accuracy" (the mean over
+        `min_score` and `max_drop` are in its units. Left out, "accuracy", of a regression "r2".
+        "accuracy", "balanced_accuracy" (the mean over
         the classes of the share that is right), "f1" (of the last of two sorted classes),
         "f1_macro", "roc_auc" (of several classes the mean over each against the rest) and
-        "neg_log_loss" are as in scikit-learn. A callable is called as ``metric(y_true, y_pred)``
-        with your labels, both of shape (n,), an `OnProbabilities` with probabilities; it returns a
+        "neg_log_loss", and of numbers "r2", "neg_root_mean_squared_error" and
+        "neg_mean_absolute_error" are as in scikit-learn; of these two errors `max_drop` is a share
+        of the error of ``net`` as given. A callable is called as ``metric(y_true, y_pred)`` with
+        your labels or numbers, of y's shape, an `OnProbabilities` with probabilities; it returns a
         number, higher being better.
     strategy : Strategy, optional
         When to cut and how much. Left out: `Gradual` towards counts, `Iterative` under a contract.
@@ -103,7 +106,7 @@ def prune(
     UserWarning
         If "wsf" is used with Adam, or with weight decay or L1 after a start (``init_scale``) above
         0.1, since synapses then move for other reasons than the data. If the smallest network says
-        the same class to every validation sample.
+        the same class, or number, to every validation sample.
 
     Examples
     --------
@@ -133,12 +136,12 @@ def prune(
     check_callable("callback", callback)
     strategy = check_strategy(strategy, goal, training)
     if strategy.starts_trained:
-        _ = net.classes  # raises if it was never fitted
+        net.check_fitted()
     session = Session(
         net, X, y, sample_weight, validation=validation, goal=goal, criterion=criterion,
         training=training, threads=threads, callback=callback,
     )  # fmt: skip
-    goal.check_for(net, len(session.validation.y))
+    session.goal.check_for(net, len(session.validation.y))
     criterion.warn_if_spoiled(training.optimizer, net.init_scale, stacklevel=2)
     try:
         session.path.stop_reason = strategy.run(session)
@@ -146,7 +149,7 @@ def prune(
         session.path.stop_reason = "ended by the callback"
     except KeyboardInterrupt:
         raise PruningInterrupted(session.path) from None
-    session.warn_of_one_class(stacklevel=2)
+    session.warn_if_constant(stacklevel=2)
     return session.path
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from synaprune.metrics import allowed_drop
 from synaprune.options import name_of
 from synaprune.pruning.goal import Goal
-from synaprune.stats import accuracy_lower_bound, drop_upper_bound, mcnemar
+from synaprune.stats import accuracy_lower_bound, drop_upper_bound, mcnemar, paired_mean_test
 
 _SLACK = 1e-9  # accuracies are ratios of small whole numbers
 
@@ -23,10 +25,10 @@ class Judgement:
     ----------
     goal : Goal
         What the network is judged for.
-    predicted : ndarray of int32, shape (n,)
-        Class number of each sample, -1 where an output overflows.
-    correct : ndarray of bool, shape (n,)
-        Which of them are right.
+    predicted : ndarray of int32, shape (n,), or of float64, shape (n, n_outputs)
+        Class number of each sample, -1 where an output overflows; or the numbers.
+    correct : ndarray of bool or float64, shape (n,)
+        Which of them are right; of numbers minus their squared errors.
     score : float
         The goal's metric.
     reference : Judgement or None
@@ -34,19 +36,21 @@ class Judgement:
     """
 
     goal: Goal
-    predicted: NDArray[np.int32]
-    correct: NDArray[np.bool_]
+    predicted: NDArray[Any]
+    correct: NDArray[Any]
     score: float
     reference: Judgement | None = None
 
     @property
-    def _compared(self) -> NDArray[np.bool_]:
+    def _compared(self) -> NDArray[Any]:
         return self.correct if self.reference is None else self.reference.correct
 
     @cached_property
     def p_value(self) -> float:
-        """McNemar's exact test against the reference."""
-        return mcnemar(self._compared, self.correct)
+        """McNemar's exact test against the reference, or that of the mean of paired errors."""
+        if self.correct.dtype == bool:
+            return mcnemar(self._compared, self.correct)
+        return paired_mean_test(self.correct - self._compared)
 
     @cached_property
     def bound(self) -> float | None:
@@ -83,7 +87,8 @@ class Contract:
             self.least = goal.min_score
         else:
             assert goal.max_drop is not None
-            self.least = full.score - goal.max_drop
+            assert goal.metric is not None
+            self.least = full.score - allowed_drop(goal.metric, full.score, goal.max_drop)
         metric = self._metric
         if full.score < self.least - _SLACK:
             raise ValueError(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 
 from synaprune.checks import check_float, check_int
-from synaprune.metrics import METRICS, Metric, check_classes, check_metric, limits
+from synaprune.metrics import METRICS, REGRESSION_METRICS, Metric, check_metric, check_task, limits
 from synaprune.network import SparseMLP
 from synaprune.options import name_of, option, record, set_fields
 from synaprune.stats import drop_upper_bound
@@ -51,10 +51,13 @@ class Goal:
     confidence: float | None = option(
         None, "one-sided confidence with which the score must be kept, such as 0.95", metavar="C"
     )
-    metric: Metric = option("accuracy", "what the validation score is", choices=METRICS)
+    metric: Metric | None = option(
+        None, "what the validation score is (default: accuracy, of numbers r2)",
+        choices=(*METRICS, *REGRESSION_METRICS),
+    )  # fmt: skip
 
     def __post_init__(self) -> None:
-        metric = check_metric(self.metric)
+        metric = "accuracy" if self.metric is None else check_metric(self.metric)
         one_of = ("n_synapses", "max_drop", "min_score")
         given = [name for name in one_of if getattr(self, name) is not None]
         if len(given) > 1:
@@ -79,7 +82,7 @@ class Goal:
         confidence = check_float("confidence", self.confidence, 0.0, 1.0, open_low=True)
         if confidence == 1.0:
             raise ValueError("confidence must be below 1, got 1.0")
-        if self.metric != "accuracy":
+        if self.metric not in (None, "accuracy"):
             raise ValueError(
                 f"confidence goes with metric 'accuracy' alone, got {name_of(self.metric)!r}"
             )
@@ -92,9 +95,20 @@ class Goal:
         """Whether it is counts alone, without anything that the network has to keep."""
         return self.max_drop is None and self.min_score is None
 
+    def for_network(self, net: SparseMLP) -> Goal:
+        """Return the goal with the metric that it has for a network.
+
+        Raises
+        ------
+        ValueError
+            If the metric is not one of what the network predicts.
+        """
+        metric = self.metric or ("r2" if net.is_regression else "accuracy")
+        check_task(metric, None if net.is_regression else max(2, net.layers[-1]))
+        return replace(self, metric=metric)
+
     def check_for(self, net: SparseMLP, n_validation: int) -> None:
         """Raise unless a network can be pruned to it, judged on so many samples."""
-        check_classes(self.metric, max(2, net.layers[-1]))
         if self.n_synapses is not None:
             check_int("n_synapses", self.n_synapses, len(net.layers) - 1, net.n_synapses)
         if self.n_inputs is not None:

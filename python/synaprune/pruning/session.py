@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from synaprune.arrays import finite
 from synaprune.criteria import Criterion
-from synaprune.metrics import measure, needs_probabilities
-from synaprune.network import SparseMLP, says_one_class
+from synaprune.metrics import measure, needs_probabilities, of_numbers
+from synaprune.network import SparseMLP, says_the_same
 from synaprune.options import name_of
 from synaprune.path import PruningPath
 from synaprune.pruning.contract import Judgement
@@ -100,7 +100,7 @@ class Session:
         callback: Callback | None = None,
     ) -> None:
         self.net = net.copy()
-        self.goal, self.criterion, self.training = goal, criterion, training
+        self.goal, self.criterion, self.training = goal.for_network(net), criterion, training
         self.data = self.net.prepare(X, y, sample_weight=sample_weight, training=training)
         self.validation = self.net.check_validation(validation)
         self.threads = ThreadChoice(threads)
@@ -162,10 +162,17 @@ class Session:
 
         That takes one pass over it, and a second one if the metric judges probabilities.
         """
-        data = self.validation
+        data, metric = self.validation, self.goal.metric
+        assert metric is not None
+        if data.classes is None:
+            given = self.net.predict(data.X, threads=self.threads.next())
+            numbers = given.reshape(data.y.shape)
+            score = of_numbers(metric, data.y, numbers, given.ndim == 1)
+            errors = -np.square(data.y - numbers).sum(axis=1)
+            return Judgement(self.goal, numbers, errors, score, self._first)
         predicted = finite(self.net._core.classify(data.X, self.threads.next()))
         correct = predicted == data.y
-        metric, probabilities = self.goal.metric, None
+        probabilities = None
         if needs_probabilities(metric):
             probabilities = self.net.predict_proba(data.X, threads=self.threads.next())
         score = measure(metric, data.classes, data.y, predicted, correct, probabilities)
@@ -173,11 +180,10 @@ class Session:
 
     def training_loss(self) -> float:
         """Return the mean loss over the training samples as they are, towards their classes."""
-        y = self.data.y
-        codes: NDArray[np.int32] = (y.argmax(axis=1) if y.ndim == 2 else y).astype(
-            np.int32, copy=False
-        )
-        evaluation = finite(self.net._core.evaluate(self.data.X, codes, self.threads.next()))
+        y: Any = self.data.y
+        if y.ndim == 2 and not self.net.is_regression:
+            y = y.argmax(axis=1).astype(np.int32)
+        evaluation = finite(self.net._core.evaluate(self.data.X, y, self.threads.next()))
         loss: float = evaluation[0]
         return loss
 
@@ -242,8 +248,8 @@ class Session:
         )
         self.notify("accepted", judgement)
 
-    def warn_of_one_class(self, stacklevel: int) -> None:
-        """Warn if the last network accepted says the same class to every validation sample.
+    def warn_if_constant(self, stacklevel: int) -> None:
+        """Warn if the last network accepted says the same to every validation sample.
 
         Where the metric judges probabilities, these may tell samples apart all the same.
 
@@ -252,15 +258,18 @@ class Session:
         stacklevel : int
             As in `warnings.warn`, from the caller of this method.
         """
-        if self._last is None or needs_probabilities(self.goal.metric):
+        metric, data = self.goal.metric, self.validation
+        assert metric is not None
+        if self._last is None or needs_probabilities(metric):
             return
-        if np.ptp(self._last.predicted) or not np.ptp(self.validation.y):
+        said = self._last.predicted
+        if np.ptp(said, axis=0).any() or not np.ptp(data.y, axis=0).any():
             return
-        label = self.validation.classes[self._last.predicted[0]]
-        name = name_of(self.goal.metric)
+        answer = said[0] if data.classes is None else data.classes[said[0]]
+        name = name_of(metric)
         other = " or with metric='balanced_accuracy'" if name == "accuracy" else ""
         warnings.warn(
-            f"the pruned network {says_one_class(label, 'validation sample')}, so that its "
+            f"the pruned network {says_the_same(answer, 'validation sample')}, so that its "
             f"{name} of {self._last.score:.4f} takes no network; train otherwise, prune "
             f"less{other}",
             UserWarning,

@@ -1,0 +1,260 @@
+"""Networks that predict numbers: fit, predict, score, prune, files, and what is refused."""
+
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+import synaprune as sn
+from synaprune import _core
+from synaprune.stats import paired_mean_test, r2_score
+
+LOSSES = _core.REGRESSION_LOSSES
+RECIPE = sn.Training(60, batch_size=16, optimizer=sn.SGD(0.05, momentum=0.9))
+UNITS = 1e6  # of y, far from those that a network has
+X = np.random.default_rng(0).normal(size=(300, 4)).astype(np.float32)
+Y = UNITS * (5.0 + X[:, 0] + np.abs(X[:, 1])).astype(np.float64)
+BOTH = np.column_stack([Y, X[:, 2]])
+
+
+def network(loss="squared_error", n_outputs=1, **options):
+    options = {"init_scale": 0.3, "input_scaling": "standard", "seed": 1} | options
+    return sn.SparseMLP((4, 12, n_outputs), loss=loss, **options)
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return network().fit(X, Y, training=RECIPE)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_numbers_are_learned_in_their_units(loss):
+    net = network(loss).fit(X, Y, training=RECIPE)
+    predicted = net.predict(X)
+    assert predicted.dtype == np.float64
+    assert predicted.shape == Y.shape
+    assert net.score(X, Y) == r2_score(Y[:, None], predicted[:, None]) > 0.95
+    assert net.is_regression
+    assert "regression" in repr(net)
+
+
+def test_several_numbers_have_units_of_their_own():
+    net = network(n_outputs=2).fit(X, BOTH, training=RECIPE)
+    predicted = net.predict(X)
+    assert predicted.shape == BOTH.shape
+    of_each = [r2_score(BOTH[:, [k]], predicted[:, [k]]) for k in range(2)]
+    assert min(of_each) > 0.98
+    assert net.score(X, BOTH) == pytest.approx(np.mean(of_each))
+
+
+def test_one_column_stays_a_column():
+    net = network().fit(X, Y[:, None], training=RECIPE)
+    assert net.predict(X).shape == (300, 1)
+    assert net.predict(X)[:, 0].tolist() == network().fit(X, Y, training=RECIPE).predict(X).tolist()
+
+
+def test_units_change_nothing_but_units(fitted):
+    other = network().fit(X, 3.0 * Y - 7.0 * UNITS, training=RECIPE)
+    np.testing.assert_allclose(
+        other.predict(X), 3.0 * fitted.predict(X) - 7.0 * UNITS, rtol=1e-4, atol=0.05 * UNITS
+    )
+
+
+def test_a_large_mean_with_a_small_spread():
+    y = 1e9 + X[:, 0].astype(np.float64)
+    net = network().fit(X, y, training=RECIPE)
+    assert net.score(X, y) > 0.98
+
+
+def test_a_constant_is_learned_without_a_word(recwarn):
+    net = network().fit(X, np.full(300, 4.0), training=RECIPE.with_epochs(100))
+    np.testing.assert_allclose(net.predict(X), 4.0, atol=0.05)
+    assert not recwarn
+
+
+def test_a_training_that_ends_in_one_number_is_warned_of():
+    with pytest.warns(UserWarning, match="says .* to every one of 300 training samples"):
+        network(init_scale=1e-20).fit(
+            X, Y, training=sn.Training(60, batch_size=16, optimizer=sn.SGD(1e-20))
+        )
+
+
+@pytest.mark.parametrize("write", ["files", "pickle", "copy"])
+def test_all_of_it_is_kept(fitted, write, tmp_path):
+    if write == "files":
+        fitted.save(tmp_path / "net.npz")
+        other = sn.SparseMLP.load(tmp_path / "net.npz")
+    else:
+        other = pickle.loads(pickle.dumps(fitted)) if write == "pickle" else fitted.copy()
+    assert other.predict(X).tobytes() == fitted.predict(X).tobytes()
+    more = [n.copy().fit(X, Y, training=RECIPE).predict(X).tobytes() for n in (fitted, other)]
+    assert more[0] == more[1]
+
+
+def test_weights_count():
+    bent = np.where(X[:, 3] > 0, Y, -Y)
+    weight = np.where(X[:, 3] > 0, 1.0, 0.0)
+    net = network().fit(X, bent, weight, training=RECIPE)
+    kept = X[:, 3] > 0
+    assert net.score(X[kept], bent[kept]) > 0.95
+
+
+def test_validation_is_told_as_r2():
+    told = []
+    network().fit(X, Y, training=RECIPE, validation=(X, Y), callback=lambda p: told.append(p.score))
+    assert told[0] < told[-1]
+    assert told[-1] > 0.98
+
+
+def test_partial_fit_keeps_the_first_units():
+    net = network()
+    for _ in range(60):
+        net.partial_fit(
+            X, Y, training=sn.Training(batch_size=16, optimizer=sn.SGD(0.05, momentum=0.9))
+        )
+    assert net.score(X, Y) > 0.98
+
+
+@pytest.mark.parametrize(
+    "metric", [None, "neg_root_mean_squared_error", lambda y, p: -abs(y - p).max()]
+)
+def test_pruning_keeps_the_contract(fitted, metric):
+    drop = {None: 0.01, "neg_root_mean_squared_error": 0.2}.get(metric, 0.1 * UNITS)
+    training = sn.Training(batch_size=16, optimizer=sn.SGD(0.02, momentum=0.9))
+    path = sn.prune(
+        fitted, X[:200], Y[:200], validation=(X[200:], Y[200:]), max_drop=drop, metric=metric,
+        criterion="taylor2", training=training, strategy=sn.Iterative(search_budget=0),
+    )  # fmt: skip
+    first, last = path.steps[0], path.steps[-1]
+    allowed = drop * -first.score if isinstance(metric, str) else drop
+    assert last.score >= first.score - allowed - 1e-9
+    assert last.n_synapses < 30
+    assert path.smallest.used_inputs.tolist() == [0, 1]
+    if metric is None:
+        assert last.score == path.smallest.score(X[200:], Y[200:])
+        assert first.p_value == 1.0
+
+
+def test_pruning_to_a_count(fitted):
+    path = sn.prune(
+        network(), X, Y, validation=(X, Y), n_synapses=12, criterion="taylor2", training=RECIPE
+    )
+    assert path.smallest.n_synapses <= 12
+    assert path.steps[-1].score > 0.7
+
+
+def test_checked_data_know_what_they_are_for(fitted):
+    data = fitted.check_data(X, Y)
+    assert data.classes is None
+    assert "1 numbers" in repr(data)
+    assert fitted.score(data) == fitted.score(X, Y)
+    classifier = sn.SparseMLP((4, 1)).fit(X, Y.mean() < Y)
+    with pytest.raises(ValueError, match="checked for 1 numbers a sample, got the classes"):
+        fitted.score(classifier.check_data(X, Y.mean() < Y))
+    with pytest.raises(ValueError, match=r"checked for the classes .* got 1 numbers a sample"):
+        classifier.score(data)
+
+
+@pytest.mark.parametrize(
+    ("y", "error", "message"),
+    [
+        (Y[:5], ValueError, r"y must have shape \(300,\) or \(300, 1\), got \(5,\)"),
+        (BOTH, ValueError, r"y must have shape \(300,\) or \(300, 1\), got \(300, 2\)"),
+        (np.where(Y.mean() < Y, np.nan, Y), ValueError, "y must be finite, got nan in row"),
+        (Y.astype(str), TypeError, "y must hold numbers, got dtype"),
+    ],
+)
+def test_other_targets_are_refused(y, error, message):
+    net = network()
+    with pytest.raises(error, match=message):
+        net.fit(X, y)
+    assert "not fitted" in repr(net)
+
+
+def test_what_belongs_to_classes_is_refused(fitted):
+    for recipe, message in (
+        (sn.Training(label_smoothing=0.1), "label_smoothing does not apply"),
+        (sn.Training(class_weight="balanced"), "class_weight does not apply"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            network().fit(X, Y, training=recipe)
+    with pytest.raises(ValueError, match="classes must be left out"):
+        network().partial_fit(X, Y, classes=[0, 1])
+    for ask in (lambda: fitted.classes, lambda: fitted.predict_proba(X)):
+        with pytest.raises(ValueError, match="predicts numbers, not classes"):
+            ask()
+    for metric in ("accuracy", "roc_auc", sn.OnProbabilities(lambda y, p: 0.0)):
+        with pytest.raises(ValueError, match="is one of classes, but numbers are predicted"):
+            sn.prune(fitted, X, Y, validation=(X, Y), metric=metric)
+    classifier = sn.SparseMLP((4, 1)).fit(X, Y.mean() < Y)
+    with pytest.raises(ValueError, match="is one of numbers, but classes are predicted"):
+        sn.prune(classifier, X, Y.mean() < Y, validation=(X, Y.mean() < Y), metric="r2")
+
+
+def test_statistics_are_those_of_others():
+    metrics = pytest.importorskip("sklearn.metrics")
+    rng = np.random.default_rng(3)
+    y, p = rng.normal(size=(2, 50, 3))
+    assert r2_score(y, p) == pytest.approx(metrics.r2_score(y, p))
+    y[:, 1] = 2.0
+    assert r2_score(y, p) == pytest.approx(metrics.r2_score(y, p))
+    assert paired_mean_test(np.zeros(4)) == 1.0
+    assert paired_mean_test(np.ones(4)) == 0.0
+    assert 0.5 < paired_mean_test(np.array([1.0, -1.1, 1.0, -1.0])) < 1.0
+
+
+# ---- the search
+
+
+NOISY = Y + UNITS * np.random.default_rng(5).normal(0.0, 0.3, len(Y))
+
+
+def test_the_smallest_network_of_numbers():
+    result = sn.smallest_network(X, NOISY, max_drop=0.01)
+    assert result.metric == "r2"
+    assert result.network.used_inputs.tolist() == [0, 1]
+    assert result.network.n_synapses < 30
+    assert result.expected.low <= 0.95 <= result.expected.high + 0.03
+
+
+@pytest.mark.parametrize("metric", ["neg_root_mean_squared_error", "neg_mean_absolute_error"])
+def test_a_search_by_an_error(metric, quick):
+    result = sn.smallest_network(X, NOISY, metric=metric, max_drop=0.1)
+    errors = NOISY - result.network.predict(X)
+    size = np.sqrt((errors**2).mean()) if "root" in metric else abs(errors).mean()
+    expected = result.expected
+    assert expected.low <= expected.value <= expected.high <= 0.0
+    assert 0.8 < -expected.value / size < 1.5
+    best = max(point.score for point in result.curve)
+    assert result.chosen.score >= 1.15 * best
+    assert result.record()["metric"] == metric
+
+
+def test_a_search_with_a_metric_of_ones_own(quick):
+    result = sn.smallest_network(
+        X, BOTH, metric=lambda y, p: -np.abs((y - p) / BOTH.std(axis=0)).mean(), max_drop=0.05
+    )
+    assert result.network.predict(X).shape == BOTH.shape
+    assert set(result.network.used_inputs.tolist()) == {0, 1, 2}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_noise_is_no_success(quick, seed):
+    y = np.random.default_rng(seed).normal(size=300)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        remark = sn.smallest_network(X, y).remark
+    assert "better than one that always says the same" in remark.replace(
+        "a better r2 than", "better than"
+    )
+
+
+def test_what_a_search_refuses(quick):
+    for y, options, message in (
+        (np.full(300, 0.5), {}, "y must hold different numbers"),
+        (Y, {"class_weight": "balanced"}, "class_weight does not apply"),
+        (Y, {"metric": "accuracy"}, "is one of classes, but numbers are predicted"),
+        (BOTH, {"metric": "neg_root_mean_squared_error"}, "goes with one output"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            sn.smallest_network(X, y, **options)
