@@ -21,6 +21,7 @@ from synaprune.arrays import Inputs, Labels, as_inputs, as_labels
 from synaprune.checks import check_callable, check_float, check_int, check_names
 from synaprune.criteria import Criterion
 from synaprune.data import CheckedData
+from synaprune.frames import Frame, is_frame
 from synaprune.labels import LabelEncoder
 from synaprune.metrics import Metric
 from synaprune.network import SparseMLP
@@ -245,10 +246,11 @@ def smallest_network(
 
     Parameters
     ----------
-    X : array_like, shape (n, n_features), or Table
-        Numbers, as in `SparseMLP.fit`, or a table with columns of any kind.
+    X : array_like, shape (n, n_features), Table or DataFrame
+        Numbers, as in `SparseMLP.fit`; or a table or DataFrame with columns of any kind.
     y : array_like, shape (n,), or str
-        Labels: ints, bools or strings; or the name of the table's column that holds them.
+        Labels, as in `SparseMLP.fit`; or the name of the column that holds them, of which rows
+        without a label are left out.
     max_drop : float
         How much of the best full network's score may be lost, in the metric's units: a fraction for
         all names but "neg_log_loss". The drop on the rows left out plus half its standard error has
@@ -268,7 +270,7 @@ def smallest_network(
         Of folds, initial weights and orders of samples. Equal seeds give equal bits, for any number
         of threads.
     encoder : TableEncoder, optional
-        What the columns of a table become; fitted to it if left out.
+        What the columns of a table or DataFrame become; fitted to it if left out.
     input_names : sequence of str, optional
         Names of the columns of an array.
     threads : int or "auto", optional
@@ -365,6 +367,13 @@ def _inputs(
     X: Any, y: Any, encoder: TableEncoder | None, input_names: Sequence[str] | None
 ) -> tuple[Inputs, Labels, TableEncoder | None, Sequence[str] | None]:
     """Return inputs, labels, the encoder of a table and names of the inputs."""
+    if is_frame(X):
+        frame = Frame.of(X)
+        X = Table.from_dataframe(frame)
+        if isinstance(y, str):  # labels keep their type, other than those of a file
+            name = find_target(X, y)
+            rows = target_labels(X, name).rows
+            X, y = X.without([name]).take(rows), frame.array(name)[rows]
     if not isinstance(X, Table):
         if encoder is not None:
             raise TypeError(f"encoder goes with a Table, but X is of type {type(X).__name__}")
