@@ -110,20 +110,25 @@ class Frame:
         Returns
         -------
         masked array, shape (n,)
-            Of bools, numbers or timedelta64 if the column's type says so, else of objects.
+            Of bools, numbers, datetime64 (UTC) or timedelta64 if the column's type says so, else of
+            objects.
         """
         nw = require("narwhals.stable.v2", "tables")
         series = self.columns[column]
-        kind, known = series.dtype, series.drop_nulls()
         gaps = np.asarray(series.is_null().to_numpy(), bool)
-        if kind.is_decimal():
-            present = known.to_numpy().astype(np.float64)
-        elif kind.is_numeric() or isinstance(kind, nw.Boolean | nw.Duration | nw.Unknown):
+        known = series.drop_nulls() if gaps.any() else series
+        kind = series.dtype
+        typed = isinstance(kind, nw.Boolean | nw.Datetime | nw.Duration | nw.Unknown)
+        if typed or kind.is_numeric():
             present = known.to_numpy()
         else:
             present = np.fromiter(known.to_list(), object, len(known))
-        values = np.zeros(len(gaps), present.dtype)
-        values[~gaps] = present
+        if kind.is_decimal():
+            present = present.astype(np.float64)
+        values = present
+        if len(present) < len(gaps):
+            values = np.zeros(len(gaps), present.dtype)
+            values[~gaps] = present
         return np.ma.MaskedArray(values, gaps)
 
     def numbers(
@@ -142,7 +147,7 @@ class Frame:
             The columns to return, in this order; others are ignored. All columns as they stand if
             left out, or if the DataFrame has no names.
         needed : collection of int, optional
-            Positions of the columns that have to be there; the others are 0 if they are not.
+            Positions of the columns among `names` that have to be there; the others are 0.
 
         Returns
         -------
@@ -156,15 +161,16 @@ class Frame:
         ValueError
             If columns are missing; the message names them, and those of an unknown name.
         """
-        wanted: Sequence[str | None] = self.names
+        wanted, width = dict(enumerate(self.names)), len(self.names)
         if names is not None and self.named:
-            self._check_names(name, names, needed)
-            wanted = [column if column in self.columns else None for column in names]
-        arrays = [None if column is None else self.array(column) for column in wanted]
+            width = len(names)
+            wanted = {i: names[i] for i in (range(width) if needed is None else needed)}
+            self._check_names(name, wanted.values(), names)
+        arrays = {i: self.array(column) for i, column in wanted.items()}
         odd = [
-            f"{column!r} ({self.type_of(column)})"
-            for column, values in zip(wanted, arrays, strict=True)
-            if column is not None and values is not None and values.dtype.kind not in "biuf"
+            f"{wanted[i]!r} ({self.type_of(wanted[i])})"
+            for i, values in arrays.items()
+            if values.dtype.kind not in "biuf"
         ]
         if odd:
             more = f", … ({len(odd)} in all)" if len(odd) > 10 else ""
@@ -172,21 +178,19 @@ class Frame:
                 f"{name} must hold numbers and bools, got columns {', '.join(odd[:10])}{more}; "
                 "sn.smallest_network takes such columns, and sn.TableEncoder makes inputs of them"
             )
-        pixels = all(a is None or (a.dtype == np.uint8 and not a.mask.any()) for a in arrays)
-        X: NDArray[Any] = np.zeros((len(self), len(wanted)), np.uint8 if pixels else np.float32)
+        pixels = all(a.dtype == np.uint8 and not a.mask.any() for a in arrays.values())
+        X: NDArray[Any] = np.zeros((len(self), width), np.uint8 if pixels else np.float32)
         with np.errstate(over="ignore"):  # an overflow is infinite, and named by who checks it
-            for i, values in enumerate(arrays):
-                if values is not None:
-                    X[:, i] = values.data
-                    if not pixels:
-                        X[values.mask, i] = np.nan
+            for i, values in arrays.items():
+                X[:, i] = values.data
+                if not pixels:
+                    X[values.mask, i] = np.nan
         return X
 
-    def _check_names(self, name: str, names: Sequence[str], needed: Collection[int] | None) -> None:
-        must = names if needed is None else [names[i] for i in needed]
-        missing = [column for column in must if column not in self.columns]
+    def _check_names(self, name: str, needed: Iterable[str], known: Collection[str]) -> None:
+        missing = [column for column in needed if column not in self.columns]
         if missing:
-            unknown = [column for column in self.columns if column not in set(names)]
+            unknown = [column for column in self.columns if column not in known]
             others = f"; unknown to it: {listing(unknown)}" if unknown else ""
             raise ValueError(
                 f"{name} has no column {listing(missing)}, which the network needs{others}"

@@ -106,6 +106,14 @@ def test_dummies_and_pixels():
     assert net.input_transform.scale.tolist() == pytest.approx([1 / 255] * 4)
 
 
+def test_a_prediction_reads_the_columns_in_use_alone(X, y, net):
+    frame = pd.DataFrame(X, columns=NAMES).astype({"high": object})
+    frame["high"] = "text"
+    np.testing.assert_array_equal(net.predict(frame), net.predict(X))
+    with pytest.raises(TypeError, match=r"X must hold numbers and bools, got columns 'high'"):
+        net.fit(frame, y)
+
+
 def test_frames_are_not_changed(X, y, net):
     frame = pd.DataFrame(X[:, ::-1], columns=NAMES[::-1], index=range(50, 62))
     before = frame.copy()

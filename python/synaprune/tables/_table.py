@@ -231,7 +231,7 @@ def column_of(values: NDArray[Any]) -> Column:
         column[gaps] = np.nan
         return column
     if plain.dtype.kind == "M":
-        plain = plain.astype(np.str_)
+        plain = np.datetime_as_string(plain, unit="auto")
     cells = zip(plain.tolist(), gaps.tolist(), strict=True)
     return np.array(["" if gap else cell_of(value) for value, gap in cells], object)
 
@@ -239,5 +239,5 @@ def column_of(values: NDArray[Any]) -> Column:
 def _is_nested(values: NDArray[Any]) -> bool:
     known = np.ma.MaskedArray(values).compressed()
     if known.dtype.kind != "O":
-        return known.dtype.kind not in "biufm"
+        return known.dtype.kind not in "biufMm"
     return any(hasattr(value, "__len__") and not isinstance(value, str) for value in known)
