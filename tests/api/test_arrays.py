@@ -213,12 +213,14 @@ def test_labels_of_variable_width():
         as_labels(np.array(["b", None], kind), 2)
 
 
-def test_masked_weights_and_probabilities_are_refused(trained):
+def test_masked_weights_probabilities_and_single_samples_are_refused(trained):
     masked = np.ma.array(np.full((6, 2), 0.5), mask=np.eye(6, 2))
     with pytest.raises(ValueError, match=r"sample_weight must have no masked values, got 1, the"):
         trained().fit(GOOD, y6, masked[:, 0])
     with pytest.raises(ValueError, match=r"y must have no masked values, got 2, the first at"):
         trained().fit(GOOD, masked)
+    with pytest.raises(ValueError, match=r"X must have no masked values, got 1, the first at"):
+        sn.explain.strongest_paths(trained(), MASKED[1])
 
 
 def encoder(labels, outputs=None):
