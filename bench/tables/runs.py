@@ -22,7 +22,7 @@ import numpy as np
 import synaprune as sn
 from numpy.typing import NDArray
 from sklearn.preprocessing import StandardScaler
-from synaprune.tables import Target, target_labels
+from synaprune.tables import Target, read_target
 
 from bench.peers import cores
 from bench.tables.peers import PEERS
@@ -145,7 +145,7 @@ def table_names(data_dir: Path) -> list[str]:
 def load(data_dir: Path, name: str) -> tuple[sn.Table, Target]:
     """Return a table and the labels in it."""
     table = sn.read_table(folder(data_dir) / f"{name}.csv.gz")
-    return table, target_labels(table, "target")
+    return table, read_target(table, "target", False)
 
 
 def shuffles(n_rows: int, *, final: bool, given: int | None = None) -> range:
@@ -214,9 +214,9 @@ def n_weights(*layers: int) -> int:
 def run(job: Job) -> Record:
     """Train ours and the peers of a job, and judge them."""
     table, target = load(job.data_dir, job.table)
-    train, test = split(target.labels, job.shuffle)
+    train, test = split(target.values, job.shuffle)
     given, unseen = table.take(target.rows[train]), table.take(target.rows[test])
-    truth = target.labels[test]
+    truth = target.values[test]
     begin = time.perf_counter()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what no network learned stands in the remark
@@ -227,7 +227,7 @@ def run(job: Job) -> Record:
     encoder = sn.TableEncoder.fit(given.without(["target"]))
     scaler = StandardScaler().fit(encoder.transform(given))
     X, X_test = (scaler.transform(encoder.transform(t)) for t in (given, unseen))
-    classes, codes = np.unique(target.labels[train], return_inverse=True)
+    classes, codes = np.unique(target.values[train], return_inverse=True)
     metric = str(result.metric)
     absent = {}
     for name in job.peers:

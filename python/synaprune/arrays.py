@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+from numbers import Real
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
@@ -9,24 +11,35 @@ from numpy.typing import NDArray
 
 from synaprune import _core
 from synaprune.checks import shown
+from synaprune.frames import Frame, is_frame
 
 Inputs: TypeAlias = NDArray[np.float32] | NDArray[np.uint8]
 Labels: TypeAlias = NDArray[Any]
 T = TypeVar("T")
+LABELS = "ints, bools, strings or whole floats"
 
 
-def as_inputs(X: Any, n_features: int | None = None, name: str = "X") -> Inputs:
+def as_inputs(
+    X: Any,
+    n_features: int | None = None,
+    name: str = "X",
+    *,
+    names: Sequence[str] | None = None,
+    needed: Collection[int] | None = None,
+) -> Inputs:
     """Return samples as a C-ordered float32 or uint8 array, uncopied if they are one already.
 
     Parameters
     ----------
-    X : array_like, shape (n, n_features)
+    X : array_like or DataFrame, shape (n, n_features)
         Numbers: float32 and uint8 are taken as they are; other floats, ints and bools become
         float32.
     n_features : int, optional
         The number of columns to insist on.
     name : str
         What errors call the argument.
+    names, needed
+        Which columns of a DataFrame, as in `Frame.numbers`.
 
     Returns
     -------
@@ -37,14 +50,20 @@ def as_inputs(X: Any, n_features: int | None = None, name: str = "X") -> Inputs:
     TypeError
         If X does not hold numbers.
     ValueError
-        If X is empty, has another shape, or holds NaN or infinity.
+        If X is empty, has another shape, lacks columns, or holds NaN, infinity or masked values.
     """
+    columns: Sequence[str] | None = None
+    if is_frame(X):
+        frame = Frame.of(X, name)
+        columns = names if names is not None and frame.named else frame.names
+        X = frame.numbers(name, names, needed)
     if type(X).__module__.partition(".")[0] == "scipy":
         raise TypeError(f"{name} must be a dense array, got {type(X).__name__}; use its .toarray()")
     try:
         raw = np.asarray(X)
     except ValueError as error:
         raise ValueError(f"{name} must be a rectangular array of numbers: {error}") from None
+    refuse_masked(X, name)
     if raw.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold floats, ints or bools, got dtype {_short(raw.dtype)}")
     if raw.ndim != 2:
@@ -60,9 +79,9 @@ def as_inputs(X: Any, n_features: int | None = None, name: str = "X") -> Inputs:
         converted: NDArray[np.float32] = np.require(raw, np.float32, ["C", "ALIGNED"])
     if not _core.all_finite(converted, _core.default_threads()):
         row, column = np.argwhere(~np.isfinite(converted))[0]
+        where = column if columns is None else repr(columns[column])
         raise ValueError(
-            f"{name} must be finite in float32, got {raw[row, column]} in row {row}, "
-            f"column {column}"
+            f"{name} must be finite in float32, got {raw[row, column]} in row {row}, column {where}"
         )
     return converted
 
@@ -74,13 +93,25 @@ def finite(result: T | None) -> T:
     return result
 
 
+def refuse_masked(values: Any, name: str) -> None:
+    """Raise a ValueError if something in a masked array is masked."""
+    if isinstance(values, np.ndarray) and hasattr(values, "mask"):
+        masked = np.argwhere(np.ma.getmaskarray(values))
+        if len(masked):
+            raise ValueError(
+                f"{name} must have no masked values, got {len(masked)}, the first at "
+                f"{shown(tuple(masked[0].tolist()))}"
+            )
+
+
 def as_labels(y: Any, n: int, name: str = "y") -> Labels:
     """Return labels as a one-dimensional array of ints, bools or strings.
 
     Parameters
     ----------
     y : array_like, shape (n,)
-        Ints, bools or strings; an object array must hold strings alone.
+        Ints, bools, strings or floats that are whole, which become ints; in an object array all of
+        one kind.
     n : int
         The number of samples they belong to.
     name : str
@@ -93,24 +124,85 @@ def as_labels(y: Any, n: int, name: str = "y") -> Labels:
     Raises
     ------
     TypeError
-        If the labels are neither ints, bools nor strings.
+        If the labels are of another kind, or of several.
     ValueError
-        If the shape is another.
+        If the shape is another, a label is missing, or a float is not whole.
+    """
+    answers = as_answers(y, n, name)
+    return _whole(answers, name) if answers.dtype.kind == "f" else answers
+
+
+def as_answers(y: Any, n: int, name: str = "y") -> NDArray[Any]:
+    """Return labels as `as_labels` does, but leave floats as they are.
+
+    Parameters
+    ----------
+    y, n, name
+        As in `as_labels`.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `as_labels`, but for floats that are not whole.
     """
     try:
         raw = np.asarray(y)
     except ValueError as error:
         raise ValueError(f"{name} must be one label a sample: {error}") from None
-    if raw.dtype.kind == "O" and all(isinstance(label, str) for label in raw.flat):
-        raw = raw.astype(np.str_)
-    if raw.dtype.kind not in "iubU":
-        raise TypeError(f"{name} must hold ints, bools or strings, got dtype {_short(raw.dtype)}")
+    refuse_masked(y, name)
+    if raw.dtype.kind in "OT":
+        raw = _of_objects(raw.astype(object), name)
+    if raw.dtype.kind not in "iubUf":
+        raise TypeError(f"{name} must hold {LABELS}, got dtype {_short(raw.dtype)}")
     if raw.ndim != 1:
-        hint = "; flatten it with y.ravel()" if raw.ndim == 2 and 1 in raw.shape else ""
+        hint = "; flatten it with np.ravel(y)" if raw.ndim == 2 and 1 in raw.shape else ""
         raise ValueError(f"{name} must have shape (samples,), got {raw.shape}{hint}")
     if len(raw) != n:
         raise ValueError(f"{name} must have one label a sample, {n}, got {len(raw)}")
     return raw
+
+
+def _of_objects(raw: NDArray[Any], name: str) -> NDArray[Any]:
+    """Return labels in a dtype of their own, if they are all strings, all bools or all numbers."""
+    kinds = {_kind(label) for label in raw.flat}
+    if kinds <= {str}:
+        return raw.astype(np.str_)
+    if kinds == {bool}:
+        return raw.astype(bool)
+    if kinds == {Real}:
+        return np.array(raw.tolist())  # still objects if an int is too large
+    if None in kinds and raw.ndim == 1:
+        row = next(i for i, label in enumerate(raw) if _kind(label) is None)
+        raise ValueError(f"{name} must hold a label in each row, got {raw[row]} in row {row}")
+    return raw
+
+
+def _kind(label: object) -> type | None:
+    """Return str, bool or Real; None if the label is missing; its type if it is no label."""
+    if label is None or type(label).__name__ in ("NAType", "NaTType"):  # of pandas
+        return None
+    if isinstance(label, float) and label != label:
+        return None
+    for kind, types in ((str, str), (bool, bool | np.bool_), (Real, Real)):
+        if isinstance(label, types):
+            return kind
+    return type(label)
+
+
+def _whole(labels: NDArray[Any], name: str) -> NDArray[np.int64]:
+    labels = labels.astype(np.float64)
+    wrong = ~((labels == np.rint(labels)) & (abs(labels) < 2.0**63))
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise ValueError(
+            f"{name} must hold {LABELS}, got {labels[row]} in row {row}; a network that predicts "
+            "numbers has loss='squared_error'"
+        )
+    return labels.astype(np.int64)
 
 
 def as_numbers(y: Any, n: int, n_outputs: int, name: str = "y") -> NDArray[np.float64]:
@@ -142,6 +234,9 @@ def as_numbers(y: Any, n: int, n_outputs: int, name: str = "y") -> NDArray[np.fl
         raw = np.asarray(y)
     except ValueError as error:
         raise ValueError(f"{name} must be a rectangular array of numbers: {error}") from None
+    refuse_masked(y, name)
+    if raw.dtype.kind == "O" and {_kind(number) for number in raw.flat} == {Real}:
+        raw = raw.astype(np.float64)
     if raw.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold numbers, got dtype {_short(raw.dtype)}")
     if raw.shape != (n, n_outputs) and not (raw.shape == (n,) and n_outputs == 1):
@@ -189,6 +284,7 @@ def as_probabilities(y: Any, n: int, name: str = "y") -> NDArray[np.float32]:
     ValueError
         If there are not n rows, or a row does not hold probabilities that sum to 1 (to 0.001).
     """
+    refuse_masked(y, name)
     with np.errstate(over="ignore"):  # an overflow is infinite, and no probability
         soft: NDArray[np.float32] = np.require(y, np.float32, ["C", "ALIGNED"])
     if len(soft) != n:
@@ -224,6 +320,7 @@ def as_weights(weights: Any, n: int, name: str = "sample_weight") -> NDArray[np.
     ValueError
         If they are not like that.
     """
+    refuse_masked(weights, name)
     w = np.asarray(weights, np.float64)
     if w.shape != (n,):
         raise ValueError(f"{name} must have shape ({n},), one number a sample, got {w.shape}")

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,6 +24,7 @@ from synaprune.checks import (
     shown_structure,
 )
 from synaprune.data import CheckedData
+from synaprune.frames import Frame, is_frame
 from synaprune.labels import LabelEncoder, as_targets, brief
 from synaprune.layers import SparseLayer, carried, check_layer, split_parameters
 from synaprune.scaling import INPUT_SCALINGS, InputTransform, TargetScaler
@@ -59,6 +60,14 @@ _LONG = 1000  # updates from which a training has failed if it still says one cl
 _TOLD_BY = 1000  # rows, at most, that show it
 _LARGEST = float(np.finfo(np.float32).max)
 _OVERFLOW = "X holds values so large that the network's outputs overflow"
+
+
+class _Decided(NamedTuple):
+    """What the first training data decide of a network."""
+
+    targets: LabelEncoder | TargetScaler
+    transform: InputTransform
+    names: tuple[str, ...] | None
 
 
 class SparseMLP:
@@ -208,7 +217,7 @@ class SparseMLP:
 
     @property
     def input_names(self) -> tuple[str, ...] | None:
-        """Names of the columns of X, or None.
+        """Names of the columns of X, or None; the first `fit` takes those of a DataFrame.
 
         Setting them raises a TypeError or ValueError unless they are strings, unique, and one per
         column.
@@ -250,9 +259,9 @@ class SparseMLP:
 
         Parameters
         ----------
-        X : array_like, shape (n, n_features), or Table
-            Of a table, only the columns that the network uses have to be there. The inputs of
-            others are 0.
+        X : array_like, shape (n, n_features), DataFrame or Table
+            Columns with names are found by them, whatever their order; others are ignored. Only
+            those that the network uses have to be there. The inputs of others are 0.
         name : str
             What errors call it.
 
@@ -265,11 +274,20 @@ class SparseMLP:
         TypeError, ValueError
             If X does not fit.
         """
-        if not isinstance(X, Table):
+        return self._inputs(X, name, self._input_names, all_of_them=False)
+
+    def _inputs(
+        self, X: Any, name: str, names: Sequence[str] | None, *, all_of_them: bool
+    ) -> Inputs:
+        """Return inputs of arrays, or of columns by their names: of all, or of those in use."""
+        if not (isinstance(X, Table) or is_frame(X)):
             return as_inputs(X, self.n_features, name)
-        if self._table_encoder is None:
+        needed = None if all_of_them else self.used_inputs.tolist()
+        if self._table_encoder is not None:
+            return self._table_encoder.transform(X, needed)
+        if isinstance(X, Table):
             raise TypeError(f"{name} must be an array, as the network was trained on arrays")
-        return self._table_encoder.transform(X, self.used_inputs.tolist())
+        return as_inputs(X, self.n_features, name, names=names, needed=needed)
 
     def input_name(self, i: int) -> str:
         """Return what an input is called, "x3" if nobody named it.
@@ -602,15 +620,21 @@ class SparseMLP:
             If the data do not fit; nothing has changed then.
         """
         recipe = check_training(training)
-        data, targets, transform = self._checked_training(X, y, classes, sample_weight, recipe)
-        self._fix(targets, transform)
+        data, decided = self._checked_training(X, y, classes, sample_weight, recipe)
+        self._fix(decided)
         return data
 
     def _checked_training(
         self, X: Any, y: Any, classes: Any, sample_weight: Any, recipe: Training
-    ) -> tuple[TrainingSet, LabelEncoder | TargetScaler, InputTransform]:
-        """Return what to train on, and the targets and the input transform that it implies."""
-        inputs = as_inputs(X, self.n_features)
+    ) -> tuple[TrainingSet, _Decided]:
+        """Return what to train on, and what the first training data decide."""
+        names = self._input_names
+        if is_frame(X):
+            X = Frame.of(X)
+            first = self._targets is None and self._table_encoder is None
+            if names is None and first and X.named:
+                names = X.names
+        inputs = self._inputs(X, "X", names, all_of_them=True)
         augment = check_augment(recipe.augment, self.n_features)
         known, targets = self._learned(y, len(inputs), classes, recipe)
         weights = known.sample_weights(targets, sample_weight, recipe.class_weight)
@@ -618,7 +642,7 @@ class SparseMLP:
         if self._targets is None and isinstance(self.input_scaling, str):
             transform = InputTransform.fitted(inputs, self.input_scaling)
         data = TrainingSet(inputs, targets, weights, recipe.label_smoothing, augment)
-        return data, known, transform
+        return data, _Decided(known, transform, names)
 
     def _learned(
         self, y: Any, n: int, classes: Any, recipe: Training
@@ -636,11 +660,12 @@ class SparseMLP:
         scaler = known if isinstance(known, TargetScaler) else TargetScaler.fitted(numbers)
         return scaler, scaler.encode(numbers.reshape(n, n_outputs))
 
-    def _fix(self, targets: LabelEncoder | TargetScaler, transform: InputTransform) -> None:
-        """Keep targets and input transform, which the first training data decide."""
+    def _fix(self, decided: _Decided) -> None:
+        """Keep what the first training data decide."""
         if self._targets is None:
-            self._core.input_transform = transform
-            self._targets = targets
+            self._targets = decided.targets
+            self._core.input_transform = decided.transform
+            self._input_names = decided.names
 
     def check_data(self, X: Any, y: Any = None, *, name: str = "") -> CheckedData:
         """Return further data, such as a validation split, in a form that is checked only once.
@@ -650,7 +675,7 @@ class SparseMLP:
 
         Parameters
         ----------
-        X : array_like, shape (n, n_features), or CheckedData
+        X : array_like, shape (n, n_features), DataFrame, Table or CheckedData
         y : array_like, shape (n,), or of a regression (n, n_outputs)
             Labels or numbers; left out if X is a CheckedData.
         name : str
@@ -665,7 +690,7 @@ class SparseMLP:
         TypeError, ValueError
             If the data do not fit, or the network was never fitted.
         """
-        return self._checked(X, y, name, self._fitted)
+        return self._checked(X, y, name, self._fitted, self._input_names)
 
     def check_validation(self, validation: Any, name: str = "validation") -> CheckedData:
         """Return a pair (X, y) in a form that is checked only once.
@@ -685,14 +710,19 @@ class SparseMLP:
         TypeError, ValueError
             As `check_data`; also if it is no pair.
         """
-        return self._checked_pair(validation, name, self._fitted)
+        return self._checked_pair(validation, name, self._fitted, self._input_names)
 
     def _checked(
-        self, X: Any, y: Any, name: str, targets: LabelEncoder | TargetScaler
+        self,
+        X: Any,
+        y: Any,
+        name: str,
+        targets: LabelEncoder | TargetScaler,
+        names: tuple[str, ...] | None,
     ) -> CheckedData:
         X_name, y_name = (f"{name} X", f"{name} y") if name else ("X", "y")
         if not isinstance(X, CheckedData):
-            inputs = self.as_inputs(X, X_name)
+            inputs = self._inputs(X, X_name, names, all_of_them=False)
             return CheckedData(inputs, targets.check(y, len(inputs), y_name), targets.classes)
         if y is not None:
             raise TypeError(f"{y_name} must be left out where {X_name} is a CheckedData")
@@ -710,16 +740,20 @@ class SparseMLP:
         return X
 
     def _checked_pair(
-        self, pair: Any, name: str, targets: LabelEncoder | TargetScaler
+        self,
+        pair: Any,
+        name: str,
+        targets: LabelEncoder | TargetScaler,
+        names: tuple[str, ...] | None,
     ) -> CheckedData:
         if isinstance(pair, CheckedData):
-            return self._checked(pair, None, name, targets)
+            return self._checked(pair, None, name, targets, names)
         if isinstance(pair, np.ndarray | str) or not hasattr(pair, "__iter__"):
             raise TypeError(f"{name} must be a pair (X, y), got {type(pair).__name__}")
         parts = tuple(pair)
         if len(parts) != 2:
             raise ValueError(f"{name} must be a pair (X, y), got {len(parts)} parts")
-        return self._checked(*parts, name, targets)
+        return self._checked(*parts, name, targets, names)
 
     # ---- training
 
@@ -741,9 +775,9 @@ class SparseMLP:
         X : array_like, shape (n, n_features)
             Samples; float32 and uint8 are read as they are, other numbers are converted.
         y : array_like, shape (n,), or of float, shape (n, n_classes)
-            Labels: ints, bools or strings. Or soft targets: a probability of each class, columns in
-            the order of `classes` (0, 1, … if the network knows none yet), such as a larger
-            network's ``predict_proba``.
+            Labels: ints, bools, strings or whole floats, which become ints. Or soft targets: a
+            probability of each class, columns in the order of `classes` (0, 1, … if the network
+            knows none yet), such as a larger network's ``predict_proba``.
         sample_weight : array_like, shape (n,), optional
             How much each sample's loss counts; only ratios matter.
         training : Training, optional
@@ -803,13 +837,15 @@ class SparseMLP:
         choice = ThreadChoice(threads)
         check_callable("callback", callback)
         factors = lr_factors(recipe.lr_schedule, recipe.epochs)
-        data, targets, transform = self._checked_training(X, y, None, sample_weight, recipe)
+        data, decided = self._checked_training(X, y, None, sample_weight, recipe)
         held_out = (
-            None if validation is None else self._checked_pair(validation, "validation", targets)
+            None
+            if validation is None
+            else self._checked_pair(validation, "validation", decided.targets, decided.names)
         )
         average = WeightAverage(recipe.swa_epochs, recipe.epochs)
         with self._restored_if_diverged():
-            self._fix(targets, transform)
+            self._fix(decided)
             for epoch, loss in run_epochs(
                 self._core, data, factors=factors, batch_size=recipe.batch_size,
                 optimizer=recipe.optimizer, threads=choice, max_norm=recipe.max_gradient_norm,
@@ -893,9 +929,9 @@ class SparseMLP:
                 "of the data; give a dict"
             )
         choice = ThreadChoice(threads)
-        data, targets, transform = self._checked_training(X, y, classes, sample_weight, recipe)
+        data, decided = self._checked_training(X, y, classes, sample_weight, recipe)
         with self._restored_if_diverged():
-            self._fix(targets, transform)
+            self._fix(decided)
             for _ in run_epochs(
                 self._core, data, factors=[1.0], batch_size=recipe.batch_size,
                 optimizer=recipe.optimizer, threads=choice, max_norm=recipe.max_gradient_norm,
@@ -906,12 +942,13 @@ class SparseMLP:
     @contextmanager
     def _restored_if_diverged(self) -> Iterator[None]:
         """Put everything back as it was if the training diverges."""
-        core, targets = self._core.copy(), self._targets
+        core, targets, names = self._core.copy(), self._targets, self._input_names
         try:
             yield
         except TrainingDiverged:
             self._core.assign(core)
             self._targets = targets
+            self._input_names = names
             raise
 
     # ---- prediction
@@ -921,7 +958,7 @@ class SparseMLP:
 
         Parameters
         ----------
-        X : array_like, shape (n, n_features), or Table
+        X : array_like, shape (n, n_features), DataFrame or Table
         threads : int or "auto", optional
 
         Returns
@@ -936,7 +973,8 @@ class SparseMLP:
         n_threads = check_threads(threads)
         if self.is_regression:
             return self._numbers(X, n_threads)
-        labels = self._core.labels(X, self.classes, n_threads)
+        masked = hasattr(X, "mask")  # of a masked array, which the core would take for a plain one
+        labels = None if masked else self._core.labels(X, self.classes, n_threads)
         if labels is None:  # to be converted, or wrong: then this says what is
             inputs = self.as_inputs(X)
             labels = finite(self._core.labels(inputs, self.classes, n_threads))
@@ -947,7 +985,7 @@ class SparseMLP:
 
         Parameters
         ----------
-        X : array_like, shape (n, n_features), or Table
+        X : array_like, shape (n, n_features), DataFrame or Table
         threads : int or "auto", optional
 
         Returns
@@ -992,7 +1030,7 @@ class SparseMLP:
 
         Parameters
         ----------
-        X : array_like, shape (n, n_features), or CheckedData
+        X : array_like, shape (n, n_features), DataFrame, Table or CheckedData
         y : array_like, shape (n,), or of a regression (n, n_outputs)
             Left out if X is a CheckedData.
         threads : int or "auto", optional

@@ -17,16 +17,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synaprune import metrics
-from synaprune.arrays import Inputs, as_inputs, as_labels, as_numbers
+from synaprune.arrays import Inputs, as_answers, as_inputs, as_labels, as_numbers
 from synaprune.checks import check_callable, check_float, check_int, check_names
 from synaprune.criteria import Criterion
+from synaprune.frames import Frame, is_frame
 from synaprune.metrics import Metric
 from synaprune.network import SparseMLP
 from synaprune.options import name_of
 from synaprune.path import PruningPath
 from synaprune.pruning import Goal, Session, Sweep, sizes
 from synaprune.resampling import Scores
-from synaprune.tables import Table, TableEncoder, find_target, target_labels
+from synaprune.tables import Table, TableEncoder, find_target, is_amount, read_target
 from synaprune.targets import (
     ClassTargets,
     NumberTargets,
@@ -205,9 +206,10 @@ class SearchResult:
                 if self.metric == "accuracy"
                 else ""
             )
+            fault = "predict the numbers" if self.full.is_regression else "tell the classes apart"
             return (
                 f"No network that was tried has a better {name_of(self.metric)} than one that "
-                f"always says the same: these inputs do not tell the classes apart{other}."
+                f"always says the same: these inputs do not {fault}{other}."
             )
         if self.expected_full.low <= self._of_one_class:
             figure = _shown(self._of_one_class, self.metric)
@@ -256,10 +258,11 @@ def smallest_network(
 
     Parameters
     ----------
-    X : array_like, shape (n, n_features), or Table
-        Numbers, as in `SparseMLP.fit`, or a table with columns of any kind.
+    X : array_like, shape (n, n_features), Table or DataFrame
+        Numbers, as in `SparseMLP.fit`; or a table or DataFrame with columns of any kind.
     y : array_like, shape (n,), or str
-        Labels: ints, bools or strings; or the name of the table's column that holds them.
+        Labels, as in `SparseMLP.fit`; or the name of the column that holds them, of which rows
+        without a label are left out.
     max_drop : float
         How much of the best full network's score may be lost, in the metric's units: a fraction for
         all names but "neg_log_loss". The drop on the rows left out plus half its standard error has
@@ -279,7 +282,7 @@ def smallest_network(
         Of folds, initial weights and orders of samples. Equal seeds give equal bits, for any number
         of threads.
     encoder : TableEncoder, optional
-        What the columns of a table become; fitted to it if left out.
+        What the columns of a table or DataFrame become; fitted to it if left out.
     input_names : sequence of str, optional
         Names of the columns of an array.
     threads : int or "auto", optional
@@ -373,31 +376,44 @@ def _inputs(
     metric: Metric,
 ) -> tuple[Inputs, NDArray[Any], TableEncoder | None, Sequence[str] | None]:
     """Return inputs, labels or numbers, the encoder of a table and names of the inputs."""
+    numbers = None if metric == "auto" or callable(metric) else metric in metrics.REGRESSION_METRICS
+    if is_frame(X):
+        frame = Frame.of(X)
+        X = Table.from_dataframe(frame)
+        if isinstance(y, str):
+            name = find_target(X, y)
+            target = read_target(X, name, numbers)
+            y = frame.array(name)[target.rows]
+            if y.dtype.kind == "f":  # other labels keep their type, unlike those of a file
+                y = target.values
+            X = X.without([name]).take(target.rows)
     if not isinstance(X, Table):
         if encoder is not None:
             raise TypeError(f"encoder goes with a Table, but X is of type {type(X).__name__}")
         inputs = as_inputs(X)
         if input_names is not None:
             input_names = check_names("input_names", input_names, inputs.shape[1])
-        return inputs, _answers(y, len(inputs), metric), None, input_names
+        return inputs, _answers(y, len(inputs), numbers), None, input_names
     if input_names is not None:
         raise TypeError("input_names must be left out with a Table, which has names of its own")
     if isinstance(y, str):
         name = find_target(X, y)
-        target = target_labels(X, name)
-        X, y = X.without([name]).take(target.rows), target.labels
-    answers = _answers(y, len(X), metric)
+        target = read_target(X, name, numbers)
+        X, y = X.without([name]).take(target.rows), target.values
+    answers = _answers(y, len(X), numbers)
     encoder = TableEncoder.fit(X) if encoder is None else encoder
     return encoder.transform(X), answers, encoder, None  # the encoder names the inputs
 
 
-def _answers(y: Any, n: int, metric: Metric) -> NDArray[Any]:
-    """Return labels, or float64 where y or the metric says that numbers are to be predicted."""
-    given = np.asarray(y)
-    if metric in metrics.REGRESSION_METRICS or given.dtype.kind == "f":
-        n_outputs = given.shape[1] if given.ndim == 2 else 1
-        return as_numbers(given, n, n_outputs)
-    return as_labels(y, n)
+def _answers(y: Any, n: int, numbers: bool | None) -> NDArray[Any]:
+    """Return labels, or float64 if numbers are to be predicted; None lets y decide."""
+    if numbers is None:
+        given = np.asarray(y)
+        several = given.ndim == 2 and given.dtype.kind in "fiub"
+        numbers = several or is_amount(as_answers(y, n))
+    if not numbers:
+        return as_labels(y, n)
+    return as_numbers(y, n, np.shape(y)[1] if np.ndim(y) == 2 else 1)
 
 
 def _targets(answers: NDArray[Any], metric: Metric) -> Targets:

@@ -8,6 +8,9 @@ from synaprune.labels import LabelEncoder
 
 GOOD = np.ones((6, 4), np.float32)
 
+MASKED = np.ma.array(np.ones((6, 4), np.float32))
+MASKED[1, 0] = np.ma.masked
+
 
 def spoiled(value, dtype=np.float64):
     X = np.ones((6, 4), dtype)
@@ -48,6 +51,7 @@ BAD_INPUTS = {
     "no samples": (GOOD[:0], ValueError, r"X must hold at least one sample .*got \(0, 4\)"),
     "no inputs": (GOOD[:, :0], ValueError, r"X must hold at least .* one input, got \(6, 0\)"),
     "empty list": ([], ValueError, r"X must have shape \(samples, inputs\), got \(0,\)"),
+    "masked": (MASKED, ValueError, r"X must have no masked values, got 1, the first at \(1, 0\)"),
     "columns": (np.ones((6, 5)), ValueError, r"X must have 4 columns, got 5"),
 }
 
@@ -55,16 +59,29 @@ BAD_LABELS = {
     "short": (np.arange(5) % 2, ValueError, r"y must have one label a sample, 6, got 5"),
     "long": (np.arange(7) % 2, ValueError, r"y must have one label a sample, 6, got 7"),
     "empty": (np.zeros(0, int), ValueError, r"y must have one label a sample, 6, got 0"),
-    "column": (np.ones((6, 1), int), ValueError, r"y must have shape.*\(6, 1\); .*y.ravel\(\)"),
+    "column": (np.ones((6, 1), int), ValueError, r"y must have shape.*\(6, 1\); .*np.ravel\(y\)"),
     "2-D": (np.ones((6, 2), int), ValueError, r"y must have shape \(samples,\), got \(6, 2\)$"),
     "0-D": (1, ValueError, r"y must have shape \(samples,\), got \(\)"),
-    "float": (np.arange(6.0), TypeError, r"y must hold ints, bools or strings, got dtype float64"),
+    "fractions": (np.arange(6.0) / 2, ValueError, r"y must hold .* whole floats, got 0.5 in row 1"),
+    "nan": ([0, 1, np.nan] * 2, ValueError, r"y must hold .* whole floats, got nan in row 2"),
+    "huge": (np.arange(6) * 1e30, ValueError, r"y must hold .* whole floats, got 1e\+30 in row 1"),
     "complex": (np.ones(6) * 1j, TypeError, r"y must hold ints.*, got dtype complex128"),
     "mixed": (np.array(["a", 1] * 3, object), TypeError, r"y must hold ints.*, got dtype object"),
-    "int objects": (np.array([0, 1] * 3, object), TypeError, r"y must hold.*, got dtype object"),
-    "None in it": (["a", None] * 3, TypeError, r"y must hold ints.*, got dtype object"),
+    "ints and bools": (
+        np.array([0, True] * 3, object),
+        TypeError,
+        r"y must hold ints.*, got dtype object",
+    ),
+    "huge ints": ([0, 2**70] * 3, TypeError, r"y must hold ints.*, got dtype object"),
+    "None in it": (["a", None] * 3, ValueError, r"y must hold a label in each row, got None in"),
+    "None in ints": ([1, 0, None] * 2, ValueError, r"y must hold a label .* None in row 2"),
+    "masked": (MASKED[:, 0], ValueError, r"y must have no masked values, got 1, the first at \(1,"),
     "bytes": (np.array([b"a", b"b"] * 3), TypeError, r"y must hold ints.*, got dtype \|S1"),
-    "None": (None, TypeError, r"y must hold ints, bools or strings, got dtype object"),
+    "None": (
+        None,
+        TypeError,
+        r"y must hold ints, bools, strings or whole floats, got dtype object",
+    ),
     "ragged": ([[0], [1, 1], 0, 1, 0, 1], ValueError, r"^y must"),
 }
 
@@ -166,6 +183,44 @@ def test_labels_keep_their_kind(labels, kind):
     got = as_labels(labels, 2)
     assert got.dtype.kind == kind
     assert got.tolist() == list(labels)
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        ([1.0, -0.0], np.array([1, 0])),
+        (np.array([3, -1], np.float16), np.array([3, -1])),
+        (np.array([3, -1], object), np.array([3, -1])),
+        (np.array([3.0, np.int8(2)], object), np.array([3, 2])),
+        (np.array([True, np.False_], object), np.array([True, False])),
+        (np.array(["b", np.str_("ab")], object), np.array(["b", "ab"])),
+        (np.ma.array([1, 0], mask=False), np.array([1, 0])),
+    ],
+)
+def test_labels_of_other_types_are_read(labels, expected):
+    """Floats, and objects that were no strings, used to be refused."""
+    got = as_labels(labels, 2)
+    assert type(got) is np.ndarray
+    assert got.dtype == expected.dtype
+    assert got.tolist() == expected.tolist()
+
+
+@pytest.mark.skipif(not hasattr(np.dtypes, "StringDType"), reason="NumPy 1 has no StringDType")
+def test_labels_of_variable_width():
+    kind = np.dtypes.StringDType(na_object=None)
+    assert as_labels(np.array(["b", "ab"], kind), 2).dtype == np.dtype("<U2")
+    with pytest.raises(ValueError, match="y must hold a label in each row, got None in row 1"):
+        as_labels(np.array(["b", None], kind), 2)
+
+
+def test_masked_weights_probabilities_and_single_samples_are_refused(trained):
+    masked = np.ma.array(np.full((6, 2), 0.5), mask=np.eye(6, 2))
+    with pytest.raises(ValueError, match=r"sample_weight must have no masked values, got 1, the"):
+        trained().fit(GOOD, y6, masked[:, 0])
+    with pytest.raises(ValueError, match=r"y must have no masked values, got 2, the first at"):
+        trained().fit(GOOD, masked)
+    with pytest.raises(ValueError, match=r"X must have no masked values, got 1, the first at"):
+        sn.explain.strongest_paths(trained(), MASKED[1])
 
 
 def encoder(labels, outputs=None):

@@ -74,7 +74,7 @@ def test_labels_beside_checked_data_are_refused(checked, data):
 
 
 def test_samples_without_labels_are_refused(checked, data):
-    with pytest.raises(TypeError, match=r"^y must hold ints, bools or strings"):
+    with pytest.raises(TypeError, match=r"^y must hold ints, bools, strings or whole"):
         checked[0].score(data[0])
 
 

@@ -101,7 +101,7 @@ def never(*_, **__):
         ({"y": np.zeros(40, int)}, ValueError, "at least two classes of two rows each"),
         ({"X": np.eye(4), "y": [0, 1, 0, 1]}, ValueError, "at least 5 rows, one a fold, got 4"),
         ({"y": [0] * 39 + [1]}, ValueError, "at least two classes of two rows each"),
-        ({"y": np.array([None] * 40)}, TypeError, "y must hold ints, bools or strings"),
+        ({"y": np.array([None] * 40)}, ValueError, "y must hold a label in each row, got None"),
         ({"X": np.full((40, 2), np.nan)}, ValueError, "X must be finite"),
         ({"X": np.ones(40)}, ValueError, "X must have shape"),
         ({"max_drop": -0.1}, ValueError, "max_drop"),

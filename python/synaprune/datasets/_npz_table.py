@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synaprune.checks import listing
+from synaprune.tables import is_amount
 
 from ._files import reading
 
@@ -31,7 +32,7 @@ def read_npz(
     X : ndarray of uint8 or float32, shape (n, d)
     names : tuple of str, or None
         Names of the d input columns, if the file has them.
-    y : ndarray of int64 or str, shape (n,), or None
+    y : ndarray of int64 or str, or of float64 for numbers to predict, shape (n,); or None
     """
     arrays = _arrays(path, ["X"] if label is None else ["X", label])
     names = _names(arrays["input_names"], path) if "input_names" in arrays else None
@@ -110,6 +111,10 @@ def _labels(y: NDArray[Any], name: str, n: int, path: Path) -> NDArray[Any]:
         raise ValueError(f"{path}: {name}: expected shape ({n},), as X has {n} rows, got {y.shape}")
     if y.dtype.kind == "U":
         return y.astype(np.str_)
-    if y.dtype.kind not in "iub" or (y.astype(np.int64) != y).any():
+    if y.dtype.kind == "f" and is_amount(y):
+        if not np.isfinite(y).all():
+            raise ValueError(f"{path}: {name}: expected finite numbers")
+        return y.astype(np.float64)
+    if y.dtype.kind not in "iubf" or (y.astype(np.int64) != y).any():
         raise ValueError(f"{path}: {name}: expected int64 or string labels, got {y.dtype}")
     return y.astype(np.int64)

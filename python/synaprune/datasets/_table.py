@@ -18,12 +18,14 @@ from synaprune.tables import (
     find_target,
     numbers,
     read_table,
-    target_labels,
+    read_target,
 )
 
 from ._npz_table import numbered, read_npz
 from ._splits import TABLE_SEED, stratified
 from ._types import Dataset, Split
+
+_FEWEST = 10  # rows of numbers that can be split
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +38,7 @@ class Rows:
         The file's.
     X : Table, or ndarray of float32 or uint8, shape (n, d)
         A table without the target, or the array of an NPZ.
-    y : ndarray of int64 or str, shape (n,)
+    y : ndarray of int64 or str, or of float64 for numbers to predict, shape (n,)
     target : str
         Name of the column, or of the array, of the labels.
     input_names : tuple of str
@@ -60,6 +62,7 @@ def load_rows(
     drop: Iterable[str] = (),
     separator: str | None = None,
     header: bool | None = None,
+    as_numbers: bool | None = None,
 ) -> Rows:
     r"""Read a file's rows and their labels, without a split.
 
@@ -74,6 +77,8 @@ def load_rows(
         Columns of a table to leave out.
     separator, header
         As in `synaprune.read_table`.
+    as_numbers : bool, optional
+        As in `synaprune.tables.read_target`.
 
     Returns
     -------
@@ -104,18 +109,20 @@ def load_rows(
         name = "y" if target is None else str(target)
         X, names, y = read_npz(path, name)
         assert y is not None
-        _check_classes(y, path)
+        if y.dtype.kind != "f":
+            _check_classes(y, path)
         return Rows(path.name, X, y, name, names or numbered(X.shape[1]), ())
     table = read_table(path, separator=separator, header=header)
     name = find_target(table, target)
-    labels = target_labels(table, name)
+    answers = read_target(table, name, as_numbers)
     dropped = table.check_names(drop, "drop")
     if name in dropped:
         raise ValueError(f"drop: {name!r} is the target")
-    inputs = table.without([name, *dropped]).take(labels.rows)
+    inputs = table.without([name, *dropped]).take(answers.rows)
     if not inputs.names:
         raise ValueError(f"{path}: no columns besides the target {name!r}")
-    return Rows(path.name, inputs, labels.labels, name, inputs.names, (*table.notes, *labels.notes))
+    notes = (*table.notes, *answers.notes)
+    return Rows(path.name, inputs, answers.values, name, inputs.names, notes)
 
 
 def load_table(
@@ -126,6 +133,7 @@ def load_table(
     keep: Iterable[str] = (),
     separator: str | None = None,
     header: bool | None = None,
+    as_numbers: bool | None = None,
     encoder: TableEncoder | None = None,
 ) -> Dataset:
     r"""Read a table and split its rows 60/20/20: stratified, with a fixed seed.
@@ -139,7 +147,7 @@ def load_table(
         As in `load_rows`.
     keep : iterable of str
         As in `TableEncoder.fit`.
-    separator, header
+    separator, header, as_numbers
         As in `load_rows`.
     encoder : TableEncoder, optional
         The one to use, such as a network's; a new one is fitted if left out.
@@ -148,7 +156,8 @@ def load_table(
     -------
     Dataset
         Named after the file. `X` float32 (n, d) with ``input_scaling="standard"``, or uint8
-        as in an NPZ with ``"auto"``. `y` int64 (n,) if all labels are whole numbers, else str.
+        as in an NPZ with ``"auto"``. `y` int64 (n,) if all labels are whole numbers, else str; or
+        float64 for numbers to predict.
 
     Raises
     ------
@@ -169,7 +178,9 @@ def load_table(
     >>> data.input_names, data.classes.tolist(), len(data.train)
     (('gram', 'cm'), ['apple', 'cherry'], 2)
     """
-    rows = load_rows(path, target, drop=drop, separator=separator, header=header)
+    rows = load_rows(
+        path, target, drop=drop, separator=separator, header=header, as_numbers=as_numbers
+    )
     parts = _split_60_20_20(rows.y, rows.name)
     X, names = rows.X, rows.input_names
     if isinstance(X, Table):
@@ -306,6 +317,8 @@ def _plain_numbers(table: Table, names: Sequence[str]) -> NDArray[np.float32]:
 
 def _split_60_20_20(y: NDArray[Any], source: object) -> list[NDArray[np.int64]]:
     """Return the rows of training, validation and test; small classes are in training alone."""
+    if y.dtype.kind == "f":
+        return _split_at_random(len(y), source)
     classes, codes, counts = np.unique(y, return_inverse=True, return_counts=True)
     if (counts >= 3).sum() < 2:
         raise ValueError(
@@ -318,6 +331,15 @@ def _split_60_20_20(y: NDArray[Any], source: object) -> list[NDArray[np.int64]]:
         split[part] for part in stratified(y[split], (fifth, fifth), TABLE_SEED)
     )
     return [np.union1d(train, np.flatnonzero(counts[codes] < 3)), validation, test]
+
+
+def _split_at_random(n: int, source: object) -> list[NDArray[np.int64]]:
+    if n < _FEWEST:
+        raise ValueError(f"{source}: expected at least {_FEWEST} rows, got {n}")
+    order = np.random.default_rng(TABLE_SEED).permutation(n)
+    fifth = n // 5
+    parts = (order[: n - 2 * fifth], order[n - 2 * fifth : n - fifth], order[n - fifth :])
+    return [np.sort(part) for part in parts]
 
 
 def _check_classes(y: NDArray[Any], source: object) -> None:

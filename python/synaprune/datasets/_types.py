@@ -24,7 +24,8 @@ class Split:
     X : ndarray, shape (n, d)
         Inputs, one row per example. Kept as a read-only view.
     y : ndarray, shape (n,)
-        Labels: integers, booleans or strings. Kept as a read-only view.
+        Labels: integers, booleans or strings; or float64, numbers to predict. Kept as a read-only
+        view.
 
     Raises
     ------
@@ -68,7 +69,7 @@ class Split:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
-    """Three splits of a classification problem, and the names of its inputs.
+    """Three splits of a problem, classes or numbers to predict, and the names of its inputs.
 
     Parameters
     ----------
@@ -129,6 +130,11 @@ class Dataset:
         return len(self.input_names)
 
     @property
+    def is_regression(self) -> bool:
+        """Whether numbers are to be predicted, not classes."""
+        return bool(self.train.y.dtype.kind == "f")
+
+    @property
     def n_classes(self) -> int:
         """Number of distinct labels over all splits."""
         return len(self.classes)
@@ -158,7 +164,8 @@ class Dataset:
     def __repr__(self) -> str:
         """Name and sizes."""
         train, validation, test = map(len, self._splits)
+        targets = "numbers" if self.is_regression else f"{self.n_classes} classes"
         return (
-            f"Dataset({self.name!r}: {self.n_features} inputs, {self.n_classes} classes; "
+            f"Dataset({self.name!r}: {self.n_features} inputs, {targets}; "
             f"{train} train, {validation} validation, {test} test rows)"
         )

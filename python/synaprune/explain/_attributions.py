@@ -149,7 +149,7 @@ def strongest_paths(
     [(0, 0)]
     """
     top_k = min(check_int("top_k", top_k, 1), math.prod(net._core.structure[:-1]) or 1)
-    inputs, codes = _check_question(net, np.asarray(x)[None], label, threads)
+    inputs, codes = _check_question(net, np.asanyarray(x)[None], label, threads)
     weights, scaled = net.weights, net.input_transform.apply(inputs)
     factors = [s[0] for s in _slopes(net, weights, scaled)]
     factors.append(_output_row(weights[-1], codes)[0])

@@ -24,6 +24,17 @@ def is_missing(cell: str) -> bool:
     return cell.strip() in MISSING
 
 
+def cell_of(value: object) -> str:
+    """Return a value of JSON, a spreadsheet, a database or a DataFrame as the text of a cell."""
+    if value is None:
+        return ""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return str(int(value))
+    if hasattr(value, "isoformat"):
+        return str(value.isoformat())
+    return str(value)
+
+
 def plain_number(cell: str) -> float:
     """Return the number of a cell, NaN if it is none. Python's float takes 1_000 and 'nan' too."""
     try:

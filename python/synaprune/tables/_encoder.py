@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from synaprune.checks import check_columns, listing
 
 from ._cells import NUMBERS, date_format, is_missing, parse_date
-from ._table import Column, Table
+from ._table import Column, Table, as_table
 
 _RARE = (2, 0.005)  # rows that a category needs for an input: at least so many, and this share
 _MOST = 50  # categories that get an input
@@ -227,12 +227,12 @@ class TableEncoder:
     notes: tuple[str, ...] = ()
 
     @classmethod
-    def fit(cls, table: Table, *, keep: Iterable[str] = ()) -> TableEncoder:
+    def fit(cls, table: Any, *, keep: Iterable[str] = ()) -> TableEncoder:
         """Decide what the columns of a table become.
 
         Parameters
         ----------
-        table : Table
+        table : Table or DataFrame
             Without the target.
         keep : iterable of str
             Columns to use though they look like names or numbers of rows.
@@ -247,6 +247,7 @@ class TableEncoder:
             If there are no rows, `keep` names no column, or no column can be used; the message
             tells why, of all columns.
         """
+        table = as_table(table)
         if not len(table):
             raise ValueError(f"{table.source}: no rows")
         kept = table.check_names(keep, "keep")
@@ -254,7 +255,7 @@ class TableEncoder:
         left_out: dict[str, str] = {}
         notes: list[str] = []
         for at, (name, column) in enumerate(table.columns.items()):
-            found = _kind_of(name, column, notes)
+            found = _kind_of(name, column, name in table.categories, notes)
             reason = found if isinstance(found, str) else ""
             if not reason and name not in kept and len(table.columns) > 1:
                 reason = _names_rows(name, column, at == 0)
@@ -292,12 +293,12 @@ class TableEncoder:
         asked = set(map(int, inputs))
         return [c.name for c, first in self._placed() if asked & _span(first, c)]
 
-    def transform(self, table: Table, inputs: Iterable[int] | None = None) -> NDArray[np.float32]:
+    def transform(self, table: Any, inputs: Iterable[int] | None = None) -> NDArray[np.float32]:
         """Return a table's rows as inputs of the network.
 
         Parameters
         ----------
-        table : Table
+        table : Table or DataFrame
             Columns are found by name, whatever their order; others are ignored.
         inputs : iterable of int, optional
             Positions of the inputs that matter: only their columns have to be there. The others
@@ -318,12 +319,13 @@ class TableEncoder:
         UserWarning
             If some cells of such a column hold something else, which counts as missing.
         """
-        if not len(table):
-            raise ValueError(f"{table.source}: no rows")
         asked = None if inputs is None else set(map(int, inputs))
         needed = [
             (c, first) for c, first in self._placed() if asked is None or asked & _span(first, c)
         ]
+        table = as_table(table, [c.name for c, _ in needed])
+        if not len(table):
+            raise ValueError(f"{table.source}: no rows")
         source = self._named(table)
         check_columns(
             (c.name for c, _ in needed if c.name not in source), table.names, table.source
@@ -423,12 +425,12 @@ def _of_cells(column: Column, read: Callable[[str], Any]) -> dict[str, Any]:
     return {cell: read(cell) for cell in set(column.tolist())}
 
 
-def _kind_of(name: str, column: Column, notes: list[str]) -> Encoded | str:
+def _kind_of(name: str, column: Column, category: bool, notes: list[str]) -> Encoded | str:
     """Return what a column becomes, or why it is left out."""
     text = column.dtype.kind != "f"
     if text:
         distinct = {cell.strip() for cell in set(column.tolist()) if not is_missing(cell)}
-        style, odd = _style_of(distinct)
+        style, odd = ("", []) if category else style_of(distinct)
     else:
         distinct, style, odd = set(), "plain", []
     if style:
@@ -448,7 +450,7 @@ def _kind_of(name: str, column: Column, notes: list[str]) -> Encoded | str:
         return found
     if not distinct:
         return "empty"
-    form = date_format(distinct)
+    form = None if category else date_format(distinct)
     if form is not None:
         return Dates.fitted(name, form, column) or f"constant, {min(distinct):.40}"
     cells = words(column)
@@ -460,7 +462,7 @@ def _kind_of(name: str, column: Column, notes: list[str]) -> Encoded | str:
     return Categories.fitted(name, cells) or f"{usual:.40} in {n} of {len(cells)} rows"
 
 
-def _style_of(cells: set[str]) -> tuple[str, list[str]]:
+def style_of(cells: set[str]) -> tuple[str, list[str]]:
     """Return how cells are read as numbers, "" if they are none, and the few that are no numbers.
 
     A column of numbers may hold a few words: at most 5 different ones, a tenth of what is in it.

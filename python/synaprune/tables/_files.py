@@ -22,7 +22,8 @@ import numpy as np
 from synaprune.checks import listing
 from synaprune.extras import require
 
-from ._table import Table
+from ._cells import cell_of
+from ._table import Table, column_of
 from ._text import decode, has_header, read_rows
 
 _PACKED = {b"\x1f\x8b": gzip.decompress, b"BZh": bz2.decompress, b"\xfd7zXZ": lzma.decompress}
@@ -237,24 +238,13 @@ def _sheets(source: str, content: bytes, hints: _Hints) -> Table:
     name, cells = max(
         sheets.items(), key=lambda item: sum(cell != "" for row in item[1] for cell in row)
     )
-    rows = [[_cell(cell) for cell in row] for row in cells]
+    rows = [[cell_of(cell) for cell in row] for row in cells]
     rows = [row for row in rows if any(row)]
     if not rows:
         raise ValueError(f"{source}: no rows")
     columns = [at for at in range(len(rows[0])) if any(row[at] for row in rows)]
     table = _of_rows(source, [[row[at] for at in columns] for row in rows], hints)
     return table.noting(f"read from sheet {name!r} of {len(sheets)}") if len(sheets) > 1 else table
-
-
-def _cell(value: Any) -> str:
-    """Return a value of JSON, a spreadsheet or a database as the text of a cell."""
-    if value is None:
-        return ""
-    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
-        return str(int(value))
-    if hasattr(value, "isoformat"):
-        return str(value.isoformat())
-    return str(value)
 
 
 def _parquet(source: str, content: bytes) -> Table:
@@ -276,21 +266,7 @@ def _parquet(source: str, content: bytes) -> Table:
 
 def _of_columns(source: str, columns: dict[str, Any]) -> Table:
     """Return arrays of any type, masked or not, as a table."""
-    made = {}
-    for name, values in columns.items():
-        gaps = np.ma.getmaskarray(values)
-        plain = np.ma.getdata(values)
-        if plain.dtype.kind in "fiu":
-            column = plain.astype(np.float64)
-            column[gaps] = np.nan
-        elif plain.dtype.kind in "Mm":
-            column = np.array(
-                ["" if gap else str(v) for v, gap in zip(plain, gaps, strict=True)], object
-            )
-        else:
-            pairs = zip(plain.tolist(), gaps.tolist(), strict=True)
-            column = np.array(["" if gap else _cell(v) for v, gap in pairs], object)
-        made[name] = column
+    made = {name: column_of(values) for name, values in columns.items()}
     if not made or not len(next(iter(made.values()))):
         raise ValueError(f"{source}: no rows")
     return Table(made, source)
@@ -322,7 +298,7 @@ def _json(source: str, text: str) -> Table:
         raise ValueError(
             f"{source}: records must be flat, but there are lists or records in {listing(nested)}"
         )
-    rows = [[_cell(record.get(name)) for name in names] for record in read]
+    rows = [[cell_of(record.get(name)) for name in names] for record in read]
     return Table.from_rows(rows, names, source)
 
 

@@ -9,7 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from synaprune.checks import listing
+from synaprune.checks import check_columns, listing
+from synaprune.frames import Frame, is_frame
+
+from ._cells import cell_of
 
 Column = NDArray[Any]  # float64 with NaN for what is missing, or objects: str cells as they came
 
@@ -28,6 +31,8 @@ class Table:
         Whether the names were made up: "c0", "c1", … by position.
     notes : tuple of str
         What a user should know of how it was read.
+    categories : frozenset of str
+        Columns whose cells are categories, also where they look like numbers or dates.
 
     Examples
     --------
@@ -41,6 +46,7 @@ class Table:
     source: str = "table"
     headerless: bool = False
     notes: tuple[str, ...] = ()
+    categories: frozenset[str] = frozenset()
 
     @classmethod
     def from_rows(
@@ -64,6 +70,66 @@ class Table:
         if rows:
             cells[:] = rows
         return cls(dict(zip(names, cells.T.copy(), strict=True)), source)
+
+    @classmethod
+    def from_dataframe(
+        cls, data: Any, source: str = "DataFrame", *, columns: Iterable[str] | None = None
+    ) -> Table:
+        """Make a table of a DataFrame; needs narwhals.
+
+        Numbers stay numbers, and timedeltas become days. Anything else becomes text as a file has
+        it: bools "True" and "False", dates and times ISO 8601. Columns of a categorical type hold
+        categories, whatever these look like.
+
+        Parameters
+        ----------
+        data : DataFrame
+            Of pandas, polars, pyarrow or another library that narwhals knows, or with an
+            Arrow stream. The index is ignored. Names that are no strings become strings.
+        source : str
+        columns : iterable of str, optional
+            The columns to take; all if left out.
+
+        Returns
+        -------
+        Table
+
+        Raises
+        ------
+        ImportError
+            If narwhals is not installed.
+        TypeError
+            If it is no DataFrame, is lazy, or has columns of lists, structs or bytes.
+        ValueError
+            If it has no rows, two columns of one name, or lacks some of `columns`.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> import synaprune as sn
+        >>> frame = pd.DataFrame({"size": [2.5, None], "ripe": [True, False]})
+        >>> table = sn.Table.from_dataframe(frame)
+        >>> table.columns["size"].tolist(), table.columns["ripe"].tolist()
+        ([2.5, nan], ['True', 'False'])
+        """
+        frame = Frame.of(data, "data")
+        names = frame.names if columns is None else list(columns)
+        check_columns(names, frame.names, source)
+        if not len(frame):
+            raise ValueError(f"{source}: no rows")
+        made, odd = {}, []
+        for name in names:
+            values = frame.array(name)
+            if _is_nested(values):
+                odd.append(f"{name!r} ({frame.type_of(name)})")
+            else:
+                made[name] = column_of(values)
+        if odd:
+            raise TypeError(
+                f"{source}: each cell must hold a number, a text, a bool or a date, got columns "
+                f"{', '.join(odd)}; leave them out, or take them apart"
+            )
+        return cls(made, source, categories=frozenset(filter(frame.is_category, names)))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -143,3 +209,35 @@ class Table:
 
     def __repr__(self) -> str:
         return f"Table({self.source!r}: {len(self)} rows; {listing(self.names)})"
+
+
+def as_table(data: Any, columns: Iterable[str] | None = None) -> Table:
+    """Return a table as it is, and some or all columns of a DataFrame as one."""
+    if isinstance(data, Table):
+        return data
+    if not is_frame(data):
+        raise TypeError(f"table must be a Table or DataFrame, got {type(data).__name__}")
+    return Table.from_dataframe(data, columns=columns)
+
+
+def column_of(values: NDArray[Any]) -> Column:
+    """Return an array of any type, masked or not, as a column of a table."""
+    gaps, plain = np.ma.getmaskarray(values), np.ma.getdata(values)
+    if plain.dtype.kind == "m":
+        plain = plain / np.timedelta64(1, "D")
+    exact = plain.dtype.kind not in "iu" or not len(plain) or abs(plain).max() <= 2**53
+    if plain.dtype.kind in "fiu" and exact:
+        column = plain.astype(np.float64)
+        column[gaps] = np.nan
+        return column
+    if plain.dtype.kind == "M":
+        plain = np.datetime_as_string(plain, unit="auto")
+    cells = zip(plain.tolist(), gaps.tolist(), strict=True)
+    return np.array(["" if gap else cell_of(value) for value, gap in cells], object)
+
+
+def _is_nested(values: NDArray[Any]) -> bool:
+    known = np.ma.MaskedArray(values).compressed()
+    if known.dtype.kind != "O":
+        return known.dtype.kind not in "biufMm"
+    return any(hasattr(value, "__len__") and not isinstance(value, str) for value in known)

@@ -1,4 +1,4 @@
-"""Labels from a column of a table."""
+"""Labels, or numbers to predict, from a column of a table."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from synaprune.checks import listing
 
-from ._cells import is_missing, plain_number
+from ._cells import NUMBERS, is_missing, plain_number
+from ._encoder import numbers, style_of
 from ._table import Column, Table
 
 _USUAL = ("target", "label", "labels", "class", "y")  # what a target is called if nobody says
@@ -22,18 +23,18 @@ _INTEGER = re.compile(r"[+-]?(0|[1-9][0-9]{0,17})")  # fits int64; 01 and 1 may 
 
 @dataclass(frozen=True, eq=False)
 class Target:
-    """Labels of the rows that have one.
+    """Labels or numbers of the rows that have one.
 
     Attributes
     ----------
-    labels : ndarray of int64 or str, shape (n_labelled,)
+    values : ndarray of int64 or str, or of float64 for numbers, shape (n_labelled,)
     rows : ndarray of int, shape (n_labelled,)
         Positions in the table.
     notes : tuple of str
         What a user should know.
     """
 
-    labels: NDArray[Any]
+    values: NDArray[Any]
     rows: NDArray[np.intp]
     notes: tuple[str, ...]
 
@@ -83,17 +84,20 @@ def find_target(table: Table, target: str | int | None) -> str:
     return names[target]
 
 
-def target_labels(table: Table, target: str) -> Target:
-    """Return the labels in a column.
+def read_target(table: Table, target: str, as_numbers: bool | None = None) -> Target:
+    """Return the labels, or the numbers to predict, in a column.
 
-    Rows without a label are left out. Whole numbers become ints, also those written as 1.0; of
-    words that differ in spaces or in case alone, the most frequent spelling counts for all.
+    Rows without one are left out. Of labels, whole numbers become ints, also those written as 1.0;
+    of words that differ in spaces or in case alone, the most frequent spelling counts for all.
 
     Parameters
     ----------
     table : Table
     target : str
         Name of the column.
+    as_numbers : bool, optional
+        Whether they are numbers to predict; if left out, they are where there are so many that they
+        are amounts, as in `is_amount`.
 
     Returns
     -------
@@ -102,14 +106,14 @@ def target_labels(table: Table, target: str) -> Target:
     Raises
     ------
     ValueError
-        If there is one class or none, or so many numbers that they are amounts, not classes.
+        If there is one class or none, or cells hold no numbers that should.
 
     Examples
     --------
     >>> import synaprune as sn
     >>> table = sn.Table.from_rows([["yes"], ["no"], ["Yes"], [""]], ["y"])
-    >>> target = sn.tables.target_labels(table, "y")
-    >>> target.labels.tolist(), target.rows.tolist()
+    >>> target = sn.tables.read_target(table, "y")
+    >>> target.values.tolist(), target.rows.tolist()
     (['yes', 'no', 'yes'], [0, 1, 2])
     """
     column = table.columns[target]
@@ -119,17 +123,17 @@ def target_labels(table: Table, target: str) -> Target:
         rows = "1 row has" if lost == 1 else f"{lost} rows have"
         notes.append(f"{rows} no {target!r} and will not be used")
     values = column[present]
+    if as_numbers is None:
+        style = _style(values)
+        as_numbers = bool(style) and is_amount(numbers(values, style))
+    if as_numbers:
+        return Target(_amounts(values, target, table.source), present, tuple(notes))
     labels = _numbers(values)
     if labels is None:
         cells = [" ".join(str(cell).split()) for cell in values.tolist()]
         labels, merged = _spelled(cells)
         if merged:
             notes.append(f"{target!r}: spellings are merged: {merged}")
-    elif (amount := _is_amount(labels)) is not None:
-        raise ValueError(
-            f"{table.source}: {target!r} holds {amount}: predicting an amount is a regression, "
-            "which synaprune does not do yet; cut it into classes, or name another target"
-        )
     if labels.dtype.kind == "f":
         whole = (labels == np.round(labels)).all()
         labels = labels.astype(np.int64) if whole else labels.astype(np.str_)
@@ -171,14 +175,46 @@ def _numbers(values: Column) -> NDArray[Any] | None:
     return numbers if exact else None
 
 
-def _is_amount(labels: NDArray[Any]) -> str | None:
-    distinct = np.unique(labels)
+def _amounts(values: Column, target: str, source: str) -> NDArray[np.float64]:
+    """Return cells as float64, or raise naming one that holds no finite number."""
+    amounts = numbers(values, _style(values) or "plain")
+    wrong = np.isnan(amounts)
+    if wrong.any() or not len(amounts):
+        cell = f", got {values[wrong][0]!r:.60}" if wrong.any() else ""
+        raise ValueError(f"{source}: {target!r} must hold numbers{cell}")
+    return amounts
+
+
+def _style(values: Column) -> str:
+    """Return how all cells are written as numbers; "" if they are not."""
+    if values.dtype.kind == "f":
+        return "plain"
+    style, odd = style_of({cell.strip() for cell in values.tolist()})
+    return "" if odd or style not in NUMBERS else style
+
+
+def is_amount(answers: NDArray[Any]) -> bool:
+    """Return whether answers are amounts rather than names of classes.
+
+    Amounts are more than 10 different numbers, if some are not whole, or if they are more than a
+    third of the rows; and more than 50 in any case. Ints in an array are always classes.
+
+    Parameters
+    ----------
+    answers : ndarray, shape (n,)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> is_amount(np.linspace(0.0, 1.0, 20)), is_amount(np.array([0.0, 1.0] * 10))
+    (True, False)
+    """
+    if answers.dtype.kind != "f":
+        return False
+    distinct = np.unique(answers)
     whole = bool((distinct == np.round(distinct)).all())
-    if len(distinct) > (_MANY if whole else 10):
-        return f"{len(distinct)} different numbers in {len(labels)} rows"
-    if len(distinct) > max(10, len(labels) // 3):
-        return f"{len(distinct)} different numbers in {len(labels)} rows"
-    return None
+    most = min(_MANY, max(10, len(answers) // 3)) if whole else 10
+    return len(distinct) > most
 
 
 def _spelled(cells: list[str]) -> tuple[NDArray[Any], str]:
