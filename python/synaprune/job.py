@@ -78,11 +78,17 @@ class Architecture:
 
     def network(self, data: Dataset, seed: int) -> SparseMLP:
         """Return a fresh network for a dataset."""
-        one = data.n_classes == 2 and self.loss in ("auto", "sigmoid")
+        loss = self.loss
+        if data.is_regression:
+            n_outputs = 1
+            loss = "squared_error" if loss == "auto" else loss
+        else:
+            one = data.n_classes == 2 and loss in ("auto", "sigmoid")
+            n_outputs = 1 if one else data.n_classes
         net = SparseMLP(
-            (data.n_features, *self.hidden, 1 if one else data.n_classes),
+            (data.n_features, *self.hidden, n_outputs),
             activation=self.activation,
-            loss=self.loss,
+            loss=loss,
             init_scale=self.init_scale,
             input_scaling=self.input_scaling or data.input_scaling,
             seed=seed,
@@ -250,16 +256,16 @@ def _without_l1(optimizer: Optimizer) -> Optimizer:
 
 @dataclass(frozen=True)
 class Measurement:
-    """What a network is, and how often it is right on each split.
+    """What a network is, and how good it is on each split.
 
     Attributes
     ----------
     structure : str
     n_synapses, n_inputs : int
     accuracy : dict of float
-        By "train", "validation" and "test".
+        By "train", "validation" and "test"; empty if numbers are predicted.
     score : dict of float
-        The goal's metric, likewise.
+        The goal's metric; accuracy or R² if there is none.
     """
 
     structure: str
@@ -275,12 +281,11 @@ class Measurement:
         """Measure a network on the splits of a dataset."""
         splits = {"train": data.train, "validation": data.validation, "test": data.test}
         checked = {name: net.check_data(*split) for name, split in splits.items()}
-        accuracy = {name: net.score(rows, threads=threads) for name, rows in checked.items()}
-        score = accuracy.copy()
-        if metric not in (None, "accuracy"):
+        score = {name: net.score(rows, threads=threads) for name, rows in checked.items()}
+        accuracy = {} if net.is_regression else score.copy()
+        if metric not in (None, "accuracy", "r2"):
             for name, rows in checked.items():
-                told = net.predict_proba(rows.X, threads=threads)
-                score[name] = metrics.score(metric, rows, told)
+                score[name] = metrics.of_network(metric, net, rows, threads)
         return cls(net.structure, net.n_synapses, net.n_used_inputs, accuracy, score)
 
 

@@ -17,14 +17,16 @@ from numpy.typing import NDArray
 from synaprune.arrays import Labels
 from synaprune.checks import shown
 from synaprune.data import CheckedData
+from synaprune.network import SparseMLP
 from synaprune.options import name_of
 from synaprune.stats import r2_score
+from synaprune.threads import Threads
 
 METRICS = ("accuracy", "balanced_accuracy", "f1", "f1_macro", "roc_auc", "neg_log_loss")
 REGRESSION_METRICS = ("r2", "neg_root_mean_squared_error", "neg_mean_absolute_error")
 _OF_PROBABILITIES = ("roc_auc", "neg_log_loss")
 _OF_ROWS = ("accuracy", "balanced_accuracy", "neg_log_loss", *REGRESSION_METRICS)  # means over rows
-_ERRORS = ("neg_root_mean_squared_error", "neg_mean_absolute_error")  # in units of the target
+RELATIVE = ("neg_root_mean_squared_error", "neg_mean_absolute_error")  # in units of the target
 
 Metric: TypeAlias = str | Callable[[Any, Any], Any]  # by name, or metric(y_true, y_pred)
 # Class numbers, probabilities, or predicted numbers.
@@ -122,7 +124,7 @@ def limits(metric: Metric) -> tuple[float, float]:
 
 def allowed_drop(metric: Metric, score: float, max_drop: float) -> float:
     """Return what a network may lose of a score: of an error in y's units that share of it."""
-    return max_drop * abs(score) if metric in _ERRORS else max_drop
+    return max_drop * abs(score) if metric in RELATIVE else max_drop
 
 
 def log_loss(probabilities: NDArray[np.float32], truth: NDArray[np.int32]) -> NDArray[np.float64]:
@@ -245,23 +247,29 @@ def measure(
     return score
 
 
-def score(metric: Metric, data: CheckedData, probabilities: NDArray[np.float32]) -> float:
-    """Return the metric of what a network's `predict_proba` says of samples.
+def of_network(metric: Metric, net: SparseMLP, data: CheckedData, threads: Threads) -> float:
+    """Return the metric of what a network predicts for samples.
 
     Parameters
     ----------
     metric : str or callable
+    net : SparseMLP
     data : CheckedData
-    probabilities : ndarray of float32, shape (n, n_classes)
+        Of the network.
+    threads : int or "auto", optional
 
     Raises
     ------
     TypeError, ValueError
-        As `measure`.
+        As `measure` and `of_numbers`.
     """
-    assert data.classes is not None
+    if data.classes is None:
+        told = net.predict(data.X, threads=threads)
+        return of_numbers(metric, data.y, told.reshape(data.y.shape), told.ndim == 1)
+    probabilities = net.predict_proba(data.X, threads=threads)
     predicted = probabilities.argmax(axis=1).astype(np.int32)
-    return measure(metric, data.classes, data.y, predicted, predicted == data.y, probabilities)
+    right = predicted == data.y
+    return measure(metric, data.classes, data.y, predicted, right, probabilities)
 
 
 def weighted_scores(

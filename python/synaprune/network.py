@@ -56,6 +56,7 @@ from synaprune.training import (
 
 ACTIVATIONS = _core.ACTIVATIONS
 LOSSES = ("auto", *_core.LOSSES)
+REGRESSION_LOSSES = _core.REGRESSION_LOSSES
 _LONG = 1000  # updates from which a training has failed if it still says one class
 _TOLD_BY = 1000  # rows, at most, that show it
 _LARGEST = float(np.finfo(np.float32).max)
@@ -188,7 +189,7 @@ class SparseMLP:
     @property
     def is_regression(self) -> bool:
         """Whether it predicts numbers, not classes; the loss says so."""
-        return self.loss in _core.REGRESSION_LOSSES
+        return self.loss in REGRESSION_LOSSES
 
     @property
     def structure(self) -> str:

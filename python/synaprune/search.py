@@ -218,14 +218,18 @@ class SearchResult:
                 f"says the same, whose {name_of(self.metric)} is {figure}."
             )
         error = self.chosen.standard_error
-        allowed = metrics.allowed_drop(self.metric, self.expected_full.value, self.max_drop)
-        if error > allowed:
-            drop, its_error = (_shown(x, self.metric) for x in (allowed, error))
+        if error > self.allowed_drop:
+            drop, its_error = (_shown(x, self.metric) for x in (self.allowed_drop, error))
             return (
                 f"These rows cannot tell a drop of {drop}: its standard error is {its_error}. "
                 "See the curve."
             )
         return ""
+
+    @property
+    def allowed_drop(self) -> float:
+        """What `max_drop` allows in units of the metric: of an error it is a share."""
+        return metrics.allowed_drop(self.metric, self.expected_full.value, self.max_drop)
 
     @property
     def _learned(self) -> bool:

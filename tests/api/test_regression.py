@@ -253,7 +253,7 @@ def test_what_a_search_refuses(quick):
     for y, options, message in (
         (np.full(300, 0.5), {"metric": "r2"}, "y must hold different numbers"),
         (Y, {"class_weight": "balanced"}, "class_weight does not apply"),
-        (Y, {"metric": "accuracy"}, "is one of classes, but numbers are predicted"),
+        (Y, {"metric": "accuracy"}, "y must hold ints, bools, strings or whole floats, got"),
         (BOTH, {"metric": "neg_root_mean_squared_error"}, "goes with one output"),
     ):
         with pytest.raises(ValueError, match=message):

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from synaprune import training
+from synaprune import metrics, training
 from synaprune.cli.found import Found
 from synaprune.job import Result
 from synaprune.network import SparseMLP
@@ -99,14 +99,9 @@ def show_found(found: Found, next_step: str) -> None:
     """Print what `smallest_network` made of a file: what would surprise first, then the figures."""
     rows, result, record = found.rows, found.result, found.record
     console = _stdout()
-    labels, counts = np.unique(rows.y, return_counts=True)
-    classes = ", ".join(
-        f"{label} {n}" for label, n in list(zip(labels.tolist(), counts.tolist(), strict=True))[:6]
-    )
-    more = ", …" if len(labels) > 6 else ""
     console.print(
         f"{rows.name}: {len(rows.y)} rows, {len(rows.input_names)} columns, target "
-        f"{rows.target!r} of {len(labels)} classes ({classes}{more}); seed {record['seed']}"
+        f"{rows.target!r} {_answers(rows.y)}; seed {record['seed']}"
     )
     for note in rows.notes:
         console.print(f"- {note}")
@@ -124,6 +119,8 @@ def show_found(found: Found, next_step: str) -> None:
     drop = record["max_drop"]
     points = f"{100 * drop:g} point{'s' * (drop != 0.01)}"
     lost = points if result.expected.in_percent else f"{drop:g}"
+    if result.metric in metrics.RELATIVE:
+        lost = f"{drop:.3g} of its size"
     console.print(f"\nAsked: the {name}{why} may fall {lost} below that of the best full network.")
     ends = [record["start"], record["final"]]
     nets = [result.full, result.network]
@@ -137,12 +134,13 @@ def show_found(found: Found, next_step: str) -> None:
         "90 % interval",
         [f"{_figure(e.low, e.in_percent)} to {_figure(e.high, e.in_percent)}" for e in estimates],
     )
-    row("accuracy, all rows", [f"{end['accuracy']['train']:.2%}" for end in ends])
+    of_all = "r2" if result.full.is_regression else "accuracy"
+    row(f"{of_all}, all rows", [_figure(end["score"]["train"], of_all != "r2") for end in ends])
     row("bytes", [str(net.n_bytes) for net in nets])
     times = [_predict_seconds(net, found.inputs) for net in nets]
     row(f"predict {len(found.inputs)} rows", [_duration(t) for t in times])
     console.print(table)
-    if result.chosen.standard_error > drop:
+    if result.chosen.standard_error > result.allowed_drop:
         console.print(_curve(result, name))
     console.print(
         f"Fresh data: estimated by {result.expected.method}. Both networks are trained on all rows."
@@ -152,6 +150,16 @@ def show_found(found: Found, next_step: str) -> None:
     used = result.network.used_columns
     console.print(f"Columns used, {len(used)} of {len(rows.input_names)}: {_some(used, 10)}")
     console.print(f"{_duration(record['seconds'])}. {next_step}")
+
+
+def _answers(y: np.ndarray[Any, Any]) -> str:
+    """Return what a target is: its classes and their rows, or the range of its numbers."""
+    if y.dtype.kind == "f":
+        return f"from {y.min():.6g} to {y.max():.6g}"
+    labels, counts = np.unique(y, return_counts=True)
+    some = list(zip(labels.tolist(), counts.tolist(), strict=True))[:6]
+    more = ", …" if len(labels) > 6 else ""
+    return f"of {len(labels)} classes ({', '.join(f'{label} {n}' for label, n in some)}{more})"
 
 
 def _two_columns(*heads: str) -> tuple[Table, Callable[[str, list[str]], None]]:
@@ -199,7 +207,7 @@ def show_result(result: Result) -> None:
     row("inputs used", [str(c.n_inputs) for c in columns])
     metric = result.job.goal.metric
     name = name_of(metric).replace("_", " ")
-    kinds = [("accuracy", [c.accuracy for c in columns])]
+    kinds = [] if result.full.is_regression else [("accuracy", [c.accuracy for c in columns])]
     if metric != "accuracy":
         kinds.append((name, [c.score for c in columns]))
     for kind, scores in kinds:
@@ -244,10 +252,12 @@ def show_runs(results: list[dict[str, Any]], seconds: float) -> None:
     seeds = f"seeds {first['seed']} to {last_seed}"
     console.print(f"{first['dataset']}, {len(results)} runs, {seeds}")
     console.print(table)
-    for split in first["final"]["accuracy"]:
-        values = [r["final"]["accuracy"][split] for r in results]
-        spread = f" ± {statistics.stdev(values):.2%}" if len(values) > 1 else ""
-        console.print(f"accuracy, {split}: {statistics.fmean(values):.2%}{spread}")
+    kind = "accuracy" if first["final"]["accuracy"] else "score"
+    for split in first["final"][kind]:
+        values = [r["final"][kind][split] for r in results]
+        percent = kind == "accuracy"
+        spread = f" ± {_figure(statistics.stdev(values), percent)}" if len(values) > 1 else ""
+        console.print(f"{kind}, {split}: {_figure(statistics.fmean(values), percent)}{spread}")
     console.print(f"{sum(r['epochs'] for r in results)} epochs in {_duration(seconds)}.")
 
 

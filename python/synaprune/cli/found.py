@@ -32,7 +32,7 @@ class Found:
     record : dict
         JSON values; the keys are a promise to users.
     chose_metric : bool
-        Whether the metric is another than accuracy though nobody asked for it.
+        Whether the metric is balanced accuracy though nobody asked for it.
     """
 
     rows: Rows
@@ -84,12 +84,16 @@ def find(
     asked = {"max_drop": result.max_drop, "metric": metric} | dict(options)
     result.path.options.update({"dataset": rows.name, "target": rows.target, **asked})
 
+    def measured_on_all(net: SparseMLP) -> dict[str, Any]:
+        score = {"train": net.score(inputs, rows.y, threads=threads)}
+        return {"accuracy": {} if net.is_regression else score, "score": score}
+
     def measured(net: SparseMLP) -> dict[str, Any]:
         return {
             "structure": net.structure,
             "n_synapses": net.n_synapses,
             "n_inputs": net.n_used_inputs,
-            "accuracy": {"train": net.score(inputs, rows.y, threads=threads)},
+            **measured_on_all(net),
         }
 
     net = result.network
@@ -112,4 +116,5 @@ def find(
         "stop_reason": result.path.stop_reason,
         "path": [step.record() for step in result.path],
     }
-    return Found(rows, inputs, result, record, metric == "auto" and result.metric != "accuracy")
+    chose = metric == "auto" and result.metric == "balanced_accuracy"
+    return Found(rows, inputs, result, record, chose)

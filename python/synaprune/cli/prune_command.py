@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from synaprune import __version__, datasets
+from synaprune import __version__, datasets, metrics
 from synaprune.cli.flags import KINDS, add_flags, all_options, job_for
 from synaprune.cli.found import OPTIONS, Found, find
 from synaprune.cli.presets import PRESETS
@@ -21,6 +21,7 @@ from synaprune.cli.report_command import write_data_report
 from synaprune.cli.runs import run_side_by_side
 from synaprune.io import write_atomically
 from synaprune.job import Result
+from synaprune.network import REGRESSION_LOSSES
 from synaprune.pruning import PruningInterrupted
 from synaprune.report import write_report
 from synaprune.threads import Threads, check_threads
@@ -146,7 +147,9 @@ def _runs(
                 "--jobs does not apply here: the search for the smallest network of a file runs "
                 "side by side on all --threads"
             )
-        rows = datasets.load_rows(args.dataset, args.target, **reading)
+        rows = datasets.load_rows(
+            args.dataset, args.target, as_numbers=_as_numbers(args), **reading
+        )
         for seed in seeds:
             bar.next_run()
             found = find(
@@ -160,7 +163,9 @@ def _runs(
             yield found.record, found
         return
     data = (
-        datasets.load_table(args.dataset, args.target, keep=args.keep, **reading)
+        datasets.load_table(
+            args.dataset, args.target, keep=args.keep, as_numbers=_as_numbers(args), **reading
+        )
         if file
         else datasets.load(args.dataset, target=args.target, data_dir=args.data_dir)
     )
@@ -180,6 +185,13 @@ def _runs(
         bar.next_run()
         result = job.run(data, seed=seed, threads=args.threads, callback=bar)
         yield result.record(), result
+
+
+def _as_numbers(args: argparse.Namespace) -> bool | None:
+    """Return whether loss or metric say that the target holds numbers to predict."""
+    if args.loss not in (None, "auto"):
+        return bool(args.loss in REGRESSION_LOSSES)
+    return None if args.metric is None else bool(args.metric in metrics.REGRESSION_METRICS)
 
 
 def _next_step(args: argparse.Namespace) -> str:
@@ -219,7 +231,7 @@ def _write_json(args: argparse.Namespace, records: list[dict[str, Any]], seconds
 def _check_shares(args: argparse.Namespace) -> None:
     """Refuse points where fractions are meant."""
     drop = args.max_drop
-    if drop is not None and drop >= 0.5 and args.metric != "neg_log_loss":
+    if drop is not None and drop >= 0.5 and not str(args.metric).startswith("neg_"):
         raise ValueError(
             f"--max-drop is a fraction, 0.01 for one percentage point; got {drop:g}, which would "
             "allow any network"
