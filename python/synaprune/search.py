@@ -17,10 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synaprune import metrics
-from synaprune.arrays import Inputs, Labels, as_inputs, as_labels
-from synaprune.checks import check_callable, check_float, check_int, check_names
+from synaprune.arrays import Inputs, Labels, as_inputs, as_labels, as_weights
+from synaprune.checks import check_callable, check_float, check_int, check_names, shown
 from synaprune.criteria import Criterion
-from synaprune.data import CheckedData
 from synaprune.labels import LabelEncoder
 from synaprune.metrics import Metric
 from synaprune.network import SparseMLP
@@ -41,7 +40,7 @@ _JUDGEMENTS = 1000  # folds are repeated on small data until there are so many, 
 _REPEATS = 3
 _FINALS = 3  # runs on all rows, of which the one of the least training loss counts
 
-_BATCH = 32
+BATCH_SIZE = 32
 _PASSES = 60  # of the training of a full network, if that is
 _UPDATES = (4000, 30000)  # at least and at most so many updates
 _KEEP = 0.75
@@ -52,16 +51,33 @@ _CAUTION = 0.5  # standard errors of the drop that are added to it
 class Candidate:
     """What the folds choose among, besides the size.
 
-    Attributes
+    Parameters
     ----------
     hidden : tuple of int
         Hidden neurons of each layer; none is a linear classifier.
     l1 : float
         L1 penalty, which makes small networks better and full ones worse.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a value is out of range.
+
+    Examples
+    --------
+    >>> Candidate((100,), 1e-3)
+    Candidate(hidden=(100,), l1=0.001)
     """
 
     hidden: tuple[int, ...]
     l1: float
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.hidden, tuple):
+            raise TypeError(f"hidden must be a tuple of ints, got {shown(self.hidden)}")
+        for n in self.hidden:
+            check_int("each of hidden", n, 1)
+        check_float("l1", self.l1, 0.0)
 
 
 CANDIDATES = (
@@ -139,6 +155,8 @@ class SearchResult:
     path : PruningPath
         Of the final run, from its full network to `network`; its scores are those on the training
         rows.
+    loss_curve : list of float
+        Mean training loss after each epoch of the final run.
     metric : str or callable
         What "auto" stands for, or what was given.
     max_drop : float
@@ -153,6 +171,7 @@ class SearchResult:
     network: SparseMLP
     full: SparseMLP
     path: PruningPath
+    loss_curve: list[float]
     metric: Metric
     max_drop: float
     expected: Estimate
@@ -224,10 +243,15 @@ class SearchResult:
 def smallest_network(
     X: Any,
     y: Any,
+    sample_weight: Any = None,
     *,
     max_drop: float = 0.005,
+    max_synapses: int | None = None,
     metric: Metric = "auto",
     class_weight: Mapping[Any, float] | str | None = None,
+    validation: Any = None,
+    candidates: Sequence[Candidate] | None = None,
+    max_updates: int | None = None,
     seed: int = 0,
     encoder: TableEncoder | None = None,
     input_names: Sequence[str] | None = None,
@@ -249,10 +273,16 @@ def smallest_network(
         Numbers, as in `SparseMLP.fit`, or a table with columns of any kind.
     y : array_like, shape (n,), or str
         Labels: ints, bools or strings; or the name of the table's column that holds them.
+    sample_weight : array_like, shape (n,), optional
+        How much each row counts, in training and where it judges networks. Rows of weight 0 are
+        left out.
     max_drop : float
         How much of the best full network's score may be lost, in the metric's units: a fraction for
         all names but "neg_log_loss". The drop on the rows left out plus half its standard error has
         to be at most this, for the size that is chosen and for the next larger one.
+    max_synapses : int, optional
+        The most synapses. Where no network so small keeps the score, it is the one of the best
+        score among those that are small enough.
     metric : str or callable
         "auto" is accuracy, or balanced accuracy where one class has over 80 % of the rows. Others
         are "accuracy", "balanced_accuracy", "f1" (of the last of two sorted classes), "f1_macro",
@@ -264,6 +294,14 @@ def smallest_network(
     class_weight : dict or "balanced", optional
         As in `Training`. Left out, classes count equally in training for "balanced_accuracy", as
         often as they occur for any other metric.
+    validation : (X, y) or (X, y, sample_weight), optional
+        Rows that judge networks in place of folds; no network is trained on them.
+    candidates : sequence of Candidate, optional
+        What the folds choose among, besides the size; `CANDIDATES` if left out.
+    max_updates : int, optional
+        The most updates of the training of a full network; each cut is followed by an eighth of
+        them. Fewer than the 4000 to 30000 that it has otherwise, by the rows, are quicker and cost
+        accuracy.
     seed : int
         Of folds, initial weights and orders of samples. Equal seeds give equal bits, for any number
         of threads.
@@ -300,14 +338,18 @@ def smallest_network(
     >>> result.network.used_inputs.tolist(), result.network.structure
     ([2, 5], '2-1')
     """
-    inputs, labels, encoder, names = _inputs(X, y, encoder, input_names)
+    inputs, labels, weights, encoder, names = _inputs(X, y, sample_weight, encoder, input_names)
     metric = metrics.check_metric(metric, METRICS)
     low, high = (0.0, 1.0) if metric == "auto" else metrics.limits(metric)
     drop = check_float("max_drop", max_drop, 0.0, high - low)
+    for name, limit in {"max_synapses": max_synapses, "max_updates": max_updates}.items():
+        if limit is not None:
+            check_int(name, limit, 1)
+    candidates = _check_candidates(candidates)
     check_int("seed", seed, 0, 2**64 - 1)
     check_callable("callback", callback)
     classes, inverse, counts = np.unique(labels, return_inverse=True, return_counts=True)
-    if len(inverse) < _FOLDS:
+    if len(inverse) < _FOLDS and validation is None:
         raise ValueError(f"X must hold at least {_FOLDS} rows, one a fold, got {len(inverse)}")
     if (counts >= 2).sum() < 2:
         raise ValueError(
@@ -315,16 +357,33 @@ def smallest_network(
             f"largest of {counts.max()} rows"
         )
     codes: NDArray[np.int32] = inverse.astype(np.int32)
+    n_rows = len(codes)
     if metric == "auto":
-        metric = "balanced_accuracy" if counts.max() > _IMBALANCED * len(codes) else "accuracy"
+        shares = np.bincount(codes, weights) / (n_rows if weights is None else weights.sum())
+        metric = "balanced_accuracy" if shares.max() > _IMBALANCED else "accuracy"
     metrics.check_classes(metric, len(classes))
     if metric == "balanced_accuracy" and class_weight is None:
         class_weight = "balanced"
-    recipe = Training(batch_size=_BATCH, class_weight=class_weight)
-    LabelEncoder(classes).sample_weights(codes, None, class_weight)  # raises before any training
+    recipe = Training(batch_size=BATCH_SIZE, class_weight=class_weight)
+    encoding = LabelEncoder(classes)
+    encoding.sample_weights(codes, None, class_weight)  # raises before any training
+    if validation is not None:
+        X_val, y_val, w_val = _validation(validation, inputs.shape[1], encoder)
+        inputs = np.concatenate([inputs, X_val.astype(inputs.dtype, copy=False)])
+        codes = np.concatenate([codes, encoding.encode(y_val, "validation y")])
+        if weights is not None or w_val is not None:
+            pairs = ((weights, n_rows), (w_val, len(y_val)))
+            weights = np.concatenate([np.ones(n) if w is None else w for w, n in pairs])
     if callable(metric):
+        if weights is not None:
+            raise ValueError(
+                "sample_weight does not go with a callable metric, which is called without weights"
+            )
         metrics.try_out(metric, classes, codes)
-    task = _Task(inputs, classes, codes, metric, recipe, seed, encoder, names)
+    task = _Task(
+        inputs, classes, codes, metric, recipe, seed, encoder, names, weights,
+        len(codes) - n_rows, candidates, max_updates,
+    )  # fmt: skip
     n_folds = task.n_trainings()
     total = n_folds + 1 + _FINALS
 
@@ -332,22 +391,23 @@ def smallest_network(
         if callback is not None:
             callback(done, total)
 
-    judged = task.judge(check_threads(threads), tell)
+    judged = task.judge(check_threads(threads), tell, max_synapses)
     reference, chosen = judged.choose(drop)
     expected, expected_full = judged.estimates(drop)
     with _Workers(check_threads(threads)) as workers:
-        paths = workers.run([
-            partial(task.path, judged.candidates[i], judged.counts[i], (2, k))
+        runs = workers.run([
+            partial(task.run, judged.candidates[i], judged.counts[i], (2, k))
             for i, k in [(reference, 0), *((chosen, k) for k in range(_FINALS))]
         ], lambda done: tell(n_folds + done))  # fmt: skip
-    full = paths[0].network(0)
-    path = min(paths[1:], key=task.loss)
-    task.step_back(path, expected.value - drop, judged.learned(chosen))
+    full = runs[0].path.network(0)
+    path, losses = min(runs[1:], key=lambda run: task.loss(run.path))
+    task.step_back(path, expected.value - drop, judged.learned(chosen), max_synapses)
     curve = judged.curve(reference)
     result = SearchResult(
         network=path.smallest,
         full=full,
         path=path,
+        loss_curve=losses,
         metric=metric,
         max_drop=drop,
         expected=expected,
@@ -361,26 +421,109 @@ def smallest_network(
     return result
 
 
+def recipe_of_full(training: Training, l1: float, n: int, max_updates: int | None) -> Training:
+    """Return how a full network is trained.
+
+    Parameters
+    ----------
+    training : Training
+        Batch size and what else stays as it is.
+    l1 : float
+        Penalty.
+    n : int
+        Rows.
+    max_updates : int or None
+
+    Returns
+    -------
+    Training
+    """
+    steps = math.ceil(n / training.batch_size)
+    updates = min(max(_PASSES * steps, _UPDATES[0]), _UPDATES[1])
+    return replace(
+        training,
+        epochs=math.ceil(min(updates, max_updates or updates) / steps),
+        optimizer=SGD(0.05, momentum=0.9, l1=l1, weight_decay=0.0 if l1 else 1e-4),
+        lr_schedule=ConstantThenCosine(),
+    )
+
+
+def _check_candidates(candidates: Sequence[Candidate] | None) -> tuple[Candidate, ...]:
+    """Return the candidates, or raise if there are none."""
+    if candidates is None:
+        return CANDIDATES
+    if isinstance(candidates, str) or not isinstance(candidates, Sequence):
+        raise TypeError(f"candidates must be a sequence of Candidate, got {shown(candidates)}")
+    for candidate in candidates:
+        if not isinstance(candidate, Candidate):
+            raise TypeError(f"candidates must hold Candidate, got {shown(candidate)}")
+    if not candidates:
+        raise ValueError("candidates must hold at least one Candidate")
+    return tuple(candidates)
+
+
+_Weights: TypeAlias = NDArray[np.float64] | None
+
+
 def _inputs(
-    X: Any, y: Any, encoder: TableEncoder | None, input_names: Sequence[str] | None
-) -> tuple[Inputs, Labels, TableEncoder | None, Sequence[str] | None]:
-    """Return inputs, labels, the encoder of a table and names of the inputs."""
+    X: Any,
+    y: Any,
+    sample_weight: Any,
+    encoder: TableEncoder | None,
+    input_names: Sequence[str] | None,
+) -> tuple[Inputs, Labels, _Weights, TableEncoder | None, Sequence[str] | None]:
+    """Return inputs, labels, weights, the encoder of a table and names of the inputs."""
     if not isinstance(X, Table):
         if encoder is not None:
             raise TypeError(f"encoder goes with a Table, but X is of type {type(X).__name__}")
         inputs = as_inputs(X)
         if input_names is not None:
             input_names = check_names("input_names", input_names, inputs.shape[1])
-        return inputs, as_labels(y, len(inputs)), None, input_names
+        return *_weighted(inputs, as_labels(y, len(inputs)), sample_weight), None, input_names
     if input_names is not None:
         raise TypeError("input_names must be left out with a Table, which has names of its own")
     if isinstance(y, str):
         name = find_target(X, y)
         target = target_labels(X, name)
+        if sample_weight is not None:
+            sample_weight = as_weights(sample_weight, len(X))[target.rows]
         X, y = X.without([name]).take(target.rows), target.labels
     labels = as_labels(y, len(X))
     encoder = TableEncoder.fit(X) if encoder is None else encoder
-    return encoder.transform(X), labels, encoder, None  # the encoder names the inputs
+    # The encoder names the inputs.
+    return *_weighted(encoder.transform(X), labels, sample_weight), encoder, None
+
+
+def _weighted(
+    inputs: Inputs, labels: Labels, sample_weight: Any, name: str = "sample_weight"
+) -> tuple[Inputs, Labels, _Weights]:
+    """Return rows of a weight above 0, and their weights."""
+    if sample_weight is None:
+        return inputs, labels, None
+    weights = as_weights(sample_weight, len(labels), name)
+    if not weights.all():
+        rows = np.flatnonzero(weights)
+        inputs, labels, weights = inputs[rows], labels[rows], weights[rows]
+    return inputs, labels, weights
+
+
+def _validation(
+    validation: Any, n_features: int, encoder: TableEncoder | None
+) -> tuple[Inputs, Labels, _Weights]:
+    """Return inputs, labels and weights of the rows that judge in place of folds."""
+    if not isinstance(validation, tuple | list) or len(validation) not in (2, 3):
+        raise TypeError(
+            f"validation must be (X, y) or (X, y, sample_weight), got {shown(validation)}"
+        )
+    X, y, *weights = validation
+    sample_weight = weights[0] if weights else None
+    if encoder is not None:
+        if not isinstance(X, Table):
+            raise TypeError(f"validation X must be a Table, as X is, got {type(X).__name__}")
+        return _inputs(X, y, sample_weight, encoder, None)[:3]
+    inputs = as_inputs(X, n_features, "validation X")
+    labels = as_labels(y, len(inputs), "validation y")
+    return _weighted(inputs, labels, sample_weight, "validation sample_weight")
 
 
 _Split: TypeAlias = tuple[NDArray[np.intp], NDArray[np.intp]]  # training rows, held-out rows
@@ -404,9 +547,19 @@ class _Fold(NamedTuple):
     said: NDArray[np.bool_]
 
 
+class _Run(NamedTuple):
+    """A training and all cuts, and the mean training loss after each epoch of both."""
+
+    path: PruningPath
+    losses: list[float]
+
+
 @dataclass(frozen=True, eq=False)
 class _Task:
-    """The rows, and how networks are trained and judged on them."""
+    """The rows, and how networks are trained and judged on them.
+
+    The last `n_judges` judge in place of folds; all others train.
+    """
 
     inputs: Inputs
     classes: Labels
@@ -416,21 +569,40 @@ class _Task:
     seed: int
     encoder: TableEncoder | None
     input_names: Sequence[str] | None
+    sample_weight: NDArray[np.float64] | None = None
+    n_judges: int = 0
+    candidates: tuple[Candidate, ...] = CANDIDATES
+    max_updates: int | None = None
 
-    def path(
+    @property
+    def _all(self) -> slice:
+        """The rows that the final network is trained on."""
+        return slice(len(self.codes) - self.n_judges)
+
+    @property
+    def _counts(self) -> NDArray[np.float64]:
+        """What each row counts where it judges."""
+        return np.ones(len(self.codes)) if self.sample_weight is None else self.sample_weight
+
+    def run(
         self,
         candidate: Candidate,
         n_synapses: int,
         stream: Sequence[int],
         stop: threading.Event,
-        rows: NDArray[np.intp] | slice = slice(None),
-    ) -> PruningPath:
-        """Train a candidate on some rows, and cut it through all sizes down to one."""
+        rows: NDArray[np.intp] | None = None,
+    ) -> _Run:
+        """Train a candidate on some rows, or all, and cut it through all sizes down to one."""
+        losses = []
 
-        def callback(_: Progress) -> object:
+        def callback(progress: Progress) -> object:
+            if progress.stage != "accepted":
+                losses.append(progress.loss)
             return STOP if stop.is_set() else None
 
-        X, y = self.inputs[rows], self.classes[self.codes[rows]]
+        at = self._all if rows is None else rows
+        X, y = self.inputs[at], self.classes[self.codes[at]]
+        weights = None if self.sample_weight is None else self.sample_weight[at]
         net = SparseMLP(
             self._layers(candidate),
             init_scale=0.3,
@@ -439,25 +611,15 @@ class _Task:
         )
         net.input_names = self.input_names
         net.encoder = self.encoder
-        steps = math.ceil(len(X) / _BATCH)
-        updates = min(max(_PASSES * steps, _UPDATES[0]), _UPDATES[1])
-        recipe = replace(
-            self.training,
-            epochs=math.ceil(updates / steps),
-            optimizer=SGD(
-                0.05,
-                momentum=0.9,
-                l1=candidate.l1,
-                weight_decay=0.0 if candidate.l1 else 1e-4,
-            ),
-            lr_schedule=ConstantThenCosine(),
-        )
+        recipe = recipe_of_full(self.training, candidate.l1, len(X), self.max_updates)
+        assert recipe.epochs is not None
         net.prepare(X, y, self.classes)  # some rows may lack a rare class
-        net._train(X, y, training=recipe, threads=1, callback=callback)
+        net._train(X, y, weights, training=recipe, threads=1, callback=callback)
         session = Session(
             net,
             X,
             y,
+            weights,
             validation=(X, y),
             goal=Goal(n_synapses=n_synapses),
             criterion=Criterion("taylor2"),
@@ -465,16 +627,29 @@ class _Task:
             threads=1,
             callback=callback,
         )
-        sweep = Sweep(_KEEP, retrain_epochs=max(1, math.ceil(updates / 8 / steps)))
+        sweep = Sweep(_KEEP, retrain_epochs=max(1, math.ceil(recipe.epochs / 8)))
         session.path.stop_reason = sweep.run(session)
-        return session.path
+        return _Run(session.path, losses)
 
     def loss(self, path: PruningPath) -> float:
         """Return the mean log loss of a path's smallest network on all rows."""
-        told = path.smallest.predict_proba(self.inputs)
-        return float(metrics.log_loss(told, self.codes).mean())
+        told = path.smallest.predict_proba(self.inputs[self._all])
+        loss = metrics.log_loss(told, self.codes[self._all])
+        return float(np.average(loss, weights=self._counts[self._all]))
 
-    def step_back(self, path: PruningPath, least: float, learned: bool) -> None:
+    def _score(self, told: NDArray[np.float32]) -> float:
+        """Return the metric of probabilities of all rows."""
+        truth, counts = self.codes[self._all], self._counts[self._all]
+        if metrics.is_mean_over_rows(self.metric):
+            values = metrics.row_values(self.metric, truth, told).astype(np.float64)
+            return RowMeans.of(self.metric, values[None], truth, counts).score(0)
+        judged = metrics.told(self.metric, told)
+        scores = metrics.weighted_scores(self.metric, self.classes, truth, judged, counts[None])
+        return float(scores[0])
+
+    def step_back(
+        self, path: PruningPath, least: float, learned: bool, max_synapses: int | None = None
+    ) -> None:
         """Go back along the final path while its end is not what the folds promised.
 
         That is one class to all rows where the folds saw several, or, on the rows that it was
@@ -487,40 +662,48 @@ class _Task:
             The lowest score that is acceptable.
         learned : bool
             Whether the folds saw a network of this size do better than one class.
+        max_synapses : int, optional
+            The most that may be there again.
         """
-        data = CheckedData(self.inputs, self.codes, self.classes)
-        while learned and len(path) > 1:
-            told = path.smallest.predict_proba(self.inputs)
+        most = math.inf if max_synapses is None else max_synapses
+        while learned and len(path) > 1 and path.steps[-2].n_synapses <= most:
+            told = path.smallest.predict_proba(self.inputs[self._all])
             several = metrics.said(self.metric, told).sum() > 1
-            if several and metrics.score(self.metric, data, told) >= least:
+            if several and self._score(told) >= least:
                 return
             path.undo()
 
     def n_trainings(self) -> int:
         """Count the trainings that `judge` needs."""
-        return len(CANDIDATES) * len(list(self._splits()))
+        return len(self.candidates) * len(list(self._splits()))
 
-    def judge(self, threads: int, tell: Callable[[int], None]) -> _Judged:
+    def judge(self, threads: int, tell: Callable[[int], None], max_synapses: int | None) -> _Judged:
         """Judge each size of each candidate on rows that it was not trained on."""
         splits = list(self._splits())
         tasks = [
             partial(self._fold, candidate, split, (1, k))
             for k, split in enumerate(splits)
-            for candidate in CANDIDATES
+            for candidate in self.candidates
         ]
         with _Workers(threads) as workers:
             told = workers.run(tasks, tell)
-        folds = [told[i :: len(CANDIDATES)] for i in range(len(CANDIDATES))]
+        n = len(self.candidates)
+        folds = [told[i::n] for i in range(n)]
         rows = np.unique(np.concatenate([held_out for _, held_out in splits]))
         rounds = len(splits) // _FOLDS
         folded = f"{_FOLDS} folds" if rounds == 1 else f"{rounds} times {_FOLDS} folds"
         return _Judged(
-            candidates=[c for c in CANDIDATES for _ in self._sizes(c)],
-            counts=[n for c in CANDIDATES for n in self._sizes(c)],
+            candidates=[c for c in self.candidates for _ in self._sizes(c)],
+            counts=[n for c in self.candidates for n in self._sizes(c)],
+            max_synapses=max_synapses,
             scores=self._scores([[fold.told for fold in of] for of in folds], splits, rows),
             loss=np.concatenate(
                 [
-                    self._by_row([fold.loss for fold in of], splits, rows).mean(axis=1)
+                    np.average(
+                        self._by_row([fold.loss for fold in of], splits, rows),
+                        axis=1,
+                        weights=self._counts[rows],
+                    )
                     for of in folds
                 ]
             ),
@@ -539,7 +722,7 @@ class _Task:
         codes = self.codes[rows]
         if metrics.is_mean_over_rows(self.metric):
             values = np.concatenate([self._by_row(of, splits, rows) for of in told])
-            return RowMeans.of(self.metric, values, codes)
+            return RowMeans.of(self.metric, values, codes, self._counts[rows])
         first = told[0][0]
         place = np.zeros(len(self.codes), np.intp)
         place[rows] = np.arange(len(rows))
@@ -551,7 +734,7 @@ class _Task:
             at = place[held_out]
             every[k // _FOLDS][:, at] = np.concatenate([of[k] for of in told])
             fold[k // _FOLDS, at] = k
-        return Resampled(self.metric, self.classes, codes, every, fold)
+        return Resampled(self.metric, self.classes, codes, every, fold, self._counts[rows])
 
     def _by_row(
         self, values: list[NDArray[Any]], splits: list[_Split], rows: NDArray[np.intp]
@@ -575,7 +758,7 @@ class _Task:
         """Judge each size of a candidate that was trained on the other rows."""
         rows, held_out = split
         counts = self._sizes(candidate)
-        path = self.path(candidate, counts[-1], stream, stop, rows)
+        path = self.run(candidate, counts[-1], stream, stop, rows).path
         X, y = self.inputs[held_out], self.codes[held_out]
         told, loss, said = [], [], []
         step, probabilities = -1, None
@@ -604,7 +787,10 @@ class _Task:
 
     def _splits(self) -> Iterator[_Split]:
         """Generate stratified (training rows, held-out rows)."""
-        n = len(self.codes)
+        n = len(self.codes) - self.n_judges
+        if self.n_judges:
+            yield np.arange(n), np.arange(n, len(self.codes))
+            return
         once = n >= _HELD_OUT
         repeats = 1 if once else min(_REPEATS, max(1, _JUDGEMENTS // n))
         for repeat in range(repeats):
@@ -637,6 +823,8 @@ class _Judged:
     in_percent : bool
         Whether scores are shown as percentages.
     method : str
+    max_synapses : int or None
+        The most that may be chosen.
     """
 
     candidates: list[Candidate]
@@ -646,6 +834,7 @@ class _Judged:
     several: NDArray[np.bool_]
     in_percent: bool
     method: str
+    max_synapses: int | None = None
 
     def learned(self, size: int) -> bool:
         """Return whether a size says more than one class, and is better for it."""
@@ -661,7 +850,7 @@ class _Judged:
         """Return the best full network, and the fewest synapses that keep its score, on a draw.
 
         The next larger size of the candidate has to keep it too: of many sizes, one alone may be
-        lucky.
+        lucky. If that leaves too many synapses, it is the best of the sizes that are small enough.
         """
         scores = self.scores.all(draw)
         best = max(np.flatnonzero(self._full).tolist(), key=lambda i: (scores[i], -self.loss[i]))
@@ -671,9 +860,11 @@ class _Judged:
         if self.learned(best):
             fits &= self.several
         fits[best] = True
-        return best, min(
-            np.flatnonzero(fits).tolist(), key=lambda i: (self.counts[i], self.loss[i])
-        )
+        fewest = min(np.flatnonzero(fits).tolist(), key=lambda i: (self.counts[i], self.loss[i]))
+        if self.max_synapses is None or self.counts[fewest] <= self.max_synapses:
+            return best, fewest
+        small = np.flatnonzero(np.array(self.counts) <= self.max_synapses)
+        return best, max(small.tolist(), key=lambda i: (scores[i], -self.loss[i]))
 
     def curve(self, best: int) -> list[CurvePoint]:
         """Return what is known of each size."""

@@ -313,9 +313,9 @@ def test_the_estimate_is_free_of_the_choices_luck():
     found, expected = [], []
     for _ in range(20):
         right = rng.random((12, 200)) < 0.7  # all equally good
+        candidates = [sn.search.Candidate((k,), 0.0) for k in range(1, 13)]
         these = _Judged(**{
-            **vars(judged([0.7] * 12, [1] * 12, [sn.search.Candidate((k,), 0.0) for k in range(12)],
-                          n=200)),
+            **vars(judged([0.7] * 12, [1] * 12, candidates, n=200)),
             "scores": answers(right),
         })  # fmt: skip
         found.append(right[these.choose(0.0)[0]].mean())
