@@ -1,6 +1,6 @@
 """Feature selection by LassoNet's protocol: 50 pixels of MNIST, judged by extremely random trees.
 
-    python -m bench.selector --data-dir DIR               development seeds, 10000 other training rows
+    python -m bench.selector --data-dir DIR               development seeds, other training rows
     python -m bench.selector --data-dir DIR --final       announced seeds, the test split
 
 Each seed draws 10000 of the training rows; `NetworkSelector(50)` chooses the pixels from these, and

@@ -334,7 +334,8 @@ class _PrunedMLP(_NetworkEstimator):
         """
         check_is_fitted(self)
         energy = explain.feature_energy(self.network_).sum(axis=1)
-        return np.divide(energy, energy.sum(), out=np.zeros_like(energy), where=energy > 0)
+        shares: NDArray[np.float64] = energy / max(float(energy.sum()), 1e-300)
+        return shares
 
 
 class PrunedMLPClassifier(ClassifierMixin, _PrunedMLP):
