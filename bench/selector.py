@@ -11,7 +11,6 @@ bench/results/selector.md and appends the use to bench/results/final_log.md.
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
 import numpy as np
 import sklearn
@@ -20,7 +19,7 @@ from numpy.typing import NDArray
 from sklearn.ensemble import ExtraTreesClassifier
 from synaprune.sklearn import NetworkSelector
 
-from bench.data import Settings, training_images
+from bench.data import training_images
 from bench.final import commit, parse_arguments, write_results
 from bench.machine import cpu_model
 from bench.report import Report
@@ -32,7 +31,7 @@ PUBLISHED = 0.892
 def main() -> None:
     """Run all seeds and print Markdown."""
     args = parse_arguments(__doc__.splitlines()[0])
-    data = sn.datasets.mnist(Settings(quick=False, data_dir=Path(args.data_dir)).data_dir)
+    data = sn.datasets.mnist(args.data_dir)
     X, y = training_images(data, quick=False)
     first = 11 if args.final else 1011
     rows, all_pixels = [], []
