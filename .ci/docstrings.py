@@ -11,10 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import synaprune
+import synaprune.sklearn
 from numpydoc.validate import validate
 
 ROOT = Path(__file__).resolve().parents[1]
 MODULES = (synaprune, synaprune.datasets, synaprune.explain, synaprune.plots, synaprune.report)
+MODULES += (synaprune.sklearn,)
 
 
 def public_names() -> Iterator[tuple[str, set[str]]]:

@@ -321,24 +321,30 @@ def weighted_scores(
     return _mean_of_known(np.array(of_each))
 
 
-def of_one_class(metric: Metric, classes: Labels | None, truth: NDArray[Any]) -> float:
+def of_one_class(
+    metric: Metric,
+    classes: Labels | None,
+    truth: NDArray[Any],
+    weights: NDArray[np.float64] | None = None,
+) -> float:
     """Return the best score that takes no inputs, of a metric that is no mean over rows.
 
     Labels are the same one for every row, or probabilities are the shares of the classes; numbers
     are mean or median.
     """
     n = len(truth)
+    weights = np.ones(n) if weights is None else weights
     constant: list[Told]
     if classes is None:
         of_all = (truth.mean(axis=0), np.median(truth, axis=0))
         constant = [np.broadcast_to(number, truth.shape) for number in of_all]
     elif needs_probabilities(metric):
-        shares = (np.bincount(truth, minlength=len(classes)) / n).astype(np.float32)
+        shares = np.bincount(truth, weights / weights.sum(), len(classes)).astype(np.float32)
         constant = [told(metric, np.tile(shares, (n, 1)))]
     else:
         constant = [np.full(n, c, np.int32) for c in range(len(classes))]
-    ones = np.ones((1, n))
-    return max(float(weighted_scores(metric, classes, truth, c, ones)[0]) for c in constant)
+    scores = [weighted_scores(metric, classes, truth, c, weights[None])[0] for c in constant]
+    return float(max(scores))
 
 
 def try_out(metric: Callable[[Any, Any], Any], classes: Labels | None, truth: NDArray[Any]) -> None:

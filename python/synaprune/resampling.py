@@ -51,7 +51,13 @@ class RowMeans:
     n_draws = _DRAWS
 
     @classmethod
-    def of(cls, metric: Metric, values: NDArray[np.float64], truth: NDArray[np.int32]) -> Self:
+    def of(
+        cls,
+        metric: Metric,
+        values: NDArray[np.float64],
+        truth: NDArray[np.int32],
+        counts: NDArray[np.float64] | None = None,
+    ) -> Self:
         """Return the scores by a metric.
 
         Parameters
@@ -60,14 +66,16 @@ class RowMeans:
         values : ndarray of float64, shape (n_networks, n_rows)
             As from `metrics.row_values`.
         truth : ndarray of int32, shape (n_rows,)
+        counts : ndarray of float64, shape (n_rows,), optional
+            How much each row counts, above 0; all alike if left out.
         """
-        weights = np.ones(len(truth))
+        weights = np.ones(len(truth)) if counts is None else counts
         if metric == "neg_log_loss":
-            shares = np.bincount(truth) / len(truth)
-            of_one_class = float(np.log(shares[truth]).mean())
+            shares = np.bincount(truth, weights) / weights.sum()
+            of_one_class = float(np.average(np.log(shares[truth]), weights=weights))
         else:
             if metric == "balanced_accuracy":
-                weights /= np.bincount(truth)[truth]
+                weights = weights / np.bincount(truth, weights)[truth]
             of_one_class = float(np.bincount(truth, weights).max() / weights.sum())
         return cls(values, weights, of_one_class, metrics.limits(metric))
 
@@ -146,6 +154,8 @@ class Resampled:
         Of each network, as from `metrics.told`; or numbers.
     folds : ndarray of int, shape (n_repeats, n_rows)
         The fold in which a row was judged.
+    counts : ndarray of float64, shape (n_rows,), or float
+        How much each row counts, above 0; 1 for a callable.
     """
 
     metric: Metric
@@ -153,11 +163,14 @@ class Resampled:
     truth: NDArray[Any]
     told: Told
     folds: NDArray[np.intp]
+    counts: NDArray[np.float64] | float = 1.0
 
     @cached_property
     def of_one_class(self) -> float:
         """The best score that takes no inputs."""
-        return _known(metrics.of_one_class(self.metric, self.classes, self.truth)).item()
+        counts = np.ones(len(self.truth)) * self.counts
+        score = metrics.of_one_class(self.metric, self.classes, self.truth, counts)
+        return _known(score).item()
 
     @property
     def limits(self) -> tuple[float, float]:
@@ -196,7 +209,7 @@ class Resampled:
         left = self._draws[draw] == 0
         if len(np.unique(self.truth[left], axis=0)) < 2:
             return math.nan
-        return float(self._of(network, left[None].astype(np.float64), self._within_folds)[0])
+        return float(self._of(network, left[None] * self.counts, self._within_folds)[0])
 
     def least_error(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the standard error below which no estimate is: that of as many single answers.
@@ -205,7 +218,8 @@ class Resampled:
         """
         if callable(self.metric):
             return np.zeros(len(scores))
-        weights = 1.0 / np.bincount(self.truth)[self.truth]
+        counts = np.ones(len(self.truth)) * self.counts
+        weights = counts / np.bincount(self.truth, counts)[self.truth]
         return _of_answers(scores, weights / weights.sum())
 
     @cached_property
@@ -226,14 +240,17 @@ class Resampled:
         """Whether folds are judged apart: not where they are too small for each draw to do so."""
         if self.metric != "roc_auc":
             return False
-        within = self._of(0, np.vstack([self._draws, np.ones(len(self.truth))]), within_folds=True)
-        return not np.isnan(within).any()
+        return not np.isnan(self._of(0, self._weights, within_folds=True)).any()
+
+    @property
+    def _weights(self) -> NDArray[np.float64]:
+        """What each row counts on each draw, and as they are."""
+        return np.vstack([self._draws, np.ones(len(self.truth))]) * self.counts
 
     @cached_property
     def _scores(self) -> NDArray[np.float64]:
         """Of shape (n_draws + 1, n_networks): on each draw, and on the rows as they are."""
-        weights = np.vstack([self._draws, np.ones(len(self.truth))])
-        within = self._within_folds
+        weights, within = self._weights, self._within_folds
         columns = [self._of(i, weights, within) for i in range(self.told.shape[1])]
         return _known(np.stack(columns, axis=1))
 

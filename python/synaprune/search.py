@@ -11,16 +11,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from synaprune import metrics
-from synaprune.arrays import Inputs, as_answers, as_inputs, as_labels, as_numbers
-from synaprune.checks import check_callable, check_float, check_int, check_names
+from synaprune.arrays import Inputs, as_answers, as_inputs, as_labels, as_numbers, as_weights
+from synaprune.checks import check_callable, check_float, check_int, check_names, shown
 from synaprune.criteria import Criterion
 from synaprune.frames import Frame, is_frame
+from synaprune.labels import LabelEncoder
 from synaprune.metrics import Metric
 from synaprune.network import SparseMLP
 from synaprune.options import name_of
@@ -49,7 +50,7 @@ _JUDGEMENTS = 1000  # folds are repeated on small data until there are so many, 
 _REPEATS = 3
 _FINALS = 3  # runs on all rows, of which the one of the least training loss counts
 
-_BATCH = 32
+BATCH_SIZE = 32
 _PASSES = 60  # of the training of a full network, if that is
 _UPDATES = (4000, 30000)  # at least and at most so many updates
 _KEEP = 0.75
@@ -60,16 +61,33 @@ _CAUTION = 0.5  # standard errors of the drop that are added to it
 class Candidate:
     """What the folds choose among, besides the size.
 
-    Attributes
+    Parameters
     ----------
     hidden : tuple of int
         Hidden neurons of each layer; none is a linear classifier.
     l1 : float
         L1 penalty, which makes small networks better and full ones worse.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a value is out of range.
+
+    Examples
+    --------
+    >>> Candidate((100,), 1e-3)
+    Candidate(hidden=(100,), l1=0.001)
     """
 
     hidden: tuple[int, ...]
     l1: float
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.hidden, tuple):
+            raise TypeError(f"hidden must be a tuple of ints, got {shown(self.hidden)}")
+        for n in self.hidden:
+            check_int("each of hidden", n, 1)
+        check_float("l1", self.l1, 0.0)
 
 
 CANDIDATES = (
@@ -147,6 +165,8 @@ class SearchResult:
     path : PruningPath
         Of the final run, from its full network to `network`; its scores are those on the training
         rows.
+    loss_curve : list of float
+        Mean training loss after each epoch of the final run.
     metric : str or callable
         What "auto" stands for, or what was given.
     max_drop : float
@@ -161,6 +181,7 @@ class SearchResult:
     network: SparseMLP
     full: SparseMLP
     path: PruningPath
+    loss_curve: list[float]
     metric: Metric
     max_drop: float
     expected: Estimate
@@ -241,19 +262,24 @@ class SearchResult:
 def smallest_network(
     X: Any,
     y: Any,
+    sample_weight: Any = None,
     *,
     max_drop: float = 0.005,
+    max_synapses: int | None = None,
     metric: Metric = "auto",
     class_weight: Mapping[Any, float] | str | None = None,
+    validation: Any = None,
+    candidates: Sequence[Candidate] | None = None,
+    max_updates: int | None = None,
     seed: int = 0,
     encoder: TableEncoder | None = None,
     input_names: Sequence[str] | None = None,
     threads: Threads = None,
     callback: Callable[[int, int], object] | None = None,
 ) -> SearchResult:
-    """Return the smallest network that keeps the accuracy of the best full one.
+    """Return the smallest network that keeps the score of the best full one.
 
-    Linear classifiers and networks of one hidden layer are trained and cut through all sizes on
+    Linear networks and networks of one hidden layer are trained and cut through all sizes on
     each fold of the rows, and judged on the rows left out, which decides candidate and size, as
     cost-complexity pruning decides the size of a tree (Breiman et al., 1984). Such runs on all
     rows, of which the one of the least training loss counts, then give the network. From 5000 rows
@@ -264,24 +290,42 @@ def smallest_network(
     ----------
     X : array_like, shape (n, n_features), Table or DataFrame
         Numbers, as in `SparseMLP.fit`; or a table or DataFrame with columns of any kind.
-    y : array_like, shape (n,), or str
-        Labels, as in `SparseMLP.fit`; or the name of the column that holds them, of which rows
-        without a label are left out.
+    y : array_like, shape (n,) or (n, n_outputs), or str
+        Labels: ints, bools, strings or few whole floats. Other floats are numbers to predict. Or
+        the name of the column that holds them, of which rows without one are left out; more than 50
+        different numbers there are amounts. A metric of classes or of numbers decides otherwise.
+    sample_weight : array_like, shape (n,), optional
+        How much each row counts, in training and where it judges networks. Rows of weight 0 are
+        left out.
     max_drop : float
-        How much of the best full network's score may be lost, in the metric's units: a fraction for
-        all names but "neg_log_loss". The drop on the rows left out plus half its standard error has
-        to be at most this, for the size that is chosen and for the next larger one.
+        How much of the best full network's score may be lost, in the metric's units, such as 0.01
+        for one percentage point of accuracy; of "neg_root_mean_squared_error" and
+        "neg_mean_absolute_error" a share of the error. The drop on the rows left out plus half its
+        standard error has to be at most this, for the size that is chosen and for the next larger
+        one.
+    max_synapses : int, optional
+        The most synapses. Where no network so small keeps the score, it is the one of the best
+        score among those that are small enough.
     metric : str or callable
-        "auto" is accuracy, or balanced accuracy where one class has over 80 % of the rows. Others
-        are "accuracy", "balanced_accuracy", "f1" (of the last of two sorted classes), "f1_macro",
-        "roc_auc" (of several classes the mean over each against the rest; only rows that the same
-        network judged are compared) and "neg_log_loss", as in scikit-learn. A callable is called
-        as ``metric(y_true, y_pred)`` with labels of the rows left out, an `OnProbabilities` with
-        probabilities; it returns a number, higher being better, and is called some ten thousand
-        times, for 50 bootstrap samples of the rows.
+        "auto" is accuracy, or balanced accuracy where one class has over 80 % of the rows; R² for
+        numbers. Others are "accuracy", "balanced_accuracy", "f1" (of the last of two sorted
+        classes), "f1_macro", "roc_auc" (of several classes the mean over each against the rest;
+        only rows that the same network judged are compared), "neg_log_loss", and for numbers "r2",
+        "neg_root_mean_squared_error" and "neg_mean_absolute_error", as in scikit-learn. A callable
+        is called as ``metric(y_true, y_pred)`` with labels or numbers of the rows left out, an
+        `OnProbabilities` with probabilities; it returns a number, higher being better, and is
+        called some ten thousand times, for 50 bootstrap samples of the rows.
     class_weight : dict or "balanced", optional
         As in `Training`. Left out, classes count equally in training for "balanced_accuracy", as
         often as they occur for any other metric.
+    validation : (X, y) or (X, y, sample_weight), optional
+        Rows that judge networks in place of folds; no network is trained on them.
+    candidates : sequence of Candidate, optional
+        What the folds choose among, besides the size; `CANDIDATES` if left out.
+    max_updates : int, optional
+        The most updates of the training of a full network; each cut is followed by an eighth of
+        them. Fewer than the 4000 to 30000 that it has otherwise, by the rows, are quicker and cost
+        accuracy.
     seed : int
         Of folds, initial weights and orders of samples. Equal seeds give equal bits, for any number
         of threads.
@@ -319,22 +363,37 @@ def smallest_network(
     ([2, 5], '2-1')
     """
     metric = metrics.check_metric(metric, METRICS)
-    inputs, answers, encoder, names = _inputs(X, y, encoder, input_names, metric)
+    numbers = None if metric == "auto" or callable(metric) else metric in metrics.REGRESSION_METRICS
+    rows, encoder, names = _read(X, y, sample_weight, encoder, input_names, numbers)
+    for name, limit in {"max_synapses": max_synapses, "max_updates": max_updates}.items():
+        if limit is not None:
+            check_int(name, limit, 1)
+    candidates = _check_candidates(candidates)
     check_int("seed", seed, 0, 2**64 - 1)
     check_callable("callback", callback)
-    if len(inputs) < _FOLDS:
-        raise ValueError(f"X must hold at least {_FOLDS} rows, one a fold, got {len(inputs)}")
-    targets = _targets(answers, metric)
+    if len(rows.inputs) < _FOLDS and validation is None:
+        raise ValueError(f"X must hold at least {_FOLDS} rows, one a fold, got {len(rows.inputs)}")
+    judges = None
+    if validation is not None:
+        judges = _validation(validation, rows, encoder)
+    targets = _targets(rows, judges, metric)
     metric = targets.metric
     low, high = metrics.limits(metric)
     drop = check_float("max_drop", max_drop, 0.0, high - low)
     if metric == "balanced_accuracy" and class_weight is None:
         class_weight = "balanced"
-    recipe = Training(batch_size=_BATCH, class_weight=class_weight)
+    recipe = Training(batch_size=BATCH_SIZE, class_weight=class_weight)
     targets.check_weights(class_weight)  # raises before any training
     if callable(metric):
+        if targets.weights is not None:
+            raise ValueError(
+                "sample_weight does not go with a callable metric, which is called without weights"
+            )
         metrics.try_out(metric, targets.classes, targets.truth)
-    task = _Task(inputs, targets, recipe, seed, encoder, names)
+    task = _Task(
+        _joined(rows.inputs, judges and judges.inputs), targets, recipe, seed, encoder, names,
+        len(targets) - len(rows.inputs), candidates, max_updates,
+    )  # fmt: skip
     n_folds = task.n_trainings()
     total = n_folds + 1 + _FINALS
 
@@ -342,23 +401,24 @@ def smallest_network(
         if callback is not None:
             callback(done, total)
 
-    judged = task.judge(check_threads(threads), tell)
+    judged = task.judge(check_threads(threads), tell, max_synapses)
     reference, chosen = judged.choose(drop)
     expected, expected_full = judged.estimates(drop)
     with _Workers(check_threads(threads)) as workers:
-        paths = workers.run([
-            partial(task.path, judged.candidates[i], judged.counts[i], (2, k))
+        runs = workers.run([
+            partial(task.run, judged.candidates[i], judged.counts[i], (2, k))
             for i, k in [(reference, 0), *((chosen, k) for k in range(_FINALS))]
         ], lambda done: tell(n_folds + done))  # fmt: skip
-    full = paths[0].network(0)
-    path = min(paths[1:], key=task.loss)
+    full = runs[0].path.network(0)
+    path, losses = min(runs[1:], key=lambda run: task.loss(run.path))
     least = expected.value - metrics.allowed_drop(metric, expected_full.value, drop)
-    task.step_back(path, least, judged.learned(chosen))
+    task.step_back(path, least, judged.learned(chosen), max_synapses)
     curve = judged.curve(reference)
     result = SearchResult(
         network=path.smallest,
         full=full,
         path=path,
+        loss_curve=losses,
         metric=metric,
         max_drop=drop,
         expected=expected,
@@ -372,15 +432,67 @@ def smallest_network(
     return result
 
 
-def _inputs(
+def recipe_of_full(training: Training, l1: float, n: int, max_updates: int | None) -> Training:
+    """Return how a full network is trained.
+
+    Parameters
+    ----------
+    training : Training
+        Batch size and what else stays as it is.
+    l1 : float
+        Penalty.
+    n : int
+        Rows.
+    max_updates : int or None
+
+    Returns
+    -------
+    Training
+    """
+    steps = math.ceil(n / training.batch_size)
+    updates = min(max(_PASSES * steps, _UPDATES[0]), _UPDATES[1])
+    return replace(
+        training,
+        epochs=math.ceil(min(updates, max_updates or updates) / steps),
+        optimizer=SGD(0.05, momentum=0.9, l1=l1, weight_decay=0.0 if l1 else 1e-4),
+        lr_schedule=ConstantThenCosine(),
+    )
+
+
+def _check_candidates(candidates: Sequence[Candidate] | None) -> tuple[Candidate, ...]:
+    """Return the candidates, or raise if there are none."""
+    if candidates is None:
+        return CANDIDATES
+    if isinstance(candidates, str) or not isinstance(candidates, Sequence):
+        raise TypeError(f"candidates must be a sequence of Candidate, got {shown(candidates)}")
+    for candidate in candidates:
+        if not isinstance(candidate, Candidate):
+            raise TypeError(f"candidates must hold Candidate, got {shown(candidate)}")
+    if not candidates:
+        raise ValueError("candidates must hold at least one Candidate")
+    return tuple(candidates)
+
+
+_Weights: TypeAlias = NDArray[np.float64] | None
+
+
+class _Rows(NamedTuple):
+    """Rows that train or judge: inputs, labels or float64 numbers, and weights above 0."""
+
+    inputs: Inputs
+    answers: NDArray[Any]
+    weights: _Weights
+
+
+def _read(
     X: Any,
     y: Any,
+    sample_weight: Any,
     encoder: TableEncoder | None,
     input_names: Sequence[str] | None,
-    metric: Metric,
-) -> tuple[Inputs, NDArray[Any], TableEncoder | None, Sequence[str] | None]:
-    """Return inputs, labels or numbers, the encoder of a table and names of the inputs."""
-    numbers = None if metric == "auto" or callable(metric) else metric in metrics.REGRESSION_METRICS
+    numbers: bool | None,
+) -> tuple[_Rows, TableEncoder | None, Sequence[str] | None]:
+    """Return the rows, the encoder of a table and names of the inputs."""
     if is_frame(X):
         frame = Frame.of(X)
         X = Table.from_dataframe(frame)
@@ -390,6 +502,7 @@ def _inputs(
             y = frame.array(name)[target.rows]
             if y.dtype.kind == "f":  # other labels keep their type, unlike those of a file
                 y = target.values
+            sample_weight = _some(sample_weight, target.rows, len(X))
             X = X.without([name]).take(target.rows)
     if not isinstance(X, Table):
         if encoder is not None:
@@ -397,31 +510,81 @@ def _inputs(
         inputs = as_inputs(X)
         if input_names is not None:
             input_names = check_names("input_names", input_names, inputs.shape[1])
-        return inputs, _answers(y, len(inputs), numbers), None, input_names
+        return (
+            _weighted(inputs, _answers(y, len(inputs), numbers), sample_weight),
+            None,
+            input_names,
+        )
     if input_names is not None:
         raise TypeError("input_names must be left out with a Table, which has names of its own")
     if isinstance(y, str):
         name = find_target(X, y)
         target = read_target(X, name, numbers)
+        sample_weight = _some(sample_weight, target.rows, len(X))
         X, y = X.without([name]).take(target.rows), target.values
     answers = _answers(y, len(X), numbers)
     encoder = TableEncoder.fit(X) if encoder is None else encoder
-    return encoder.transform(X), answers, encoder, None  # the encoder names the inputs
+    # The encoder names the inputs.
+    return _weighted(encoder.transform(X), answers, sample_weight), encoder, None
 
 
-def _answers(y: Any, n: int, numbers: bool | None) -> NDArray[Any]:
+def _some(sample_weight: Any, rows: NDArray[np.intp], n: int) -> _Weights:
+    return None if sample_weight is None else as_weights(sample_weight, n)[rows]
+
+
+def _answers(y: Any, n: int, numbers: bool | None, name: str = "y") -> NDArray[Any]:
     """Return labels, or float64 if numbers are to be predicted; None lets y decide."""
     if numbers is None:
         given = np.asarray(y)
         several = given.ndim == 2 and given.dtype.kind in "fiub"
-        numbers = several or is_amount(as_answers(y, n))
+        numbers = several or is_amount(as_answers(y, n, name))
     if not numbers:
-        return as_labels(y, n)
-    return as_numbers(y, n, np.shape(y)[1] if np.ndim(y) == 2 else 1)
+        return as_labels(y, n, name)
+    return as_numbers(y, n, np.shape(y)[1] if np.ndim(y) == 2 else 1, name)
 
 
-def _targets(answers: NDArray[Any], metric: Metric) -> Targets:
+def _weighted(
+    inputs: Inputs, answers: NDArray[Any], sample_weight: Any, name: str = "sample_weight"
+) -> _Rows:
+    """Return rows of a weight above 0, and their weights."""
+    if sample_weight is None:
+        return _Rows(inputs, answers, None)
+    weights = as_weights(sample_weight, len(answers), name)
+    if not weights.all():
+        some = np.flatnonzero(weights)
+        inputs, answers, weights = inputs[some], answers[some], weights[some]
+    return _Rows(inputs, answers, weights)
+
+
+def _validation(validation: Any, rows: _Rows, encoder: TableEncoder | None) -> _Rows:
+    """Return the rows that judge in place of folds."""
+    if not isinstance(validation, tuple | list) or len(validation) not in (2, 3):
+        raise TypeError(
+            f"validation must be (X, y) or (X, y, sample_weight), got {shown(validation)}"
+        )
+    X, y, *weights = validation
+    sample_weight = weights[0] if weights else None
+    numbers = rows.answers.dtype.kind == "f"
+    if encoder is not None:
+        if not (isinstance(X, Table) or is_frame(X)):
+            raise TypeError(f"validation X must be a Table, as X is, got {type(X).__name__}")
+        return _read(X, y, sample_weight, encoder, None, numbers)[0]
+    given = as_inputs(X, rows.inputs.shape[1], "validation X")
+    inputs: Any = given.astype(rows.inputs.dtype, copy=False)
+    answers = _answers(y, len(inputs), numbers, "validation y")
+    return _weighted(inputs, answers, sample_weight, "validation sample_weight")
+
+
+def _joined(rows: Any, judges: Any) -> Any:
+    return rows if judges is None else np.concatenate([rows, judges])
+
+
+def _targets(rows: _Rows, judges: _Rows | None, metric: Metric) -> Targets:
     """Return what is predicted and by which metric that is judged, or raise if it cannot be."""
+    answers, weights = rows.answers, rows.weights
+    if judges is not None and (weights is not None or judges.weights is not None):
+        pairs = ((part.weights, len(part.answers)) for part in (rows, judges))
+        weights = np.concatenate([np.ones(n) if w is None else w for w, n in pairs])
     if answers.dtype.kind == "f":
         metric = "r2" if metric == "auto" else metric
         metrics.check_task(metric, None)
@@ -429,7 +592,7 @@ def _targets(answers: NDArray[Any], metric: Metric) -> Targets:
             raise ValueError("y must hold different numbers, of each output")
         if metric == "neg_root_mean_squared_error" and answers.ndim == 2 and answers.shape[1] > 1:
             raise ValueError(f"metric {metric!r} goes with one output; use 'r2' for several")
-        return NumberTargets(metric, answers)
+        return NumberTargets(metric, weights, _joined(answers, judges and judges.answers))
     classes, codes, counts = np.unique(answers, return_inverse=True, return_counts=True)
     if (counts >= 2).sum() < 2:
         raise ValueError(
@@ -437,9 +600,13 @@ def _targets(answers: NDArray[Any], metric: Metric) -> Targets:
             f"largest of {counts.max()} rows"
         )
     if metric == "auto":
-        metric = "balanced_accuracy" if counts.max() > _IMBALANCED * len(codes) else "accuracy"
+        shares = np.bincount(codes, rows.weights)
+        rare = shares.max() <= _IMBALANCED * shares.sum()
+        metric = "accuracy" if rare else "balanced_accuracy"
     metrics.check_task(metric, len(classes))
-    return ClassTargets(metric, classes, codes.astype(np.int32))
+    encoded = LabelEncoder(classes)
+    more = None if judges is None else encoded.encode(judges.answers, "validation y")
+    return ClassTargets(metric, weights, classes, _joined(codes.astype(np.int32), more))
 
 
 class _Fold(NamedTuple):
@@ -458,9 +625,19 @@ class _Fold(NamedTuple):
     varies: NDArray[np.bool_]
 
 
+class _Run(NamedTuple):
+    """A training and all cuts, and the mean training loss after each epoch of both."""
+
+    path: PruningPath
+    losses: list[float]
+
+
 @dataclass(frozen=True, eq=False)
 class _Task:
-    """The rows, and how networks are trained and judged on them."""
+    """The rows, and how networks are trained and judged on them.
+
+    The last `n_judges` judge in place of folds; all others train.
+    """
 
     inputs: Inputs
     targets: Targets
@@ -468,21 +645,34 @@ class _Task:
     seed: int
     encoder: TableEncoder | None
     input_names: Sequence[str] | None
+    n_judges: int = 0
+    candidates: tuple[Candidate, ...] = CANDIDATES
+    max_updates: int | None = None
 
-    def path(
+    @property
+    def _all(self) -> slice:
+        """The rows that the final network is trained on."""
+        return slice(len(self.inputs) - self.n_judges)
+
+    def run(
         self,
         candidate: Candidate,
         n_synapses: int,
         stream: Sequence[int],
         stop: threading.Event,
-        rows: NDArray[np.intp] | slice = slice(None),
-    ) -> PruningPath:
-        """Train a candidate on some rows, and cut it through all sizes down to one."""
+        rows: NDArray[np.intp] | None = None,
+    ) -> _Run:
+        """Train a candidate on some rows, or all, and cut it through all sizes down to one."""
+        losses = []
 
-        def callback(_: Progress) -> object:
+        def callback(progress: Progress) -> object:
+            if progress.stage != "accepted":
+                losses.append(progress.loss)
             return STOP if stop.is_set() else None
 
-        X, y = self.inputs[rows], self.targets.of(rows)
+        at = self._all if rows is None else rows
+        X, y = self.inputs[at], self.targets.of(at)
+        weights = None if self.targets.weights is None else self.targets.weights[at]
         net = SparseMLP(
             self._layers(candidate),
             loss=self.targets.loss,
@@ -492,25 +682,15 @@ class _Task:
         )
         net.input_names = self.input_names
         net.encoder = self.encoder
-        steps = math.ceil(len(X) / _BATCH)
-        updates = min(max(_PASSES * steps, _UPDATES[0]), _UPDATES[1])
-        recipe = replace(
-            self.training,
-            epochs=math.ceil(updates / steps),
-            optimizer=SGD(
-                0.05,
-                momentum=0.9,
-                l1=candidate.l1,
-                weight_decay=0.0 if candidate.l1 else 1e-4,
-            ),
-            lr_schedule=ConstantThenCosine(),
-        )
+        recipe = recipe_of_full(self.training, candidate.l1, len(X), self.max_updates)
+        assert recipe.epochs is not None
         net.prepare(X, y, self.targets.classes)  # some rows may lack a rare class
-        net._train(X, y, training=recipe, threads=1, callback=callback)
+        net._train(X, y, weights, training=recipe, threads=1, callback=callback)
         session = Session(
             net,
             X,
             y,
+            weights,
             validation=(X, y),
             goal=Goal(n_synapses=n_synapses),
             criterion=Criterion("taylor2"),
@@ -518,21 +698,24 @@ class _Task:
             threads=1,
             callback=callback,
         )
-        sweep = Sweep(_KEEP, retrain_epochs=max(1, math.ceil(updates / 8 / steps)))
+        sweep = Sweep(_KEEP, retrain_epochs=max(1, math.ceil(recipe.epochs / 8)))
         session.path.stop_reason = sweep.run(session)
-        return session.path
+        return _Run(session.path, losses)
+
+    def _judge_all(self, net: SparseMLP) -> Verdict:
+        return self.targets.judge(net, self.inputs[self._all], self._all)
 
     def loss(self, path: PruningPath) -> float:
         """Return the mean loss of a path's smallest network on all rows."""
-        return float(self._judge_all(path.smallest).loss.mean())
+        loss = self._judge_all(path.smallest).loss
+        return float(np.average(loss, weights=self.targets.counts[self._all]))
 
-    def _judge_all(self, net: SparseMLP) -> Verdict:
-        return self.targets.judge(net, self.inputs, slice(None))
-
-    def step_back(self, path: PruningPath, least: float, learned: bool) -> None:
+    def step_back(
+        self, path: PruningPath, least: float, learned: bool, max_synapses: int | None = None
+    ) -> None:
         """Go back along the final path while its end is not what the folds promised.
 
-        That is one class to all rows where the folds saw several, or, on the rows that it was
+        That is one answer to all rows where the folds saw several, or, on the rows that it was
         trained on, a score below what is expected on fresh ones: a training that went wrong.
 
         Parameters
@@ -541,29 +724,33 @@ class _Task:
         least : float
             The lowest score that is acceptable.
         learned : bool
-            Whether the folds saw a network of this size do better than one class.
+            Whether the folds saw a network of this size do better than one answer.
+        max_synapses : int, optional
+            The most that may be there again.
         """
-        while learned and len(path) > 1:
-            net = path.smallest
-            if self._judge_all(net).varies and self.targets.score(net, self.inputs) >= least:
+        most = math.inf if max_synapses is None else max_synapses
+        while learned and len(path) > 1 and path.steps[-2].n_synapses <= most:
+            verdict = self._judge_all(path.smallest)
+            if verdict.varies and self.targets.score(verdict.told, self._all) >= least:
                 return
             path.undo()
 
     def n_trainings(self) -> int:
         """Count the trainings that `judge` needs."""
-        return len(CANDIDATES) * len(list(self._splits()))
+        return len(self.candidates) * len(list(self._splits()))
 
-    def judge(self, threads: int, tell: Callable[[int], None]) -> _Judged:
+    def judge(self, threads: int, tell: Callable[[int], None], max_synapses: int | None) -> _Judged:
         """Judge each size of each candidate on rows that it was not trained on."""
         splits = list(self._splits())
         tasks = [
             partial(self._fold, candidate, split, (1, k))
             for k, split in enumerate(splits)
-            for candidate in CANDIDATES
+            for candidate in self.candidates
         ]
         with _Workers(threads) as workers:
             told = workers.run(tasks, tell)
-        folds = [told[i :: len(CANDIDATES)] for i in range(len(CANDIDATES))]
+        n = len(self.candidates)
+        folds = [told[i::n] for i in range(n)]
         rows = judged_rows(splits)
         rounds = len(splits) // _FOLDS
         folded = f"{_FOLDS} folds" if rounds == 1 else f"{rounds} times {_FOLDS} folds"
@@ -572,12 +759,15 @@ class _Task:
         ]
         return _Judged(
             metric=self.targets.metric,
-            candidates=[c for c in CANDIDATES for _ in self._sizes(c)],
-            counts=[n for c in CANDIDATES for n in self._sizes(c)],
+            candidates=[c for c in self.candidates for _ in self._sizes(c)],
+            counts=[n for c in self.candidates for n in self._sizes(c)],
+            max_synapses=max_synapses,
             scores=self.targets.scores(
                 [[fold.told for fold in of] for of in folds], splits, _FOLDS
             ),
-            loss=np.concatenate([loss.mean(axis=1) for loss in losses]),
+            loss=np.concatenate(
+                [np.average(loss, axis=1, weights=self.targets.counts[rows]) for loss in losses]
+            ),
             varies=np.concatenate([np.any([fold.varies for fold in of], axis=0) for of in folds]),
             method=(f"{len(rows)} rows held out" if len(splits) == 1 else folded)
             + ", corrected for the choice by bootstrap",
@@ -593,7 +783,7 @@ class _Task:
         """Judge each size of a candidate that was trained on the other rows."""
         rows, held_out = split
         counts = self._sizes(candidate)
-        path = self.path(candidate, counts[-1], stream, stop, rows)
+        path = self.run(candidate, counts[-1], stream, stop, rows).path
         X = self.inputs[held_out]
         verdicts: list[Verdict] = []
         step = -1
@@ -615,7 +805,10 @@ class _Task:
 
     def _splits(self) -> Iterator[Split]:
         """Generate stratified (training rows, held-out rows)."""
-        n = len(self.inputs)
+        n = len(self.inputs) - self.n_judges
+        if self.n_judges:
+            yield np.arange(n), np.arange(n, len(self.inputs))
+            return
         once = n >= _HELD_OUT
         repeats = 1 if once else min(_REPEATS, max(1, _JUDGEMENTS // n))
         for repeat in range(repeats):
@@ -641,6 +834,8 @@ class _Judged:
     varies : ndarray of bool, shape (n_sizes,)
         Whether some fold's network ever says two different things.
     method : str
+    max_synapses : int or None
+        The most that may be chosen.
     """
 
     metric: Metric
@@ -650,6 +845,7 @@ class _Judged:
     loss: NDArray[np.float64]
     varies: NDArray[np.bool_]
     method: str
+    max_synapses: int | None = None
 
     def learned(self, size: int) -> bool:
         """Return whether a size says more than one thing, and is better for it."""
@@ -665,7 +861,7 @@ class _Judged:
         """Return the best full network, and the fewest synapses that keep its score, on a draw.
 
         The next larger size of the candidate has to keep it too: of many sizes, one alone may be
-        lucky.
+        lucky. If that leaves too many synapses, it is the best of the sizes that are small enough.
         """
         scores = self.scores.all(draw)
         best = max(np.flatnonzero(self._full).tolist(), key=lambda i: (scores[i], -self.loss[i]))
@@ -676,9 +872,11 @@ class _Judged:
         if self.learned(best):
             fits &= self.varies
         fits[best] = True
-        return best, min(
-            np.flatnonzero(fits).tolist(), key=lambda i: (self.counts[i], self.loss[i])
-        )
+        fewest = min(np.flatnonzero(fits).tolist(), key=lambda i: (self.counts[i], self.loss[i]))
+        if self.max_synapses is None or self.counts[fewest] <= self.max_synapses:
+            return best, fewest
+        small = np.flatnonzero(np.array(self.counts) <= self.max_synapses)
+        return best, max(small.tolist(), key=lambda i: (scores[i], -self.loss[i]))
 
     def curve(self, best: int) -> list[CurvePoint]:
         """Return what is known of each size."""

@@ -48,9 +48,12 @@ class Targets(ABC):
     ----------
     metric : str or callable
         Judges the answers.
+    weights : ndarray of float64, shape (n_rows,), or None
+        What each row counts, above 0; None if all count alike.
     """
 
     metric: Metric
+    weights: NDArray[np.float64] | None
 
     @property
     @abstractmethod
@@ -83,10 +86,6 @@ class Targets(ABC):
         """Return what rows, whose inputs are X, tell of a network."""
 
     @abstractmethod
-    def score(self, net: SparseMLP, X: Inputs) -> float:
-        """Return the metric of a network on all rows."""
-
-    @abstractmethod
     def _row_means(self, values: NDArray[np.float64], rows: NDArray[np.intp]) -> RowMeans:
         """Return the scores of networks by what each row contributes."""
 
@@ -100,9 +99,23 @@ class Targets(ABC):
         """Raise a TypeError or ValueError if classes cannot be weighted so."""
 
     @property
+    def counts(self) -> NDArray[np.float64]:
+        """What each row counts."""
+        return np.ones(len(self)) if self.weights is None else self.weights
+
+    @property
     def is_mean_over_rows(self) -> bool:
         """Whether each row contributes to the metric by itself."""
         return metrics.is_mean_over_rows(self.metric)
+
+    def score(self, told: NDArray[Any], rows: slice) -> float:
+        """Return the metric of what some rows tell of one network, as in `Verdict`."""
+        at = np.arange(len(self))[rows]
+        if self.is_mean_over_rows:
+            return self._row_means(told[None].astype(np.float64), at).score(0)
+        weights = self.counts[None, at]
+        scores = metrics.weighted_scores(self.metric, self.classes, self.truth[at], told, weights)
+        return float(scores[0])
 
     def scores(
         self, told: list[list[NDArray[Any]]], splits: Sequence[Split], n_folds: int
@@ -133,7 +146,8 @@ class Targets(ABC):
             at = place[held_out]
             every[k // n_folds][:, at] = np.concatenate([of[k] for of in told])
             fold[k // n_folds, at] = k
-        return Resampled(self.metric, self.classes, self.truth[rows], every, fold)
+        counts = self.counts[rows]
+        return Resampled(self.metric, self.classes, self.truth[rows], every, fold, counts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,15 +215,8 @@ class ClassTargets(Targets):
             metrics.varies(self.metric, told),
         )
 
-    def score(self, net: SparseMLP, X: Inputs) -> float:
-        """Return the metric of a network on all rows."""
-        told = net.predict_proba(X)
-        predicted = told.argmax(axis=1).astype(np.int32)
-        right = predicted == self.codes
-        return metrics.measure(self.metric, self.labels, self.codes, predicted, right, told)
-
     def _row_means(self, values: NDArray[np.float64], rows: NDArray[np.intp]) -> RowMeans:
-        return RowMeans.of(self.metric, values, self.codes[rows])
+        return RowMeans.of(self.metric, values, self.codes[rows], self.counts[rows])
 
 
 @dataclass(frozen=True, eq=False)
@@ -251,7 +258,8 @@ class NumberTargets(Targets):
     @cached_property
     def _variance(self) -> NDArray[np.float64]:
         """Of each output, over all rows."""
-        variance = self._columns.var(axis=0)
+        mean = np.average(self._columns, axis=0, weights=self.counts)
+        variance = np.average(np.square(self._columns - mean), axis=0, weights=self.counts)
         return np.where(variance > 0.0, variance, 1.0)
 
     def check_weights(self, class_weight: Any) -> None:
@@ -295,20 +303,16 @@ class NumberTargets(Targets):
             values = 1.0 - (np.square(errors) / self._variance).mean(axis=1)
         return values
 
-    def score(self, net: SparseMLP, X: Inputs) -> float:
-        """Return the metric of a network on all rows."""
-        predicted = net.predict(X).reshape(self._columns.shape)
-        one_axis = self.numbers.ndim == 1
-        return metrics.of_numbers(self.metric, self._columns, predicted, one_axis)
-
     def _row_means(self, values: NDArray[np.float64], rows: NDArray[np.intp]) -> RowMeans:
         root = self.metric == "neg_root_mean_squared_error"
-        truth = self._columns[rows]
-        middle = np.median if self.metric == "neg_mean_absolute_error" else np.mean
-        constant = float(self._contribution(truth - middle(truth, axis=0)).mean())
+        truth, counts = self._columns[rows], self.counts[rows]
+        middle = np.average(truth, axis=0, weights=counts)
+        if self.metric == "neg_mean_absolute_error":
+            middle = np.median(truth, axis=0)
+        constant = float(np.average(self._contribution(truth - middle), weights=counts))
         return RowMeans(
             values,
-            np.ones(len(rows)),
+            counts,
             -np.sqrt(-constant) if root else constant,
             metrics.limits(self.metric),
             root,

@@ -307,9 +307,9 @@ def test_the_estimate_is_free_of_the_choices_luck():
     found, expected = [], []
     for _ in range(20):
         right = rng.random((12, 200)) < 0.7  # all equally good
+        candidates = [sn.search.Candidate((k,), 0.0) for k in range(1, 13)]
         these = _Judged(**{
-            **vars(judged([0.7] * 12, [1] * 12, [sn.search.Candidate((k,), 0.0) for k in range(12)],
-                          n=200)),
+            **vars(judged([0.7] * 12, [1] * 12, candidates, n=200)),
             "scores": answers(right),
         })  # fmt: skip
         found.append(right[these.choose(0.0)[0]].mean())
@@ -326,7 +326,7 @@ def test_a_final_network_that_is_worse_than_the_folds_promised_is_not_the_end():
     net = sn.SparseMLP((3, 4, 1), seed=0, init_scale=0.3)
     net.fit(X, y, training=sn.Training(60, batch_size=16, optimizer=sn.SGD(0.1)))
     recipe = sn.Training(batch_size=16, optimizer=sn.SGD(0.1))
-    targets = ClassTargets("accuracy", np.unique(y), y.astype(np.int32))
+    targets = ClassTargets("accuracy", None, np.unique(y), y.astype(np.int32))
     task = sn.search._Task(X, targets, recipe, 0, None, None)
 
     def path():

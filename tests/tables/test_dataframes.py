@@ -180,7 +180,7 @@ def inputs_of(monkeypatch):
     def of(*args, **kwargs):
         found = []
 
-        def task(inputs, targets, recipe, seed, encoder, names):
+        def task(inputs, targets, recipe, seed, encoder, names, *others):
             found.append((inputs, targets.of(slice(None)), encoder))
             raise KeyboardInterrupt
 

@@ -1,0 +1,884 @@
+"""Estimators of scikit-learn: classifiers and feature selectors that are small networks.
+
+They need scikit-learn 1.6 or newer: ``pip install "synaprune[sklearn]"``. Everything that is
+searched for, and how, is `smallest_network`.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synaprune import explain
+from synaprune.checks import check_float, check_int, shown
+from synaprune.criteria import Criterion
+from synaprune.explain.graph_layout import node_positions, strongest_synapses
+from synaprune.extras import require
+from synaprune.network import SparseMLP
+from synaprune.path import PruningPath
+from synaprune.pruning import Gradual, prune
+from synaprune.search import (
+    BATCH_SIZE,
+    CANDIDATES,
+    Candidate,
+    CurvePoint,
+    Estimate,
+    SearchResult,
+    recipe_of_full,
+    smallest_network,
+)
+from synaprune.training import Progress, Training
+
+require("sklearn.utils.validation", "sklearn")
+from joblib import effective_n_jobs  # noqa: E402
+from scipy.sparse import issparse  # noqa: E402
+from sklearn.base import BaseEstimator, ClassifierMixin  # noqa: E402
+from sklearn.feature_selection import SelectorMixin  # noqa: E402
+from sklearn.utils import check_random_state, compute_class_weight  # noqa: E402
+from sklearn.utils.multiclass import check_classification_targets, unique_labels  # noqa: E402
+from sklearn.utils.validation import (  # noqa: E402
+    check_is_fitted,
+    column_or_1d,
+    validate_data,
+)
+
+__all__ = ["NetworkSelector", "PrunedMLPClassifier"]
+
+_HIDDEN = (100,)  # of a network that no folds choose
+_CELLS = 2**22  # of a sparse X that are dense at a time
+_SYNAPSES = 500  # at most, in a drawing
+
+Floats = NDArray[np.float32]
+
+
+class _NetworkEstimator(BaseEstimator):
+    """What the estimators share: checked data, a search, and a drawing of the network."""
+
+    network_: SparseMLP
+
+    # ---- data
+
+    def _inputs(self, X: Any, *, reset: bool) -> Any:
+        """Return checked inputs as float32: an array, or CSR or CSC if they are sparse."""
+        with np.errstate(over="ignore"):  # an overflow is infinite, which scikit-learn refuses
+            return validate_data(
+                self, X, reset=reset, accept_sparse=("csr", "csc"), dtype=np.float32, order="C"
+            )
+
+    def _inputs_and_labels(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, NDArray[Any]]:
+        """Return checked inputs and labels."""
+        with np.errstate(over="ignore"):
+            X, y = validate_data(
+                self, X, y, reset=reset, accept_sparse=("csr", "csc"), dtype=np.float32, order="C"
+            )
+        try:
+            check_classification_targets(y)
+        except ValueError as error:
+            raise ValueError(f"{error} {self._other(y)}") from None
+        return X, y
+
+    def _other(self, y: NDArray[Any]) -> str:
+        """Return which estimator takes a target that is no class."""
+        return "PrunedMLPRegressor takes numbers."
+
+    def _weights(self, sample_weight: Any, n: int, name: str = "sample_weight") -> Any:
+        """Return checked weights of samples, or None."""
+        if sample_weight is None:
+            return None
+        weights = np.asarray(sample_weight, np.float64)
+        if weights.ndim == 0:
+            weights = np.full(n, weights)
+        if weights.ndim != 1:
+            raise ValueError(f"{name} must be 1D array or scalar, got {weights.ndim}D array")
+        if weights.shape != (n,):
+            raise ValueError(f"{name}.shape == {weights.shape}, expected {(n,)}!")
+        if not np.isfinite(weights).all():
+            raise ValueError(f"{name} contains NaN or infinity.")
+        if (weights < 0.0).any():
+            raise ValueError(f"Negative values in data passed to `{name}`.")
+        if not weights.any():
+            raise ValueError(f"{name} must contain at least one non-zero number, all are zero.")
+        return weights
+
+    def _input_names(self) -> list[str] | None:
+        """Return the names of the columns, unless one occurs twice."""
+        names = getattr(self, "feature_names_in_", None)
+        return None if names is None or len(set(names)) < len(names) else names.tolist()
+
+    # ---- what parameters mean
+
+    @property
+    def _threads(self) -> int:
+        return int(effective_n_jobs(self.n_jobs))
+
+    def _seed(self) -> int:
+        return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+
+    def _hidden(self) -> tuple[int, ...] | None:
+        """Return the hidden neurons of each layer, or None if the folds choose."""
+        sizes = self.hidden_layer_sizes
+        if sizes is None:
+            return None
+        if isinstance(sizes, str) or not isinstance(sizes, Iterable):
+            sizes = () if check_int("hidden_layer_sizes", sizes, 0) == 0 else (sizes,)
+        return tuple(check_int("each of hidden_layer_sizes", n, 1) for n in sizes)
+
+    def _candidates(self) -> list[Candidate] | None:
+        """Return what the folds choose among: the penalties only, if the layers are given."""
+        hidden = self._hidden()
+        if hidden is None:
+            return None
+        return [replace(c, hidden=hidden) for c in CANDIDATES if bool(c.hidden) == bool(hidden)]
+
+    def _class_weight(self, classes: NDArray[Any], y: NDArray[Any]) -> Any:
+        """Return the weights of classes by what the network calls them."""
+        if self.class_weight is None or isinstance(self.class_weight, str):
+            if self.class_weight not in (None, "balanced"):
+                raise ValueError(
+                    f"class_weight must be a dict, 'balanced' or None, got {self.class_weight!r}"
+                )
+            return self.class_weight
+        weights = compute_class_weight(self.class_weight, classes=classes, y=y)
+        return dict(zip(_plain(classes).tolist(), weights.tolist(), strict=True))
+
+    def _tell(self, done: int, total: int) -> None:
+        print(f"[{type(self).__name__}] {done} of {total} trainings")
+
+    # ---- the search
+
+    def _check_classes(self) -> None:
+        if len(self.classes_) < 2:
+            raise ValueError(
+                f"{type(self).__name__} needs samples of at least two classes, but the data "
+                f"contains only one class: {self.classes_[0]!r}"
+            )
+
+    def _full_network(self, n_features: int, hidden: tuple[int, ...]) -> SparseMLP:
+        """Return a network for the classes that is not trained."""
+        outputs = 1 if len(self.classes_) == 2 else len(self.classes_)
+        net = SparseMLP(
+            (n_features, *hidden, outputs), init_scale=0.3, input_scaling="standard",
+            seed=self._seed(),
+        )  # fmt: skip
+        net.input_names = self._input_names()
+        return net
+
+    def _search(
+        self,
+        X: Any,
+        y: NDArray[Any],
+        sample_weight: Any,
+        validation: tuple[Any, Any, Any],
+        **options: Any,
+    ) -> SearchResult:
+        """Set the classes and return what `smallest_network` finds."""
+        weights = self._weights(sample_weight, len(y))
+        rows = slice(None) if weights is None or weights.all() else np.flatnonzero(weights)
+        X, y = _dense(X[rows]), y[rows]
+        self.classes_ = np.unique(y)
+        self._check_classes()
+        return smallest_network(
+            X,
+            _plain(y),
+            None if weights is None else weights[rows],
+            max_drop=0.005 if self.max_drop is None else self.max_drop,
+            metric=self.metric,
+            class_weight=self._class_weight(self.classes_, y),
+            validation=self._validation(*validation),
+            candidates=self._candidates(),
+            max_updates=self.max_updates,
+            seed=self._seed(),
+            input_names=self._input_names(),
+            threads=self._threads,
+            callback=self._tell if self.verbose else None,
+            **options,
+        )
+
+    def _validation(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any] | None:
+        """Return the rows that judge in place of folds, or None."""
+        given = {"X_val": X, "y_val": y, "sample_weight_val": sample_weight}
+        if X is None and y is None and sample_weight is None:
+            return None
+        for name in ("X_val", "y_val"):
+            if given[name] is None:
+                others = [other for other, value in given.items() if value is not None]
+                raise ValueError(f"{others[0]} is provided, but {name} was not provided.")
+        X, y = self._inputs(X, reset=False), column_or_1d(y, warn=True)
+        unknown = np.setdiff1d(y, self.classes_)
+        if len(unknown):
+            raise ValueError(f"y_val contains labels that y does not: {shown(unknown.tolist())}")
+        weights = self._weights(sample_weight, len(y), "sample_weight_val")
+        return _dense(X), _plain(y), weights
+
+    # ---- what it shows
+
+    def _repr_html_inner(self) -> str:
+        return str(super()._repr_html_inner()) + self._drawing()
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
+        bundle: dict[str, str] = super()._repr_mimebundle_(**kwargs)
+        if "text/html" in bundle:
+            bundle["text/html"] += self._drawing()
+        return bundle
+
+    def _drawing(self) -> str:
+        """Return the network as SVG, "" before there is one."""
+        if not hasattr(self, "network_"):
+            return ""
+        return _svg(self.network_)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+class _PrunedMLP(_NetworkEstimator):
+    """What classifier and regressor share: fitting, and what a fitted network tells."""
+
+    def __init__(
+        self,
+        *,
+        max_drop: float = 0.005,
+        max_synapses: int | None = None,
+        metric: str = "auto",
+        hidden_layer_sizes: int | tuple[int, ...] | None = None,
+        max_updates: int | None = None,
+        random_state: Any = None,
+        n_jobs: int | None = None,
+        warm_start: bool = False,
+        verbose: int = 0,
+    ) -> None:
+        self.max_drop = max_drop
+        self.max_synapses = max_synapses
+        self.metric = metric
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.max_updates = max_updates
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+        self.warm_start = warm_start
+        self.verbose = verbose
+
+    def _keep(self, result: SearchResult) -> None:
+        """Set what the search found."""
+        self.network_ = result.network
+        self.path_: PruningPath = result.path
+        self.curve_: list[CurvePoint] = result.curve
+        self.expected_: Estimate = result.expected
+        self.metric_ = result.metric
+        self.loss_curve_ = result.loss_curve
+        self.n_iter_ = len(result.loss_curve)
+
+    def _train(
+        self, net: SparseMLP, X: Any, y: NDArray[Any], weights: Any, training: Training
+    ) -> None:
+        """Train a network further and make it this estimator's."""
+        losses: list[float] = []
+
+        def callback(progress: Progress) -> None:
+            losses.append(progress.loss)
+
+        net.fit(_dense(X), y, weights, training=training, threads=self._threads, callback=callback)
+        self.network_ = net
+        self.loss_curve_ = losses
+
+    # ---- what the network is
+
+    @property
+    def structure_(self) -> str:
+        """Used inputs, hidden neurons of each layer, outputs: "465-20-10"."""
+        check_is_fitted(self)
+        return self.network_.structure
+
+    @property
+    def n_synapses_(self) -> int:
+        """Number of synapses; biases do not count."""
+        check_is_fitted(self)
+        return self.network_.n_synapses
+
+    @property
+    def coefs_(self) -> list[NDArray[np.float64]]:
+        """Weights of each layer as a dense array, shape (n_in, n_out), 0 where no synapse is.
+
+        Those of the first layer apply to X as it is: the input scaling is contained in them and in
+        the first `intercepts_`.
+        """
+        return self._parameters()[0]
+
+    @property
+    def intercepts_(self) -> list[NDArray[np.float64]]:
+        """Biases of each layer, shape (n_out,); see `coefs_`."""
+        return self._parameters()[1]
+
+    def _parameters(self) -> tuple[list[NDArray[np.float64]], list[NDArray[np.float64]]]:
+        check_is_fitted(self)
+        layers = self.network_.weights
+        coefs = [w.to_dense().T.astype(np.float64) for w in layers]
+        intercepts = [w.bias.astype(np.float64) for w in layers]
+        shift, scale = (a.astype(np.float64) for a in self.network_.input_transform)
+        coefs[0] *= scale[:, None]
+        intercepts[0] -= shift @ coefs[0]
+        return coefs, intercepts
+
+    @property
+    def feature_importances_(self) -> NDArray[np.float64]:
+        """Share of each input in the strengths of all paths to the outputs, shape (n_features,).
+
+        A path's strength is the product of its |w| on standardised inputs, as in
+        `explain.feature_energy`. The sum is 1; unused inputs have 0.
+        """
+        check_is_fitted(self)
+        energy = explain.feature_energy(self.network_).sum(axis=1)
+        shares: NDArray[np.float64] = energy / max(float(energy.sum()), 1e-300)
+        return shares
+
+
+class PrunedMLPClassifier(ClassifierMixin, _PrunedMLP):
+    """The smallest network that keeps the accuracy, as a classifier of scikit-learn.
+
+    `fit` is `smallest_network`: cross-validation within the training rows chooses between linear
+    classifiers and networks of one hidden layer, and how many synapses they keep. Inputs are
+    standardised whatever their dtype, so that equal numbers give equal networks.
+
+    Parameters
+    ----------
+    max_drop : float
+        How much of the best full network's score may be lost, in the metric's units.
+    max_synapses : int, optional
+        The most synapses, whether or not these keep the score.
+    metric : str or callable
+        As in `smallest_network`: "auto" is accuracy, or balanced accuracy where one class has over
+        80 % of the rows.
+    hidden_layer_sizes : int or tuple of int, optional
+        Hidden neurons of each layer before pruning, 0 for a linear classifier; chosen between 0 and
+        100 if left out.
+    max_updates : int, optional
+        The most updates of one training, such as 500 to search a grid quickly; 4000 to 30000, by
+        the rows, if left out.
+    class_weight : dict or "balanced", optional
+        As elsewhere in scikit-learn. Left out, classes count equally if the metric is balanced
+        accuracy.
+    random_state : int, RandomState or None
+        Of folds, initial weights and orders of samples.
+    n_jobs : int, optional
+        Networks that are trained at a time, each in a thread; 1 if left out, -1 for all cores.
+        Results do not depend on it.
+    warm_start : bool
+        Whether `fit` trains the pruned network of the last `fit` further, without another search.
+    verbose : int
+        Whether progress is printed.
+
+    Attributes
+    ----------
+    network_ : SparseMLP
+        The pruned network.
+    classes_ : ndarray, shape (n_classes,)
+    structure_ : str
+        Used inputs, hidden neurons, outputs: "2-1".
+    n_synapses_ : int
+    coefs_, intercepts_ : list of ndarray
+        As in `sklearn.neural_network.MLPClassifier`, for X that is not scaled.
+    feature_importances_ : ndarray, shape (n_features,)
+        Share of each input in the strengths of all paths; unused inputs have 0.
+    expected_ : Estimate
+        The metric on fresh data, as the folds tell.
+    metric_ : str or callable
+        What "auto" stands for.
+    path_ : PruningPath
+        From the full network to the pruned one; of the last search.
+    curve_ : list of CurvePoint
+        Sizes and their scores; of the last search.
+    loss_curve_ : list of float
+        Mean training loss after each epoch; `partial_fit` adds one.
+    n_iter_ : int
+        Epochs.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of str, shape (n_features_in_,)
+        If X had names.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> X, y = make_classification(300, n_informative=3, n_redundant=0, random_state=0)
+    >>> classifier = PrunedMLPClassifier(max_updates=500, random_state=0).fit(X, y)
+    >>> classifier.n_synapses_ < classifier.path_.steps[0].n_synapses
+    True
+    >>> bool(classifier.score(X, y) > 0.9)
+    True
+    """
+
+    def __init__(
+        self,
+        *,
+        max_drop: float = 0.005,
+        max_synapses: int | None = None,
+        metric: str = "auto",
+        hidden_layer_sizes: int | tuple[int, ...] | None = None,
+        max_updates: int | None = None,
+        class_weight: Any = None,
+        random_state: Any = None,
+        n_jobs: int | None = None,
+        warm_start: bool = False,
+        verbose: int = 0,
+    ) -> None:
+        super().__init__(
+            max_drop=max_drop,
+            max_synapses=max_synapses,
+            metric=metric,
+            hidden_layer_sizes=hidden_layer_sizes,
+            max_updates=max_updates,
+            random_state=random_state,
+            n_jobs=n_jobs,
+            warm_start=warm_start,
+            verbose=verbose,
+        )
+        self.class_weight = class_weight
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> Self:
+        """Find the smallest network that keeps the score, and train it on all rows.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix}, shape (n, n_features)
+            A sparse one is made dense in float32, 4 bytes a cell.
+        y : array-like, shape (n,)
+            Classes.
+        sample_weight : array-like, shape (n,), optional
+            How much each row counts, in training and where it judges networks.
+        X_val, y_val, sample_weight_val : optional
+            Rows that judge networks in place of folds; no network is trained on them.
+
+        Returns
+        -------
+        PrunedMLPClassifier
+            The estimator itself.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If data or parameters do not fit; before any training.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> X, y = load_iris(return_X_y=True)
+        >>> classifier = PrunedMLPClassifier(hidden_layer_sizes=0, max_updates=300, random_state=0)
+        >>> classifier.fit(X[::2], y[::2], X_val=X[1::2], y_val=y[1::2]).classes_.tolist()
+        [0, 1, 2]
+        """
+        again = self.warm_start and hasattr(self, "network_")
+        X, y = self._inputs_and_labels(X, y, reset=not again)
+        if again:
+            if any(given is not None for given in (X_val, y_val, sample_weight_val)):
+                raise ValueError(
+                    "X_val and y_val do not apply to a warm start, which chooses nothing"
+                )
+            return self._fit_again(X, y, self._weights(sample_weight, len(y)))
+        validation = X_val, y_val, sample_weight_val
+        self._keep(self._search(X, y, sample_weight, validation, max_synapses=self.max_synapses))
+        return self
+
+    def _fit_again(self, X: Any, y: NDArray[Any], weights: Any) -> Self:
+        """Train the network that is there on other rows."""
+        if not np.array_equal(np.unique(y), self.classes_):
+            raise ValueError(
+                "warm_start can only be used where `y` has the same classes as in the previous "
+                f"call to fit. Previously got {self.classes_}, `y` has {np.unique(y)}"
+            )
+        class_weight = self._class_weight(self.classes_, y)
+        if class_weight is None and self.metric_ == "balanced_accuracy":
+            class_weight = "balanced"
+        training = Training(batch_size=BATCH_SIZE, class_weight=class_weight)
+        training = recipe_of_full(training, 0.0, len(y), self.max_updates)
+        self._train(self.network_.copy(), X, _plain(y), weights, training)
+        self.n_iter_ = len(self.loss_curve_)
+        return self
+
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
+        """Train one pass over some rows; nothing is pruned.
+
+        After `fit` this trains the pruned network further. Before any `fit` it trains a full one
+        of `hidden_layer_sizes`, or 100 hidden neurons; the first rows standardise its inputs.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix}, shape (n, n_features)
+        y : array-like, shape (n,)
+            Classes.
+        classes : array-like, optional
+            All classes that will ever come; needed at the first call.
+        sample_weight : array-like, shape (n,), optional
+
+        Returns
+        -------
+        PrunedMLPClassifier
+            The estimator itself.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If data or parameters do not fit; before any training.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> X, y = load_iris(return_X_y=True)
+        >>> classifier = PrunedMLPClassifier(hidden_layer_sizes=4, random_state=0)
+        >>> for _ in range(30):
+        ...     _ = classifier.partial_fit(X, y, classes=[0, 1, 2])
+        >>> classifier.structure_, classifier.n_iter_
+        ('4-4-3', 30)
+        """
+        first = not hasattr(self, "network_")
+        X, y = self._inputs_and_labels(X, y, reset=first)
+        weights = self._weights(sample_weight, len(y))
+        if first and classes is None:
+            raise ValueError("classes must be passed on the first call to partial_fit.")
+        known = self.classes_ if classes is None else unique_labels(classes)
+        if not first and not np.array_equal(known, self.classes_):
+            raise ValueError(
+                f"`classes={classes!r}` is not the same as on last call to partial_fit, was: "
+                f"{self.classes_!r}"
+            )
+        unknown = np.setdiff1d(y, known)
+        if len(unknown):
+            raise ValueError(f"y contains labels that classes does not: {shown(unknown.tolist())}")
+        if self.class_weight == "balanced":
+            raise ValueError(
+                "class_weight 'balanced' is not supported for partial_fit. In order to use "
+                "'balanced' weights, use compute_class_weight('balanced', classes=classes, y=y). "
+                "Pass the resulting weights as the class_weight parameter."
+            )
+        training = Training(batch_size=BATCH_SIZE, class_weight=self._class_weight(known, y))
+        training = replace(recipe_of_full(training, 0.0, len(y), None), epochs=1, lr_schedule=None)
+        if first:
+            self.classes_, hidden = known, self._hidden()
+            self._check_classes()
+            net = self._full_network(X.shape[1], _HIDDEN if hidden is None else hidden)
+            net.prepare(_dense(X), _plain(y), _plain(known))
+        else:
+            net = self.network_.copy()
+        before = [] if first else self.loss_curve_
+        self._train(net, X, _plain(y), weights, training)
+        self.loss_curve_ = before + self.loss_curve_
+        self.n_iter_ = len(self.loss_curve_)
+        return self
+
+    def predict_proba(self, X: Any) -> Floats:
+        """Return the probability of each class.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix}, shape (n, n_features)
+            Of a sparse one, only the columns that the network uses are made dense, some thousand
+            rows at a time.
+
+        Returns
+        -------
+        ndarray of float32, shape (n, n_classes)
+            Columns in the order of `classes_`.
+
+        Raises
+        ------
+        NotFittedError, TypeError, ValueError
+            If the estimator is not fitted, or X does not fit.
+        """
+        check_is_fitted(self)
+        X, threads = self._inputs(X, reset=False), self._threads
+        if not issparse(X):
+            return self.network_.predict_proba(X, threads=threads)
+        net = _on_used_inputs(self.network_)
+        parts = _dense_rows(X[:, self.network_.used_inputs], net.n_features)
+        return np.concatenate([net.predict_proba(part, threads=threads) for part in parts])
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Return the most likely class of each row.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix}, shape (n, n_features)
+            As in `predict_proba`.
+
+        Returns
+        -------
+        ndarray, shape (n,)
+
+        Raises
+        ------
+        NotFittedError, TypeError, ValueError
+            As `predict_proba`.
+        """
+        probabilities = self.predict_proba(X)
+        predicted: NDArray[Any] = self.classes_[probabilities.argmax(axis=1)]
+        return predicted
+
+
+class NetworkSelector(SelectorMixin, _NetworkEstimator):
+    """Keep the columns that a small network needs, as a feature selector of scikit-learn.
+
+    These are the inputs of the smallest network that keeps the score, or with
+    `n_features_to_select` those that are left when a network is trained and loses one input after
+    another.
+
+    Parameters
+    ----------
+    n_features_to_select : int or float, optional
+        Exactly so many columns, or this share of them. Left out, `max_drop` decides.
+    max_drop : float, optional
+        How much of the best full network's score may be lost, in the metric's units; 0.005 if left
+        out. Not beside `n_features_to_select`.
+    metric : str or callable
+        As in `PrunedMLPClassifier`; with `n_features_to_select` it stays "auto".
+    hidden_layer_sizes : int or tuple of int, optional
+        As in `PrunedMLPClassifier`; with `n_features_to_select` it is 100 if left out.
+    max_updates, class_weight, random_state, n_jobs, verbose
+        As in `PrunedMLPClassifier`.
+
+    Attributes
+    ----------
+    support_ : ndarray of bool, shape (n_features,)
+        Which columns are kept.
+    n_features_ : int
+        How many.
+    network_ : SparseMLP
+        The network that uses them.
+    classes_ : ndarray, shape (n_classes,)
+    n_features_in_ : int
+    feature_names_in_ : ndarray of str, shape (n_features_in_,)
+        If X had names.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(400, 8))
+    >>> selector = NetworkSelector(2, max_updates=500, random_state=0).fit(X, X[:, 2] > X[:, 5])
+    >>> selector.get_support(indices=True).tolist(), selector.transform(X).shape
+    ([2, 5], (400, 2))
+    """
+
+    def __init__(
+        self,
+        n_features_to_select: float | None = None,
+        *,
+        max_drop: float | None = None,
+        metric: Any = "auto",
+        hidden_layer_sizes: int | tuple[int, ...] | None = None,
+        max_updates: int | None = None,
+        class_weight: Any = None,
+        random_state: Any = None,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.n_features_to_select = n_features_to_select
+        self.max_drop = max_drop
+        self.metric = metric
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.max_updates = max_updates
+        self.class_weight = class_weight
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> Self:
+        """Find the columns.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix}, shape (n, n_features)
+            A sparse one is made dense in float32, 4 bytes a cell; `transform` keeps it sparse.
+        y : array-like, shape (n,)
+            Classes.
+        sample_weight : array-like, shape (n,), optional
+            How much each row counts, in training and where it judges networks.
+        X_val, y_val, sample_weight_val : optional
+            As in `PrunedMLPClassifier.fit`; not with `n_features_to_select`.
+
+        Returns
+        -------
+        NetworkSelector
+            The estimator itself.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If data or parameters do not fit; before any training.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> X, y = load_iris(return_X_y=True, as_frame=True)
+        >>> selector = NetworkSelector(0.5, max_updates=500, random_state=0).fit(X, y)
+        >>> selector.get_feature_names_out().tolist()
+        ['petal length (cm)', 'petal width (cm)']
+        """
+        X, y = self._inputs_and_labels(X, y, reset=True)
+        validation = X_val, y_val, sample_weight_val
+        if self.n_features_to_select is None:
+            self.network_ = self._search(X, y, sample_weight, validation).network
+        else:
+            if self.max_drop is not None or self.metric != "auto":
+                raise ValueError(
+                    "max_drop and metric do not apply if n_features_to_select is given, got "
+                    f"max_drop={self.max_drop!r}, metric={self.metric!r}"
+                )
+            if any(given is not None for given in validation):
+                raise ValueError(
+                    "X_val and y_val do not apply if n_features_to_select is given, as nothing is "
+                    "judged then"
+                )
+            self.network_ = self._cut(X, y, self._weights(sample_weight, len(y)))
+        self.support_ = np.zeros(X.shape[1], bool)
+        self.support_[self.network_.used_inputs] = True
+        self.n_features_ = int(self.support_.sum())
+        return self
+
+    def _cut(self, X: Any, y: NDArray[Any], weights: Any) -> SparseMLP:
+        """Return a network that lost all inputs but so many."""
+        self.classes_ = np.unique(y)
+        self._check_classes()
+        n, hidden = self._n(X.shape[1]), self._hidden()
+        training = Training(
+            batch_size=BATCH_SIZE, class_weight=self._class_weight(self.classes_, y)
+        )
+        training = recipe_of_full(training, 0.0, len(y), self.max_updates)
+        assert training.epochs is not None
+        training = replace(training, epochs=max(2, training.epochs), lr_schedule=None)
+        net = self._full_network(X.shape[1], _HIDDEN if hidden is None else hidden)
+        X, y = _dense(X), _plain(y)
+        path = prune(
+            net, X, y, weights, validation=(X[:1], y[:1]), n_inputs=n, strategy=Gradual(),
+            criterion=Criterion("taylor2"), training=training, threads=self._threads,
+            callback=self._tell_epoch if self.verbose else None,
+        )  # fmt: skip
+        return path.smallest
+
+    def _tell_epoch(self, progress: Progress) -> None:
+        print(f"[{type(self).__name__}] epoch {progress.epoch} of {progress.epochs}")
+
+    def _n(self, n_features: int) -> int:
+        """Return how many columns to keep."""
+        n = self.n_features_to_select
+        if isinstance(n, float | np.floating):
+            share = check_float("n_features_to_select", n, 0.0, 1.0, open_low=True)
+            return max(1, int(share * n_features))
+        return check_int("n_features_to_select", n, 1, n_features)
+
+    def _get_support_mask(self) -> NDArray[np.bool_]:
+        check_is_fitted(self)
+        support: NDArray[np.bool_] = self.support_
+        return support
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        return tags
+
+
+def _plain(y: NDArray[Any]) -> NDArray[Any]:
+    """Return labels as networks take them: whole numbers as ints, objects as strings."""
+    if y.dtype.kind == "f":
+        return y.astype(np.int64)
+    return y if y.dtype.kind in "iub" else y.astype(np.str_)
+
+
+def _dense(X: Any) -> Floats:
+    """Return inputs as a dense array."""
+    dense: Floats = X.toarray() if issparse(X) else X
+    return dense
+
+
+def _dense_rows(X: Any, n_columns: int) -> Iterator[Floats]:
+    """Generate a sparse array as dense ones of some rows."""
+    X = X.tocsr()
+    rows = max(1, _CELLS // max(1, n_columns))
+    for first in range(0, X.shape[0], rows):
+        yield X[first : first + rows].toarray()
+
+
+def _on_used_inputs(net: SparseMLP) -> SparseMLP:
+    """Return an equal network that has the inputs it uses, and at least one, as its features."""
+    used, (first, *others) = net.used_inputs, net.weights
+    if not len(used):
+        used = np.zeros(1, np.int32)
+    shift, scale = net.input_transform
+    small = SparseMLP(
+        (len(used), *net.layers[1:]),
+        activation=net.activation,
+        loss=net.loss,
+        input_scaling=(shift[used], scale[used]),
+    )
+    small.prepare(np.zeros((len(net.classes), len(used))), net.classes)
+    indices = np.searchsorted(used, first.indices).astype(np.int32)
+    return small.set_weights([replace(first, n_in=len(used), indices=indices), *others])
+
+
+def _svg(net: SparseMLP) -> str:
+    """Return a drawing: inputs on the left, outputs on the right, strong synapses thick."""
+    positions = node_positions(net)
+    height = 24 + 14 * min(40, max(len(level) for level in positions))
+    width, left, right = 520, 130, 390
+
+    def place(level: int, node: int) -> tuple[float, float]:
+        x = left + (right - left) * level / (len(positions) - 1)
+        return x, 12 + (height - 24) * positions[level][node]
+
+    parts = []
+    for level, (w, chosen) in enumerate(
+        zip(net.weights, strongest_synapses(net, _SYNAPSES), strict=True)
+    ):
+        largest = max(float(abs(w.values).max(initial=0.0)), 1e-30)
+        for source, row, value in zip(
+            w.indices[chosen].tolist(), w.rows[chosen].tolist(), w.values[chosen].tolist(),
+            strict=True,
+        ):  # fmt: skip
+            (x1, y1), (x2, y2) = place(level, source), place(level + 1, row)
+            colour = "#1f77b4" if value > 0 else "#d9730d"
+            parts.append(
+                f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{colour}" '
+                f'stroke-width="{0.2 + 2.3 * abs(value) / largest:.2f}"/>'
+            )
+    classes = net.classes.tolist()
+    outputs = classes[1:] if net.layers[-1] == 1 else classes
+    for level, nodes in enumerate(positions):
+        for node in nodes:
+            x, y = place(level, node)
+            parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3"/>')
+            text, side, anchor = "", 0, ""
+            if level == 0:
+                text, side, anchor = net.input_name(node), -6, "end"
+            elif level == len(positions) - 1:
+                text, side, anchor = str(outputs[node]), 6, "start"
+            if text and len(nodes) <= 40:
+                parts.append(
+                    f'<text x="{x + side:.1f}" y="{y + 3:.1f}" text-anchor="{anchor}">'
+                    f"{html.escape(text[:20])}</text>"
+                )
+    told = f"{net.structure}, {net.n_synapses} synapses"
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{told}" width="{width}" '
+        f'height="{height}" font-size="10" font-family="sans-serif" fill="currentColor">'
+        f"<title>{told}</title>{''.join(parts)}</svg>"
+    )
