@@ -1,4 +1,4 @@
-"""Estimators of scikit-learn: classifiers and feature selectors that are small networks.
+"""Estimators of scikit-learn: classifiers, regressors and selectors that are small networks.
 
 They need scikit-learn 1.6 or newer: ``pip install "synaprune[sklearn]"``. Everything that is
 searched for, and how, is `smallest_network`.
@@ -7,7 +7,7 @@ searched for, and how, is `smallest_network`.
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any, Self
 
@@ -37,7 +37,7 @@ from synaprune.training import Progress, Training
 require("sklearn.utils.validation", "sklearn")
 from joblib import effective_n_jobs  # noqa: E402
 from scipy.sparse import issparse  # noqa: E402
-from sklearn.base import BaseEstimator, ClassifierMixin  # noqa: E402
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin  # noqa: E402
 from sklearn.feature_selection import SelectorMixin  # noqa: E402
 from sklearn.utils import check_random_state, compute_class_weight  # noqa: E402
 from sklearn.utils.multiclass import check_classification_targets, unique_labels  # noqa: E402
@@ -47,7 +47,7 @@ from sklearn.utils.validation import (  # noqa: E402
     validate_data,
 )
 
-__all__ = ["NetworkSelector", "PrunedMLPClassifier"]
+__all__ = ["NetworkSelector", "PrunedMLPClassifier", "PrunedMLPRegressor"]
 
 _HIDDEN = (100,)  # of a network that no folds choose
 _CELLS = 2**22  # of a sparse X that are dense at a time
@@ -60,6 +60,7 @@ class _NetworkEstimator(BaseEstimator):
     """What the estimators share: checked data, a search, and a drawing of the network."""
 
     network_: SparseMLP
+    _numbers = False  # whether numbers are predicted, not classes
 
     # ---- data
 
@@ -70,21 +71,19 @@ class _NetworkEstimator(BaseEstimator):
                 self, X, reset=reset, accept_sparse=("csr", "csc"), dtype=np.float32, order="C"
             )
 
-    def _inputs_and_labels(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, NDArray[Any]]:
-        """Return checked inputs and labels."""
+    def _inputs_and_targets(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, NDArray[Any]]:
+        """Return checked inputs and targets."""
         with np.errstate(over="ignore"):
             X, y = validate_data(
-                self, X, y, reset=reset, accept_sparse=("csr", "csc"), dtype=np.float32, order="C"
-            )
-        try:
-            check_classification_targets(y)
-        except ValueError as error:
-            raise ValueError(f"{error} {self._other(y)}") from None
+                self, X, y, reset=reset, accept_sparse=("csr", "csc"), dtype=np.float32, order="C",
+                multi_output=self._numbers, y_numeric=self._numbers,
+            )  # fmt: skip
+        if not self._numbers:
+            try:
+                check_classification_targets(y)
+            except ValueError as error:
+                raise ValueError(f"{error} PrunedMLPRegressor takes numbers.") from None
         return X, y
-
-    def _other(self, y: NDArray[Any]) -> str:
-        """Return which estimator takes a target that is no class."""
-        return "PrunedMLPRegressor takes numbers."
 
     def _weights(self, sample_weight: Any, n: int, name: str = "sample_weight") -> Any:
         """Return checked weights of samples, or None."""
@@ -151,7 +150,9 @@ class _NetworkEstimator(BaseEstimator):
 
     # ---- the search
 
-    def _check_classes(self) -> None:
+    def _learn_classes(self, y: NDArray[Any]) -> None:
+        """Set the classes, or raise if there is only one."""
+        self.classes_ = np.unique(y)
         if len(self.classes_) < 2:
             raise ValueError(
                 f"{type(self).__name__} needs samples of at least two classes, but the data "
@@ -159,14 +160,32 @@ class _NetworkEstimator(BaseEstimator):
             )
 
     def _full_network(self, n_features: int, hidden: tuple[int, ...]) -> SparseMLP:
-        """Return a network for the classes that is not trained."""
-        outputs = 1 if len(self.classes_) == 2 else len(self.classes_)
+        """Return a network that is not trained."""
         net = SparseMLP(
-            (n_features, *hidden, outputs), init_scale=0.3, input_scaling="standard",
+            (n_features, *hidden, self._n_outputs()),
+            loss=self._loss,
+            init_scale=0.3,
+            input_scaling="standard",
             seed=self._seed(),
-        )  # fmt: skip
+        )
         net.input_names = self._input_names()
         return net
+
+    _loss = "auto"
+
+    def _n_outputs(self) -> int:
+        return 1 if len(self.classes_) == 2 else len(self.classes_)
+
+    def _weight_of_classes(self, y: NDArray[Any]) -> Any:
+        return self._class_weight(self.classes_, y)
+
+    def _plain_targets(self, y: NDArray[Any]) -> NDArray[Any]:
+        """Return targets as networks take them."""
+        return _plain(y)
+
+    @property
+    def _metric(self) -> Any:
+        return self.metric
 
     def _search(
         self,
@@ -176,19 +195,22 @@ class _NetworkEstimator(BaseEstimator):
         validation: tuple[Any, Any, Any],
         **options: Any,
     ) -> SearchResult:
-        """Set the classes and return what `smallest_network` finds."""
+        """Learn what y holds, and return what `smallest_network` finds."""
         weights = self._weights(sample_weight, len(y))
         rows = slice(None) if weights is None or weights.all() else np.flatnonzero(weights)
         X, y = _dense(X[rows]), y[rows]
-        self.classes_ = np.unique(y)
-        self._check_classes()
+        self._learn_classes(y)
+        if len(y) < 5 and validation[0] is None:
+            raise ValueError(
+                f"{type(self).__name__} needs 5 rows or more, one a fold, got n_samples = {len(y)}"
+            )
         return smallest_network(
             X,
-            _plain(y),
+            self._plain_targets(y),
             None if weights is None else weights[rows],
             max_drop=0.005 if self.max_drop is None else self.max_drop,
-            metric=self.metric,
-            class_weight=self._class_weight(self.classes_, y),
+            metric=self._metric,
+            class_weight=self._weight_of_classes(y),
             validation=self._validation(*validation),
             candidates=self._candidates(),
             max_updates=self.max_updates,
@@ -208,12 +230,12 @@ class _NetworkEstimator(BaseEstimator):
             if given[name] is None:
                 others = [other for other, value in given.items() if value is not None]
                 raise ValueError(f"{others[0]} is provided, but {name} was not provided.")
-        X, y = self._inputs(X, reset=False), column_or_1d(y, warn=True)
-        unknown = np.setdiff1d(y, self.classes_)
-        if len(unknown):
+        X = self._inputs(X, reset=False)
+        y = np.asarray(y, np.float64) if self._numbers else column_or_1d(y, warn=True)
+        if not self._numbers and len(unknown := np.setdiff1d(y, self.classes_)):
             raise ValueError(f"y_val contains labels that y does not: {shown(unknown.tolist())}")
         weights = self._weights(sample_weight, len(y), "sample_weight_val")
-        return _dense(X), _plain(y), weights
+        return _dense(X), self._plain_targets(y), weights
 
     # ---- what it shows
 
@@ -263,6 +285,103 @@ class _PrunedMLP(_NetworkEstimator):
         self.n_jobs = n_jobs
         self.warm_start = warm_start
         self.verbose = verbose
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> Self:
+        """Find the smallest network that keeps the score, and train it on all rows.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix}, shape (n, n_features)
+            A sparse one is made dense in float32, 4 bytes a cell.
+        y : array-like, shape (n,), or of numbers (n, n_outputs)
+            Classes of a classifier, numbers of a regressor.
+        sample_weight : array-like, shape (n,), optional
+            How much each row counts, in training and where it judges networks.
+        X_val, y_val, sample_weight_val : optional
+            Rows that judge networks in place of folds; no network is trained on them.
+
+        Returns
+        -------
+        PrunedMLPClassifier or PrunedMLPRegressor
+            The estimator itself.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If data or parameters do not fit; before any training.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> X, y = load_iris(return_X_y=True)
+        >>> classifier = PrunedMLPClassifier(hidden_layer_sizes=0, max_updates=300, random_state=0)
+        >>> classifier.fit(X[::2], y[::2], X_val=X[1::2], y_val=y[1::2]).classes_.tolist()
+        [0, 1, 2]
+        """
+        again = self.warm_start and hasattr(self, "network_")
+        X, y = self._inputs_and_targets(X, y, reset=not again)
+        if again:
+            if any(given is not None for given in (X_val, y_val, sample_weight_val)):
+                raise ValueError(
+                    "X_val and y_val do not apply to a warm start, which chooses nothing"
+                )
+            return self._fit_again(X, y, self._weights(sample_weight, len(y)))
+        validation = X_val, y_val, sample_weight_val
+        self._keep(self._search(X, y, sample_weight, validation, max_synapses=self.max_synapses))
+        return self
+
+    def _fit_again(self, X: Any, y: NDArray[Any], weights: Any) -> Self:
+        """Train the network that is there on other rows."""
+        self._check_same_targets(y)
+        class_weight = self._weight_of_classes(y)
+        if class_weight is None and self.metric_ == "balanced_accuracy":
+            class_weight = "balanced"
+        training = Training(batch_size=BATCH_SIZE, class_weight=class_weight)
+        training = recipe_of_full(training, 0.0, len(y), self.max_updates)
+        self._train(self.network_.copy(), X, self._plain_targets(y), weights, training)
+        self.n_iter_ = len(self.loss_curve_)
+        return self
+
+    def _one_pass(self, X: Any, y: NDArray[Any], weights: Any, training: Training) -> Self:
+        """Train one pass over some rows; the first one makes a full network."""
+        first = not hasattr(self, "network_")
+        training = replace(recipe_of_full(training, 0.0, len(y), None), epochs=1, lr_schedule=None)
+        if first:
+            hidden = self._hidden()
+            net = self._full_network(X.shape[1], _HIDDEN if hidden is None else hidden)
+            classes = None if self._numbers else _plain(self.classes_)
+            net.prepare(_dense(X), self._plain_targets(y), classes)
+        else:
+            net = self.network_.copy()
+        before = [] if first else self.loss_curve_
+        self._train(net, X, self._plain_targets(y), weights, training)
+        self.loss_curve_ = before + self.loss_curve_
+        self.n_iter_ = len(self.loss_curve_)
+        return self
+
+    def _check_same_targets(self, y: NDArray[Any]) -> None:
+        """Raise unless the network that is there can learn these targets."""
+
+    def _of_network(self, X: Any, ask: Callable[[SparseMLP, Any], NDArray[Any]]) -> NDArray[Any]:
+        """Return what a network is asked of rows, of sparse ones some at a time."""
+        check_is_fitted(self)
+        X = self._inputs(X, reset=False)
+        if not issparse(X):
+            return ask(self.network_, X)
+        net = _on_used_inputs(self.network_)
+        parts = _dense_rows(X[:, self.network_.used_inputs], net.n_features)
+        return np.concatenate([ask(net, part) for part in parts])
+
+    loss_curve_: list[float]
 
     def _keep(self, result: SearchResult) -> None:
         """Set what the search found."""
@@ -439,74 +558,12 @@ class PrunedMLPClassifier(ClassifierMixin, _PrunedMLP):
         )
         self.class_weight = class_weight
 
-    def fit(
-        self,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
-        *,
-        X_val: Any = None,
-        y_val: Any = None,
-        sample_weight_val: Any = None,
-    ) -> Self:
-        """Find the smallest network that keeps the score, and train it on all rows.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix}, shape (n, n_features)
-            A sparse one is made dense in float32, 4 bytes a cell.
-        y : array-like, shape (n,)
-            Classes.
-        sample_weight : array-like, shape (n,), optional
-            How much each row counts, in training and where it judges networks.
-        X_val, y_val, sample_weight_val : optional
-            Rows that judge networks in place of folds; no network is trained on them.
-
-        Returns
-        -------
-        PrunedMLPClassifier
-            The estimator itself.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If data or parameters do not fit; before any training.
-
-        Examples
-        --------
-        >>> from sklearn.datasets import load_iris
-        >>> X, y = load_iris(return_X_y=True)
-        >>> classifier = PrunedMLPClassifier(hidden_layer_sizes=0, max_updates=300, random_state=0)
-        >>> classifier.fit(X[::2], y[::2], X_val=X[1::2], y_val=y[1::2]).classes_.tolist()
-        [0, 1, 2]
-        """
-        again = self.warm_start and hasattr(self, "network_")
-        X, y = self._inputs_and_labels(X, y, reset=not again)
-        if again:
-            if any(given is not None for given in (X_val, y_val, sample_weight_val)):
-                raise ValueError(
-                    "X_val and y_val do not apply to a warm start, which chooses nothing"
-                )
-            return self._fit_again(X, y, self._weights(sample_weight, len(y)))
-        validation = X_val, y_val, sample_weight_val
-        self._keep(self._search(X, y, sample_weight, validation, max_synapses=self.max_synapses))
-        return self
-
-    def _fit_again(self, X: Any, y: NDArray[Any], weights: Any) -> Self:
-        """Train the network that is there on other rows."""
+    def _check_same_targets(self, y: NDArray[Any]) -> None:
         if not np.array_equal(np.unique(y), self.classes_):
             raise ValueError(
                 "warm_start can only be used where `y` has the same classes as in the previous "
                 f"call to fit. Previously got {self.classes_}, `y` has {np.unique(y)}"
             )
-        class_weight = self._class_weight(self.classes_, y)
-        if class_weight is None and self.metric_ == "balanced_accuracy":
-            class_weight = "balanced"
-        training = Training(batch_size=BATCH_SIZE, class_weight=class_weight)
-        training = recipe_of_full(training, 0.0, len(y), self.max_updates)
-        self._train(self.network_.copy(), X, _plain(y), weights, training)
-        self.n_iter_ = len(self.loss_curve_)
-        return self
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """Train one pass over some rows; nothing is pruned.
@@ -544,7 +601,7 @@ class PrunedMLPClassifier(ClassifierMixin, _PrunedMLP):
         ('4-4-3', 30)
         """
         first = not hasattr(self, "network_")
-        X, y = self._inputs_and_labels(X, y, reset=first)
+        X, y = self._inputs_and_targets(X, y, reset=first)
         weights = self._weights(sample_weight, len(y))
         if first and classes is None:
             raise ValueError("classes must be passed on the first call to partial_fit.")
@@ -563,20 +620,10 @@ class PrunedMLPClassifier(ClassifierMixin, _PrunedMLP):
                 "'balanced' weights, use compute_class_weight('balanced', classes=classes, y=y). "
                 "Pass the resulting weights as the class_weight parameter."
             )
-        training = Training(batch_size=BATCH_SIZE, class_weight=self._class_weight(known, y))
-        training = replace(recipe_of_full(training, 0.0, len(y), None), epochs=1, lr_schedule=None)
         if first:
-            self.classes_, hidden = known, self._hidden()
-            self._check_classes()
-            net = self._full_network(X.shape[1], _HIDDEN if hidden is None else hidden)
-            net.prepare(_dense(X), _plain(y), _plain(known))
-        else:
-            net = self.network_.copy()
-        before = [] if first else self.loss_curve_
-        self._train(net, X, _plain(y), weights, training)
-        self.loss_curve_ = before + self.loss_curve_
-        self.n_iter_ = len(self.loss_curve_)
-        return self
+            self._learn_classes(known)
+        training = Training(batch_size=BATCH_SIZE, class_weight=self._class_weight(known, y))
+        return self._one_pass(X, y, weights, training)
 
     def predict_proba(self, X: Any) -> Floats:
         """Return the probability of each class.
@@ -597,13 +644,7 @@ class PrunedMLPClassifier(ClassifierMixin, _PrunedMLP):
         NotFittedError, TypeError, ValueError
             If the estimator is not fitted, or X does not fit.
         """
-        check_is_fitted(self)
-        X, threads = self._inputs(X, reset=False), self._threads
-        if not issparse(X):
-            return self.network_.predict_proba(X, threads=threads)
-        net = _on_used_inputs(self.network_)
-        parts = _dense_rows(X[:, self.network_.used_inputs], net.n_features)
-        return np.concatenate([net.predict_proba(part, threads=threads) for part in parts])
+        return self._of_network(X, lambda net, rows: net.predict_proba(rows, threads=self._threads))
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Return the most likely class of each row.
@@ -625,6 +666,141 @@ class PrunedMLPClassifier(ClassifierMixin, _PrunedMLP):
         probabilities = self.predict_proba(X)
         predicted: NDArray[Any] = self.classes_[probabilities.argmax(axis=1)]
         return predicted
+
+
+class PrunedMLPRegressor(RegressorMixin, _PrunedMLP):
+    """The smallest network that keeps R², as a regressor of scikit-learn.
+
+    As `PrunedMLPClassifier`, for one number or several. Targets are standardised inside.
+
+    Parameters
+    ----------
+    max_drop : float
+        How much of the best full network's score may be lost: of R² or a callable in its units, of
+        an error a share of it.
+    max_synapses : int, optional
+        The most synapses, whether or not these keep the score.
+    metric : str or callable
+        "auto" is "r2"; others are "neg_root_mean_squared_error", "neg_mean_absolute_error" and
+        functions, as in `smallest_network`.
+    hidden_layer_sizes : int or tuple of int, optional
+        Hidden neurons of each layer before pruning, 0 for a linear model; chosen between 0 and 100
+        if left out.
+    max_updates, random_state, n_jobs, warm_start, verbose
+        As in `PrunedMLPClassifier`.
+
+    Attributes
+    ----------
+    network_ : SparseMLP
+        The pruned network.
+    structure_, n_synapses_, coefs_, intercepts_, feature_importances_
+        What it is, as in `PrunedMLPClassifier`. Outputs of the last layer are standardised targets.
+    expected_, metric_, path_, curve_, loss_curve_, n_iter_
+        How it was found, as in `PrunedMLPClassifier`.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of str, shape (n_features_in_,)
+        If X had names.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_friedman1
+    >>> X, y = make_friedman1(300, random_state=0)
+    >>> regressor = PrunedMLPRegressor(max_updates=1000, random_state=0).fit(X, y)
+    >>> bool(regressor.score(X, y) > 0.8)
+    True
+    """
+
+    _numbers = True
+    _loss = "squared_error"
+
+    def _learn_classes(self, y: NDArray[Any]) -> None:
+        self.n_outputs_ = 1 if y.ndim == 1 else y.shape[1]
+
+    def _n_outputs(self) -> int:
+        return self.n_outputs_
+
+    def _weight_of_classes(self, y: NDArray[Any]) -> Any:
+        return None
+
+    def _plain_targets(self, y: NDArray[Any]) -> NDArray[Any]:
+        return y.astype(np.float64)
+
+    def _check_same_targets(self, y: NDArray[Any]) -> None:
+        n_outputs = 1 if y.ndim == 1 else y.shape[1]
+        if n_outputs != self.n_outputs_:
+            raise ValueError(
+                f"warm_start can only be used where `y` has as many outputs as in the previous "
+                f"call to fit, {self.n_outputs_}, got {n_outputs}"
+            )
+
+    @property
+    def _metric(self) -> Any:
+        return "r2" if isinstance(self.metric, str) and self.metric == "auto" else self.metric
+
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Train one pass over some rows; nothing is pruned.
+
+        After `fit` this trains the pruned network further. Before any `fit` it trains a full one
+        of `hidden_layer_sizes`, or 100 hidden neurons; the first rows standardise inputs and
+        targets.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix}, shape (n, n_features)
+        y : array-like, shape (n,) or (n, n_outputs)
+        sample_weight : array-like, shape (n,), optional
+
+        Returns
+        -------
+        PrunedMLPRegressor
+            The estimator itself.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If data or parameters do not fit; before any training.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_diabetes
+        >>> X, y = load_diabetes(return_X_y=True)
+        >>> regressor = PrunedMLPRegressor(hidden_layer_sizes=4, random_state=0)
+        >>> for _ in range(30):
+        ...     _ = regressor.partial_fit(X, y)
+        >>> regressor.structure_, regressor.n_iter_
+        ('10-4-1', 30)
+        """
+        first = not hasattr(self, "network_")
+        X, y = self._inputs_and_targets(X, y, reset=first)
+        weights = self._weights(sample_weight, len(y))
+        if first:
+            self._learn_classes(y)
+        self._check_same_targets(y)
+        return self._one_pass(X, y, weights, Training(batch_size=BATCH_SIZE))
+
+    def predict(self, X: Any) -> NDArray[np.float64]:
+        """Return the numbers of each row.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix}, shape (n, n_features)
+            As in `PrunedMLPClassifier.predict_proba`.
+
+        Returns
+        -------
+        ndarray of float64, shape (n,) or (n, n_outputs)
+
+        Raises
+        ------
+        NotFittedError, TypeError, ValueError
+            If the estimator is not fitted, or X does not fit.
+        """
+        return self._of_network(X, lambda net, rows: net.predict(rows, threads=self._threads))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
 
 
 class NetworkSelector(SelectorMixin, _NetworkEstimator):
@@ -734,7 +910,7 @@ class NetworkSelector(SelectorMixin, _NetworkEstimator):
         >>> selector.get_feature_names_out().tolist()
         ['petal length (cm)', 'petal width (cm)']
         """
-        X, y = self._inputs_and_labels(X, y, reset=True)
+        X, y = self._inputs_and_targets(X, y, reset=True)
         validation = X_val, y_val, sample_weight_val
         if self.n_features_to_select is None:
             self.network_ = self._search(X, y, sample_weight, validation).network
@@ -757,8 +933,7 @@ class NetworkSelector(SelectorMixin, _NetworkEstimator):
 
     def _cut(self, X: Any, y: NDArray[Any], weights: Any) -> SparseMLP:
         """Return a network that lost all inputs but so many."""
-        self.classes_ = np.unique(y)
-        self._check_classes()
+        self._learn_classes(y)
         n, hidden = self._n(X.shape[1]), self._hidden()
         training = Training(
             batch_size=BATCH_SIZE, class_weight=self._class_weight(self.classes_, y)
@@ -830,7 +1005,7 @@ def _on_used_inputs(net: SparseMLP) -> SparseMLP:
         loss=net.loss,
         input_scaling=(shift[used], scale[used]),
     )
-    small.prepare(np.zeros((len(net.classes), len(used))), net.classes)
+    small._targets = net._targets
     indices = np.searchsorted(used, first.indices).astype(np.int32)
     return small.set_weights([replace(first, n_in=len(used), indices=indices), *others])
 
@@ -860,8 +1035,11 @@ def _svg(net: SparseMLP) -> str:
                 f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{colour}" '
                 f'stroke-width="{0.2 + 2.3 * abs(value) / largest:.2f}"/>'
             )
-    classes = net.classes.tolist()
-    outputs = classes[1:] if net.layers[-1] == 1 else classes
+    if net.is_regression:
+        outputs = [f"y{i}" if net.layers[-1] > 1 else "y" for i in range(net.layers[-1])]
+    else:
+        classes = net.classes.tolist()
+        outputs = classes[1:] if net.layers[-1] == 1 else classes
     for level, nodes in enumerate(positions):
         for node in nodes:
             x, y = place(level, node)

@@ -20,7 +20,7 @@ from sklearn.base import clone
 from sklearn.datasets import load_iris, make_classification
 from sklearn.exceptions import DataConversionWarning, NotFittedError
 from sklearn.utils.estimator_checks import check_estimator
-from synaprune.sklearn import NetworkSelector, PrunedMLPClassifier
+from synaprune.sklearn import NetworkSelector, PrunedMLPClassifier, PrunedMLPRegressor
 
 DOC = (Path(__file__).resolve().parents[2] / "docs" / "sklearn.md").read_text(encoding="utf-8")
 QUICK = {"hidden_layer_sizes": 0, "max_updates": 60, "random_state": 0}
@@ -44,6 +44,7 @@ def fitted(iris):
     "estimator",
     [
         PrunedMLPClassifier(**QUICK),
+        PrunedMLPRegressor(**QUICK),
         NetworkSelector(**QUICK),
         NetworkSelector(0.5, hidden_layer_sizes=4, max_updates=60, random_state=0),
     ],
@@ -401,3 +402,68 @@ def test_candidates_and_validation_are_checked_before_any_training(iris):
         ValueError, "sample_weight does not go with a callable", sample_weight=np.ones(150),
         metric=lambda a, b: 0.0,
     )  # fmt: skip
+
+
+# ---- numbers
+
+
+@pytest.fixture(scope="module")
+def curved():
+    X = np.random.default_rng(0).normal(size=(300, 4))
+    return X, 100.0 + 10.0 * abs(X[:, 1])
+
+
+@pytest.fixture(scope="module")
+def regressor(curved):
+    regressor = PrunedMLPRegressor(hidden_layer_sizes=8, max_updates=2000, random_state=0)
+    return regressor.fit(*curved)
+
+
+def test_numbers_are_predicted_in_their_units(regressor, curved):
+    X, y = curved
+    assert regressor.score(X, y) > 0.95
+    assert regressor.metric_ == "r2"
+    assert regressor.feature_importances_[1] > 0.9
+    X = scipy.sparse.csr_array(X)
+    np.testing.assert_allclose(regressor.predict(X), regressor.predict(curved[0]), rtol=1e-6)
+    hidden = np.maximum(0.0, curved[0] @ regressor.coefs_[0] + regressor.intercepts_[0])
+    outputs = (hidden @ regressor.coefs_[1] + regressor.intercepts_[1])[:, 0]
+    np.testing.assert_allclose(
+        outputs * y.std() + y.mean(), regressor.predict(curved[0]), rtol=1e-4
+    )
+    assert "<svg" in regressor._repr_html_()
+    again = pickle.loads(pickle.dumps(regressor))
+    assert again.predict(curved[0]).tobytes() == regressor.predict(curved[0]).tobytes()
+
+
+def test_several_numbers_and_rows_that_judge(curved):
+    X, y = curved
+    both = np.column_stack([y, X[:, 2]])
+    regressor = PrunedMLPRegressor(hidden_layer_sizes=8, max_updates=1500, random_state=0)
+    regressor.fit(X[:200], both[:200], X_val=X[200:], y_val=both[200:])
+    assert regressor.predict(X).shape == both.shape
+    assert regressor.score(X[200:], both[200:]) > 0.8
+    assert "100 rows held out" in regressor.expected_.method
+
+
+def test_a_regressor_goes_on(regressor, curved):
+    X, y = curved
+    warm = copy.deepcopy(regressor).set_params(warm_start=True).fit(X, y)
+    assert warm.structure_ == regressor.structure_
+    assert warm.score(X, y) > 0.95
+    passes = copy.deepcopy(regressor).partial_fit(X, y)
+    assert passes.n_iter_ == regressor.n_iter_ + 1
+    with pytest.raises(
+        ValueError, match="as many outputs as in the previous call to fit, 1, got 2"
+    ):
+        warm.fit(X, np.column_stack([y, y]))
+
+
+def test_an_error_may_be_the_metric(curved):
+    regressor = PrunedMLPRegressor(
+        metric="neg_mean_absolute_error", max_drop=0.1, hidden_layer_sizes=4, max_updates=300,
+        random_state=0,
+    ).fit(*curved)  # fmt: skip
+    assert regressor.expected_.value < 0.0
+    with pytest.raises(ValueError, match="must hold"):
+        PrunedMLPRegressor(metric="accuracy").fit(*curved)
