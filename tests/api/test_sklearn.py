@@ -453,9 +453,7 @@ def test_a_regressor_goes_on(regressor, curved):
     assert warm.score(X, y) > 0.95
     passes = copy.deepcopy(regressor).partial_fit(X, y)
     assert passes.n_iter_ == regressor.n_iter_ + 1
-    with pytest.raises(
-        ValueError, match="as many outputs as in the previous call to fit, 1, got 2"
-    ):
+    with pytest.raises(ValueError, match=r"as many outputs as in the previous call .*, 1, got 2"):
         warm.fit(X, np.column_stack([y, y]))
 
 
