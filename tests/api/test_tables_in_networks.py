@@ -20,7 +20,7 @@ def flowers(n=60, seed=0):
 
 @pytest.fixture(scope="module")
 def result():
-    return sn.smallest_network(flowers(), "kind", seed=1)
+    return sn.smallest_network(flowers(), "kind", seed=1, max_updates=500)
 
 
 def test_a_table_and_the_name_of_its_target(result):
@@ -67,17 +67,19 @@ def test_networks_of_arrays_refuse_tables():
     with pytest.raises(TypeError, match="encoder goes with a Table"):
         sn.smallest_network(np.eye(4), [0, 1, 0, 1], encoder=sn.TableEncoder(()))
     with pytest.raises(TypeError, match="input_names must be left out with a Table"):
-        sn.smallest_network(flowers(), "kind", input_names=["a"])
+        sn.smallest_network(flowers(), "kind", input_names=["a"], max_updates=500)
     with pytest.raises(TypeError, match="encoder must be a TableEncoder, got str"):
         net.encoder = "one-hot"
     with pytest.raises(ValueError, match="no column 'sort'"):
-        sn.smallest_network(flowers(), "sort")
+        sn.smallest_network(flowers(), "sort", max_updates=500)
 
 
 def test_names_of_an_array():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(80, 2))
-    net = sn.smallest_network(X, X[:, 1] > 0, input_names=["noise", "signal"]).network
+    net = sn.smallest_network(
+        X, X[:, 1] > 0, input_names=["noise", "signal"], max_updates=500
+    ).network
     assert net.used_columns == ["signal"]
     with pytest.raises(ValueError, match="input_names must hold 2 names, got 1"):
-        sn.smallest_network(X, X[:, 1] > 0, input_names=["one"])
+        sn.smallest_network(X, X[:, 1] > 0, input_names=["one"], max_updates=500)

@@ -7,6 +7,7 @@ import re
 import sys
 
 import pytest
+import synaprune as sn
 from console.process import read_json, run, spawn, succeed
 
 COLOURS = ("red", "blue", "green")
@@ -18,6 +19,15 @@ def fruit(n=90, separator=",", header=True):
         size = "" if i % 11 == 0 else f"{(i * 37 % 101) / 10:.1f}"
         rows.append([f"{7 * i % n}", size, COLOURS[i % 3], f"text {i}", "yes" if i % 3 else "no"])
     return "".join(separator.join(row) + "\n" for row in rows)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick():
+    """Searches that take a second: what they find is tested elsewhere."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sn.search, "_UPDATES", (500, 500))
+        patch.setattr(sn.search, "_REPEATS", 1)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +123,10 @@ def test_options_of_files_are_refused_for_named_datasets(tmp_path):
 
 
 def test_a_reader_that_has_gone_loses_no_file(folder):
-    script = "import sys; sys.path[:0] = []; from synaprune.cli import main; sys.exit(main())"
+    script = (
+        "import sys; from synaprune import search; from synaprune.cli import main; "
+        "search._UPDATES = 500, 500; search._REPEATS = 1; sys.exit(main())"
+    )
     done = spawn(
         "-c",
         script,
