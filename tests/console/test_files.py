@@ -138,3 +138,63 @@ def test_a_reader_that_has_gone_loses_no_file(folder):
     assert "No space left" in done.stderr
     assert (folder / "full.npz").exists()
     assert read_json(folder / "full.json")["final"]["columns"] == ["colour"]
+
+
+# ---- numbers to predict
+
+
+def prices(n=120):
+    rows = [f"{i % 13},{'red' if i % 3 else 'blue'},{100.5 + 7.25 * (i % 13)}" for i in range(n)]
+    return "\n".join(["size,colour,price", *rows]) + "\n"
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("shop")
+    (folder / "prices.csv").write_text(prices())
+    return folder
+
+
+def test_a_target_of_amounts_is_a_regression(shop):
+    out = succeed(
+        "prune", "prices.csv", "--target", "price", "--out", "p.npz", "--json", "p.json", cwd=shop
+    )
+    flat = " ".join(out.split())
+    assert "target 'price' from 100.5 to 187.5" in flat
+    assert "Asked: the r2 may fall 0.005 below that of the best full network." in flat
+    assert "Columns used, 1 of 2: size" in flat
+    record = read_json(shop / "p.json")
+    assert record["metric"] == "r2"
+    assert record["final"]["accuracy"] == {}
+    assert record["final"]["score"]["train"] > 0.99
+    (shop / "new.csv").write_text("size\n2\n12\n")
+    told = [float(line) for line in succeed("predict", "p.npz", "new.csv", cwd=shop).split()]
+    assert told == pytest.approx([115.0, 187.5], abs=2.0)
+    done = run("predict", "p.npz", "new.csv", "--proba", cwd=shop)
+    assert done.returncode == 2
+    assert "predicts numbers, not classes" in done.stderr
+
+
+def test_a_recipe_of_numbers(shop):
+    args = ("prune", "prices.csv", "--target", "price", "--synapses", 6, "--epochs", 60)
+    out = succeed(*args, "--json", "j.json", cwd=shop)
+    assert "r2, test" in out
+    assert "accuracy" not in out
+    record = read_json(shop / "j.json")
+    assert record["options"]["metric"] == "r2"
+    assert record["start"]["accuracy"] == {}
+    out = succeed(*args, "--loss", "huber", "--metric", "neg_mean_absolute_error", cwd=shop)
+    assert "neg mean absolute error, validation" in out
+    out = succeed(*args, "--runs", 2, cwd=shop)
+    assert "score, test" in out
+
+
+def test_a_metric_says_what_the_target_is(shop):
+    done = run("prune", "prices.csv", "--target", "price", "--metric", "accuracy", cwd=shop)
+    assert "of 13 classes" in done.stdout
+    done = run("prune", "prices.csv", "--target", "colour", "--metric", "r2", cwd=shop)
+    assert done.returncode == 2
+    assert "'colour' must hold numbers, got 'blue'" in done.stderr
+    done = run("prune", "prices.csv", "--target", "price", "--report", "r.html", cwd=shop)
+    assert done.returncode == 2
+    assert "--report explains networks that tell classes apart" in done.stderr
