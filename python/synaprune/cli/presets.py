@@ -51,6 +51,7 @@ PRESETS = {
         Criterion("wsf_fisher"),
     ),
 }
+SEARCHED = ("digits",)  # of which `smallest_network` is asked unless flags say otherwise
 TABLE = Preset(training=Training(100, batch_size=16, optimizer=SGD(0.05)))
 
 

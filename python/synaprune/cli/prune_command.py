@@ -16,7 +16,7 @@ from typing import Any
 from synaprune import __version__, datasets, metrics
 from synaprune.cli.flags import KINDS, add_flags, all_options, job_for
 from synaprune.cli.found import OPTIONS, Found, find
-from synaprune.cli.presets import PRESETS
+from synaprune.cli.presets import PRESETS, SEARCHED
 from synaprune.cli.report_command import write_data_report
 from synaprune.cli.runs import run_side_by_side
 from synaprune.io import write_atomically
@@ -44,10 +44,10 @@ def add_parser(commands: Any) -> None:
     p = commands.add_parser(
         "prune",
         help="train a network on a dataset and prune it",
-        description="Find the smallest network for a FILE: shapes and sizes are tried on folds of "
-        "its rows, and the choice is trained on all of them. With any option of a recipe or goal "
-        "besides --max-drop, --metric and --class-weight, and for xor, digits and mnist, one "
-        "network is trained on 60 % of the rows and pruned by the accuracy on 20 %.",
+        description="Find the smallest network for a FILE, or for digits: shapes and sizes are "
+        "tried on folds of the rows, and the choice is trained on all of them. With any option of "
+        "a recipe or goal besides --max-drop, --metric and --class-weight, and for xor and mnist, "
+        "one network is trained on 60 % of the rows and pruned by the accuracy on 20 %.",
     )
     p.set_defaults(run=run)
     p.add_argument(
@@ -141,15 +141,17 @@ def _runs(
         raise ValueError("--drop, --keep, --separator and --no-header apply to files")
     if file and not Path(args.dataset).exists():
         datasets.load(args.dataset)  # which says that there is none
-    if file and set(given) <= set(OPTIONS):
+    if (file or args.dataset in SEARCHED) and set(given) <= set(OPTIONS):
         if args.jobs:
             raise ValueError(
-                "--jobs does not apply here: the search for the smallest network of a file runs "
-                "side by side on all --threads"
+                "--jobs does not apply here: the search for the smallest network runs side by side "
+                "on all --threads"
             )
-        rows = datasets.load_rows(
-            args.dataset, args.target, as_numbers=_as_numbers(args), **reading
-        )
+        as_numbers = _as_numbers(args)
+        if file:
+            rows = datasets.load_rows(args.dataset, args.target, as_numbers=as_numbers, **reading)
+        else:
+            rows = datasets.Rows.of(datasets.load(args.dataset, target=args.target))
         _check_report(args, rows.y.dtype.kind == "f")
         for seed in seeds:
             bar.next_run()
@@ -202,8 +204,10 @@ def _as_numbers(args: argparse.Namespace) -> bool | None:
 
 
 def _next_step(args: argparse.Namespace) -> str:
-    if args.out:
+    if args.out and args.dataset not in PRESETS:
         return f"Next: synaprune predict {args.out} NEW_ROWS.csv"
+    if args.dataset in PRESETS:
+        return "Next: synaprune prune FILE.csv, with a table of your own."
     return "Next: --out MODEL.npz keeps the network, --report PAGE.html explains it."
 
 
@@ -221,7 +225,11 @@ def _write_files(
     if args.out:
         path.save(args.out)
     if args.report and isinstance(last, Found):
-        write_report(args.report, path, validation=(last.inputs, last.rows.y), title=last.rows.name)
+        rows = last.rows
+        write_report(
+            args.report, path, validation=(last.inputs, rows.y), title=rows.name,
+            image_shape=rows.image_shape,
+        )  # fmt: skip
     elif args.report and isinstance(last, Result):
         write_data_report(args.report, path, last.data)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from synaprune import datasets
-from synaprune.cli.presets import PRESETS
+from synaprune.cli.presets import PRESETS, SEARCHED
 from synaprune.io import ModelFileError
 from synaprune.network import SparseMLP
 from synaprune.path import PruningPath
@@ -47,8 +47,12 @@ def run(args: argparse.Namespace) -> int:
         net = subject.smallest if isinstance(subject, PruningPath) else subject
         named = args.data in PRESETS
         searched = isinstance(subject, PruningPath) and subject.data_sha256 is None
-        if net.encoder is not None and searched and not named:
-            write_report(args.out, subject, validation=_raw(args, net), title=Path(args.data).name)
+        if searched and (args.data in SEARCHED or (net.encoder is not None and not named)):
+            rows = _rows(args, named)
+            write_report(
+                args.out, subject, validation=(net.as_inputs(rows.X), rows.y), title=rows.name,
+                image_shape=rows.image_shape,
+            )  # fmt: skip
             return _said(args.out)
         encoder = None if named else net.encoder
         data = datasets.load(args.data, target=args.target, data_dir=args.data_dir, encoder=encoder)
@@ -70,10 +74,11 @@ def _said(out: str) -> int:
     return 0
 
 
-def _raw(args: argparse.Namespace, net: SparseMLP) -> tuple[Any, Any]:
-    """Return the rows of a file as inputs of a network that was trained on all of them."""
-    rows = datasets.load_rows(args.data, args.target)
-    return net.as_inputs(rows.X), rows.y
+def _rows(args: argparse.Namespace, named: bool) -> datasets.Rows:
+    """Return the rows that a network was trained on, all of them."""
+    if named:
+        return datasets.Rows.of(datasets.load(args.data, target=args.target))
+    return datasets.load_rows(args.data, args.target)
 
 
 def write_data_report(

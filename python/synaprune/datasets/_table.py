@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +45,15 @@ class Rows:
         Of the columns of X.
     notes : tuple of str
         What a user should know of how the file was read.
+    image_shape : (int, int), optional
+        Rows and columns, if the inputs are an image.
+
+    Examples
+    --------
+    >>> from synaprune import datasets
+    >>> rows = datasets.Rows.of(datasets.digits())
+    >>> rows.X.shape, rows.target
+    ((1797, 64), 'label')
     """
 
     name: str
@@ -52,7 +61,20 @@ class Rows:
     y: NDArray[Any]
     target: str
     input_names: tuple[str, ...]
-    notes: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    image_shape: tuple[int, int] | None = None
+
+    @classmethod
+    def of(cls, data: Dataset) -> Self:
+        """Return the rows of all splits.
+
+        Parameters
+        ----------
+        data : Dataset
+        """
+        parts = (data.train, data.validation, data.test)
+        X, y = (np.concatenate([getattr(part, name) for part in parts]) for name in ("X", "y"))
+        return cls(data.name, X, y, "label", data.input_names, image_shape=data.image_shape)
 
 
 def load_rows(
