@@ -12,7 +12,7 @@ import synaprune as sn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 stats = pytest.importorskip("bench.paper.stats", exc_type=ImportError)
-from bench import machine, scaling, train, tune  # noqa: E402
+from bench import machine, regression, scaling, train, tune  # noqa: E402
 from bench.data import full_weights  # noqa: E402
 from bench.leaderboard.rows import LOOPS, OPTIONS, ROWS, Recipe  # noqa: E402
 from bench.paper import generated, networks, problems, tables  # noqa: E402
@@ -163,3 +163,23 @@ def test_the_bench_calls_the_package_as_it_is():
     ours = next(train.contenders(full_weights(), X, y, 64))
     ours.call()
     scaling.contender(sn.SparseMLP((scaling.INPUTS, 3, scaling.CLASSES), seed=0), 99, 1).call()
+
+
+def test_a_shuffle_of_numbers(monkeypatch, capsys):
+    monkeypatch.setattr(sn.search, "_UPDATES", (200, 200))
+    records = [regression.run((Path(), "friedman1", shuffle)) for shuffle in (1000, 1001)]
+    assert records[0].rows == 500
+    assert set(records[0].r2) == {"full", "pruned", "ridge", "mlp", "mlp_scaled"}
+    assert min(record.r2["ridge"] for record in records) > 0.5
+    report = regression.Report()
+    regression._tell(report, records)
+    assert "| friedman1 | 500 | 10 |" in report.markdown()
+    assert "of 2 |" in capsys.readouterr().out
+
+
+def test_an_interval_covers_what_its_rows_may_say():
+    y = np.random.default_rng(0).normal(size=200)
+    good = y + 0.1 * np.random.default_rng(1).normal(size=200)
+    expected = sn.search.Estimate(0.99, 0.98, 1.0, "", False)
+    assert regression.covered(expected, y, good)
+    assert not regression.covered(expected, y, np.zeros(200))
