@@ -972,13 +972,14 @@ class SparseMLP:
             If X does not fit, or the network was never fitted.
         """
         n_threads = check_threads(threads)
-        if self.is_regression:
+        targets = self._fitted
+        if isinstance(targets, TargetScaler):
             return self._numbers(X, n_threads)
         masked = hasattr(X, "mask")  # of a masked array, which the core would take for a plain one
-        labels = None if masked else self._core.labels(X, self.classes, n_threads)
+        labels = None if masked else self._core.labels(X, targets.classes, n_threads)
         if labels is None:  # to be converted, or wrong: then this says what is
             inputs = self.as_inputs(X)
-            labels = finite(self._core.labels(inputs, self.classes, n_threads))
+            labels = finite(self._core.labels(inputs, targets.classes, n_threads))
         return labels
 
     def predict_proba(self, X: Any, *, threads: Threads = None) -> NDArray[np.float32]:
