@@ -9,6 +9,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any, NamedTuple, TypeAlias
@@ -39,7 +40,14 @@ from synaprune.targets import (
     mean_by_row,
 )
 from synaprune.threads import Threads, check_threads
-from synaprune.training import SGD, STOP, ConstantThenCosine, Progress, Training
+from synaprune.training import (
+    SGD,
+    STOP,
+    ConstantThenCosine,
+    Progress,
+    Training,
+    TrainingDiverged,
+)
 
 METRICS = ("auto", *metrics.METRICS, *metrics.REGRESSION_METRICS)
 _IMBALANCED = 0.8  # share of one class from which "auto" is balanced accuracy
@@ -53,6 +61,7 @@ _FINALS = 3  # runs on all rows, of which the one of the least training loss cou
 BATCH_SIZE = 32
 _PASSES = 60  # of the training of a full network, if that is
 _UPDATES = (4000, 30000)  # at least and at most so many updates
+LEARNING_RATES = (0.05, 0.0125, 0.003)  # each is for what the one before made diverge
 _KEEP = 0.75
 _CAUTION = 0.5  # standard errors of the drop that are added to it
 
@@ -432,7 +441,13 @@ def smallest_network(
     return result
 
 
-def recipe_of_full(training: Training, l1: float, n: int, max_updates: int | None) -> Training:
+def recipe_of_full(
+    training: Training,
+    l1: float,
+    n: int,
+    max_updates: int | None,
+    lr: float = LEARNING_RATES[0],
+) -> Training:
     """Return how a full network is trained.
 
     Parameters
@@ -444,6 +459,8 @@ def recipe_of_full(training: Training, l1: float, n: int, max_updates: int | Non
     n : int
         Rows.
     max_updates : int or None
+    lr : float
+        Learning rate.
 
     Returns
     -------
@@ -454,7 +471,7 @@ def recipe_of_full(training: Training, l1: float, n: int, max_updates: int | Non
     return replace(
         training,
         epochs=math.ceil(min(updates, max_updates or updates) / steps),
-        optimizer=SGD(0.05, momentum=0.9, l1=l1, weight_decay=0.0 if l1 else 1e-4),
+        optimizer=SGD(lr, momentum=0.9, l1=l1, weight_decay=0.0 if l1 else 1e-4),
         lr_schedule=ConstantThenCosine(),
     )
 
@@ -663,6 +680,21 @@ class _Task:
         rows: NDArray[np.intp] | None = None,
     ) -> _Run:
         """Train a candidate on some rows, or all, and cut it through all sizes down to one."""
+        *others, last = LEARNING_RATES
+        for lr in others:
+            with suppress(TrainingDiverged):
+                return self._run_at(lr, candidate, n_synapses, stream, stop, rows)
+        return self._run_at(last, candidate, n_synapses, stream, stop, rows)
+
+    def _run_at(
+        self,
+        lr: float,
+        candidate: Candidate,
+        n_synapses: int,
+        stream: Sequence[int],
+        stop: threading.Event,
+        rows: NDArray[np.intp] | None,
+    ) -> _Run:
         losses = []
 
         def callback(progress: Progress) -> object:
@@ -682,7 +714,7 @@ class _Task:
         )
         net.input_names = self.input_names
         net.encoder = self.encoder
-        recipe = recipe_of_full(self.training, candidate.l1, len(X), self.max_updates)
+        recipe = recipe_of_full(self.training, candidate.l1, len(X), self.max_updates, lr)
         assert recipe.epochs is not None
         net.prepare(X, y, self.targets.classes)  # some rows may lack a rare class
         net._train(X, y, weights, training=recipe, threads=1, callback=callback)
@@ -924,7 +956,7 @@ def _in_percent(metric: Metric) -> bool:
 
 
 def _shown(value: float, metric: Metric) -> str:
-    return f"{value:.2%}" if _in_percent(metric) else f"{value:.3g}"
+    return f"{value:.2%}" if _in_percent(metric) else f"{round(value, 12):.3g}"
 
 
 class _Workers:

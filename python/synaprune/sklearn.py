@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Self
 
@@ -25,6 +26,7 @@ from synaprune.pruning import Gradual, prune
 from synaprune.search import (
     BATCH_SIZE,
     CANDIDATES,
+    LEARNING_RATES,
     Candidate,
     CurvePoint,
     Estimate,
@@ -32,7 +34,7 @@ from synaprune.search import (
     recipe_of_full,
     smallest_network,
 )
-from synaprune.training import Progress, Training
+from synaprune.training import Progress, Training, TrainingDiverged
 
 require("sklearn.utils.validation", "sklearn")
 from joblib import effective_n_jobs  # noqa: E402
@@ -150,8 +152,11 @@ class _NetworkEstimator(BaseEstimator):
 
     # ---- the search
 
-    def _learn_classes(self, y: NDArray[Any]) -> None:
-        """Set the classes, or raise if there is only one."""
+    def _learn_targets(self, y: NDArray[Any]) -> None:
+        """Set the number of outputs, or the classes; raise if there is only one."""
+        if self._numbers:
+            self.n_outputs_ = 1 if y.ndim == 1 else y.shape[1]
+            return
         self.classes_ = np.unique(y)
         if len(self.classes_) < 2:
             raise ValueError(
@@ -163,7 +168,7 @@ class _NetworkEstimator(BaseEstimator):
         """Return a network that is not trained."""
         net = SparseMLP(
             (n_features, *hidden, self._n_outputs()),
-            loss=self._loss,
+            loss="squared_error" if self._numbers else "auto",
             init_scale=0.3,
             input_scaling="standard",
             seed=self._seed(),
@@ -171,21 +176,24 @@ class _NetworkEstimator(BaseEstimator):
         net.input_names = self._input_names()
         return net
 
-    _loss = "auto"
-
     def _n_outputs(self) -> int:
+        if self._numbers:
+            return self.n_outputs_
         return 1 if len(self.classes_) == 2 else len(self.classes_)
 
     def _weight_of_classes(self, y: NDArray[Any]) -> Any:
+        if self._numbers:
+            return getattr(self, "class_weight", None)  # which networks of numbers refuse
         return self._class_weight(self.classes_, y)
 
     def _plain_targets(self, y: NDArray[Any]) -> NDArray[Any]:
         """Return targets as networks take them."""
-        return _plain(y)
+        return y.astype(np.float64) if self._numbers else _plain(y)
 
     @property
     def _metric(self) -> Any:
-        return self.metric
+        auto = isinstance(self.metric, str) and self.metric == "auto"
+        return "r2" if auto and self._numbers else self.metric
 
     def _search(
         self,
@@ -199,7 +207,7 @@ class _NetworkEstimator(BaseEstimator):
         weights = self._weights(sample_weight, len(y))
         rows = slice(None) if weights is None or weights.all() else np.flatnonzero(weights)
         X, y = _dense(X[rows]), y[rows]
-        self._learn_classes(y)
+        self._learn_targets(y)
         if len(y) < 5 and validation[0] is None:
             raise ValueError(
                 f"{type(self).__name__} needs 5 rows or more, one a fold, got n_samples = {len(y)}"
@@ -370,6 +378,18 @@ class _PrunedMLP(_NetworkEstimator):
 
     def _check_same_targets(self, y: NDArray[Any]) -> None:
         """Raise unless the network that is there can learn these targets."""
+        if self._numbers:
+            n_outputs = 1 if y.ndim == 1 else y.shape[1]
+            if n_outputs != self.n_outputs_:
+                raise ValueError(
+                    "warm_start can only be used where `y` has as many outputs as in the previous "
+                    f"call to fit, {self.n_outputs_}, got {n_outputs}"
+                )
+        elif not np.array_equal(np.unique(y), self.classes_):
+            raise ValueError(
+                "warm_start can only be used where `y` has the same classes as in the previous "
+                f"call to fit. Previously got {self.classes_}, `y` has {np.unique(y)}"
+            )
 
     def _of_network(self, X: Any, ask: Callable[[SparseMLP, Any], NDArray[Any]]) -> NDArray[Any]:
         """Return what a network is asked of rows, of sparse ones some at a time."""
@@ -558,13 +578,6 @@ class PrunedMLPClassifier(ClassifierMixin, _PrunedMLP):
         )
         self.class_weight = class_weight
 
-    def _check_same_targets(self, y: NDArray[Any]) -> None:
-        if not np.array_equal(np.unique(y), self.classes_):
-            raise ValueError(
-                "warm_start can only be used where `y` has the same classes as in the previous "
-                f"call to fit. Previously got {self.classes_}, `y` has {np.unique(y)}"
-            )
-
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """Train one pass over some rows; nothing is pruned.
 
@@ -621,7 +634,7 @@ class PrunedMLPClassifier(ClassifierMixin, _PrunedMLP):
                 "Pass the resulting weights as the class_weight parameter."
             )
         if first:
-            self._learn_classes(known)
+            self._learn_targets(known)
         training = Training(batch_size=BATCH_SIZE, class_weight=self._class_weight(known, y))
         return self._one_pass(X, y, weights, training)
 
@@ -711,31 +724,6 @@ class PrunedMLPRegressor(RegressorMixin, _PrunedMLP):
     """
 
     _numbers = True
-    _loss = "squared_error"
-
-    def _learn_classes(self, y: NDArray[Any]) -> None:
-        self.n_outputs_ = 1 if y.ndim == 1 else y.shape[1]
-
-    def _n_outputs(self) -> int:
-        return self.n_outputs_
-
-    def _weight_of_classes(self, y: NDArray[Any]) -> Any:
-        return None
-
-    def _plain_targets(self, y: NDArray[Any]) -> NDArray[Any]:
-        return y.astype(np.float64)
-
-    def _check_same_targets(self, y: NDArray[Any]) -> None:
-        n_outputs = 1 if y.ndim == 1 else y.shape[1]
-        if n_outputs != self.n_outputs_:
-            raise ValueError(
-                f"warm_start can only be used where `y` has as many outputs as in the previous "
-                f"call to fit, {self.n_outputs_}, got {n_outputs}"
-            )
-
-    @property
-    def _metric(self) -> Any:
-        return "r2" if isinstance(self.metric, str) and self.metric == "auto" else self.metric
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train one pass over some rows; nothing is pruned.
@@ -774,7 +762,7 @@ class PrunedMLPRegressor(RegressorMixin, _PrunedMLP):
         X, y = self._inputs_and_targets(X, y, reset=first)
         weights = self._weights(sample_weight, len(y))
         if first:
-            self._learn_classes(y)
+            self._learn_targets(y)
         self._check_same_targets(y)
         return self._one_pass(X, y, weights, Training(batch_size=BATCH_SIZE))
 
@@ -808,7 +796,7 @@ class NetworkSelector(SelectorMixin, _NetworkEstimator):
 
     These are the inputs of the smallest network that keeps the score, or with
     `n_features_to_select` those that are left when a network is trained and loses one input after
-    another.
+    another. A target of floats that are not whole is one of numbers, not of classes.
 
     Parameters
     ----------
@@ -833,6 +821,7 @@ class NetworkSelector(SelectorMixin, _NetworkEstimator):
     network_ : SparseMLP
         The network that uses them.
     classes_ : ndarray, shape (n_classes,)
+        Not where numbers are predicted.
     n_features_in_ : int
     feature_names_in_ : ndarray of str, shape (n_features_in_,)
         If X had names.
@@ -885,8 +874,8 @@ class NetworkSelector(SelectorMixin, _NetworkEstimator):
         ----------
         X : {array-like, sparse matrix}, shape (n, n_features)
             A sparse one is made dense in float32, 4 bytes a cell; `transform` keeps it sparse.
-        y : array-like, shape (n,)
-            Classes.
+        y : array-like, shape (n,), or of numbers (n, n_outputs)
+            Classes or numbers.
         sample_weight : array-like, shape (n,), optional
             How much each row counts, in training and where it judges networks.
         X_val, y_val, sample_weight_val : optional
@@ -910,6 +899,7 @@ class NetworkSelector(SelectorMixin, _NetworkEstimator):
         >>> selector.get_feature_names_out().tolist()
         ['petal length (cm)', 'petal width (cm)']
         """
+        self._numbers = _is_continuous(y)
         X, y = self._inputs_and_targets(X, y, reset=True)
         validation = X_val, y_val, sample_weight_val
         if self.n_features_to_select is None:
@@ -933,20 +923,28 @@ class NetworkSelector(SelectorMixin, _NetworkEstimator):
 
     def _cut(self, X: Any, y: NDArray[Any], weights: Any) -> SparseMLP:
         """Return a network that lost all inputs but so many."""
-        self._learn_classes(y)
-        n, hidden = self._n(X.shape[1]), self._hidden()
-        training = Training(
-            batch_size=BATCH_SIZE, class_weight=self._class_weight(self.classes_, y)
-        )
-        training = recipe_of_full(training, 0.0, len(y), self.max_updates)
-        assert training.epochs is not None
-        training = replace(training, epochs=max(2, training.epochs), lr_schedule=None)
+        self._learn_targets(y)
+        n, X, y = self._n(X.shape[1]), _dense(X), self._plain_targets(y)
+        *others, last = LEARNING_RATES
+        for lr in others:
+            with suppress(TrainingDiverged):
+                return self._cut_at(lr, n, X, y, weights)
+        return self._cut_at(last, n, X, y, weights)
+
+    def _cut_at(self, lr: float, n: int, X: Floats, y: NDArray[Any], weights: Any) -> SparseMLP:
+        hidden = self._hidden()
         net = self._full_network(X.shape[1], _HIDDEN if hidden is None else hidden)
-        X, y = _dense(X), _plain(y)
+        training = Training(batch_size=BATCH_SIZE, class_weight=self._weight_of_classes(y))
+        training = recipe_of_full(training, 0.0, len(y), self.max_updates, lr)
+        assert training.epochs is not None
+        callback = self._tell_epoch if self.verbose else None
+        net.fit(X, y, weights, training=training, threads=self._threads, callback=callback)
+        # A network that has learned nothing yet does not know which inputs it will need.
+        training = replace(training, epochs=max(2, training.epochs // 2), lr_schedule=None)
         path = prune(
             net, X, y, weights, validation=(X[:1], y[:1]), n_inputs=n, strategy=Gradual(),
             criterion=Criterion("taylor2"), training=training, threads=self._threads,
-            callback=self._tell_epoch if self.verbose else None,
+            callback=callback,
         )  # fmt: skip
         return path.smallest
 
@@ -977,6 +975,13 @@ def _plain(y: NDArray[Any]) -> NDArray[Any]:
     if y.dtype.kind == "f":
         return y.astype(np.int64)
     return y if y.dtype.kind in "iub" else y.astype(np.str_)
+
+
+def _is_continuous(y: Any) -> bool:
+    """Return whether floats are not all whole, as scikit-learn's type_of_target has it."""
+    numbers = np.asarray(y)
+    finite = numbers.dtype.kind == "f" and bool(np.isfinite(numbers).all())
+    return finite and bool((numbers != np.rint(numbers)).any())
 
 
 def _dense(X: Any) -> Floats:

@@ -320,7 +320,8 @@ def test_a_selector_keeps_exactly_so_many(n, expected):
     ],
 )
 def test_a_target_that_does_not_fit_is_refused(iris, y, message):
-    for estimator in (PrunedMLPClassifier(), NetworkSelector(), NetworkSelector(2)):
+    estimators = [PrunedMLPClassifier(), NetworkSelector(), NetworkSelector(2)]
+    for estimator in estimators[:1] if "Unknown" in message else estimators:
         with pytest.raises(ValueError, match=f"(?s){message}"):
             estimator.fit(iris[0].to_numpy(), y)
 
@@ -465,3 +466,13 @@ def test_an_error_may_be_the_metric(curved):
     assert regressor.expected_.value < 0.0
     with pytest.raises(ValueError, match="must hold"):
         PrunedMLPRegressor(metric="accuracy").fit(*curved)
+
+
+@pytest.mark.parametrize("n", [None, 1])
+def test_inputs_are_selected_for_numbers(curved, n):
+    X, y = curved
+    noisy = y + np.random.default_rng(1).normal(size=len(y))
+    selector = NetworkSelector(n, hidden_layer_sizes=20, max_updates=3000, random_state=0)
+    assert selector.fit(X, noisy).get_support(indices=True).tolist() == [1]
+    with pytest.raises(ValueError, match="class_weight does not apply"):
+        selector.set_params(class_weight="balanced").fit(*curved)

@@ -344,3 +344,14 @@ def test_a_final_network_that_is_worse_than_the_folds_promised_is_not_the_end():
     task.step_back(tried, 0.9, learned=True)
     assert tried.smallest.score(X, y) >= 0.9
     assert tried.steps[-1].n_synapses > 4
+
+
+def test_a_training_that_diverges_is_tried_at_a_lower_rate(quick, monkeypatch):
+    X = normal(200, 3)
+    expected = sn.smallest_network(X, X[:, 1] > 0, seed=4)
+    monkeypatch.setattr(sn.search, "LEARNING_RATES", (1e30, 0.05))
+    found = sn.smallest_network(X, X[:, 1] > 0, seed=4)
+    assert found.record() == expected.record()
+    monkeypatch.setattr(sn.search, "LEARNING_RATES", (1e30, 1e30))
+    with pytest.raises(sn.TrainingDiverged):
+        sn.smallest_network(X, X[:, 1] > 0, seed=4)
