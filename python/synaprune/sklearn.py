@@ -939,11 +939,12 @@ class NetworkSelector(SelectorMixin, _NetworkEstimator):
         assert training.epochs is not None
         callback = self._tell_epoch if self.verbose else None
         net.fit(X, y, weights, training=training, threads=self._threads, callback=callback)
-        # A network that has learned nothing yet does not know which inputs it will need.
+        # Before it has learned, a network does not know which inputs it needs; and the signed terms
+        # of "taylor2" are no estimate of the loss without a whole input.
         training = replace(training, epochs=max(2, training.epochs // 2), lr_schedule=None)
         path = prune(
             net, X, y, weights, validation=(X[:1], y[:1]), n_inputs=n, strategy=Gradual(),
-            criterion=Criterion("taylor2"), training=training, threads=self._threads,
+            criterion=Criterion("fisher"), training=training, threads=self._threads,
             callback=callback,
         )  # fmt: skip
         return path.smallest

@@ -26,6 +26,7 @@ from synaprune.training import (
     Optimizer,
     Progress,
     Training,
+    TrainingDiverged,
     asks_to_stop,
     lr_factors,
     run_epochs,
@@ -211,7 +212,10 @@ class Session:
         self.net._core.remove(without_neuron(self.net, self._scores(), skip))
 
     def _scores(self) -> NDArray[np.float32]:
-        return self.criterion.scores(self.net, self.data, self.threads.next())
+        scores = self.criterion.scores(self.net, self.data, self.threads.next())
+        if isinstance(self.criterion.saliency, str) and np.isnan(scores).any():
+            raise TrainingDiverged(self.path.epochs, self.training.optimizer.lr)
+        return scores
 
     # ---- accept or roll back
 
