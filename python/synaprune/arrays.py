@@ -16,6 +16,7 @@ from synaprune.frames import Frame, is_frame
 Inputs: TypeAlias = NDArray[np.float32] | NDArray[np.uint8]
 Labels: TypeAlias = NDArray[Any]
 T = TypeVar("T")
+_LARGEST_NUMBER = 1e150  # whose square is finite
 LABELS = "ints, bools, strings or whole floats"
 
 
@@ -199,8 +200,8 @@ def _whole(labels: NDArray[Any], name: str) -> NDArray[np.int64]:
     if wrong.any():
         row = int(wrong.argmax())
         raise ValueError(
-            f"{name} must hold {LABELS}, got {labels[row]} in row {row}; a network that predicts "
-            "numbers has loss='squared_error'"
+            f"{name} must hold {LABELS}, got {labels[row]} in row {row}; numbers are predicted by "
+            "a SparseMLP with loss='squared_error', and by a search with metric='r2'"
         )
     return labels.astype(np.int64)
 
@@ -246,6 +247,8 @@ def as_numbers(y: Any, n: int, n_outputs: int, name: str = "y") -> NDArray[np.fl
     if not np.isfinite(numbers).all():
         row = int(np.argwhere(~np.isfinite(numbers))[0][0])
         raise ValueError(f"{name} must be finite, got {numbers[row].tolist()} in row {row}")
+    if np.abs(numbers).max() > _LARGEST_NUMBER:
+        raise ValueError(f"{name} must hold numbers of at most {_LARGEST_NUMBER:g} in size")
     return numbers
 
 
@@ -321,9 +324,18 @@ def as_weights(weights: Any, n: int, name: str = "sample_weight") -> NDArray[np.
         If they are not like that.
     """
     refuse_masked(weights, name)
-    w = np.asarray(weights, np.float64)
+    try:
+        w = np.asarray(weights, np.float64)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"{name} must hold a number for each sample, got {shown(weights)}"
+        ) from None
     if w.shape != (n,):
         raise ValueError(f"{name} must have shape ({n},), one number a sample, got {w.shape}")
     if not (np.isfinite(w).all() and (w >= 0.0).all() and w.any()):
-        raise ValueError(f"{name} must hold finite numbers of at least 0, not all of them 0")
+        wrong = w[~(np.isfinite(w) & (w >= 0.0))]
+        got = f"got {wrong[0]}" if len(wrong) else "all are 0"
+        raise ValueError(f"{name} must hold finite numbers of at least 0, not all of them 0; {got}")
+    if not 1e-150 < w.sum() < 1e150:
+        raise ValueError(f"{name} must have a sum from 1e-150 to 1e150, got {w.sum():g}")
     return w

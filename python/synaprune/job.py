@@ -12,7 +12,7 @@ from synaprune.checks import check_float, check_int, shown
 from synaprune.criteria import Criterion
 from synaprune.datasets import Dataset
 from synaprune.metrics import Metric
-from synaprune.network import ACTIVATIONS, LOSSES, SparseMLP
+from synaprune.network import ACTIVATIONS, LOSSES, REGRESSION_LOSSES, SparseMLP
 from synaprune.options import option, record, set_fields
 from synaprune.path import PruningPath
 from synaprune.pruning import (
@@ -83,6 +83,8 @@ class Architecture:
             n_outputs = 1
             loss = "squared_error" if loss == "auto" else loss
         else:
+            if loss in REGRESSION_LOSSES:
+                raise ValueError(f"loss {loss!r} is one of numbers, but {data.name} holds classes")
             one = data.n_classes == 2 and loss in ("auto", "sigmoid")
             n_outputs = 1 if one else data.n_classes
         net = SparseMLP(

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from synaprune import _core, io
-from synaprune.arrays import Inputs, Labels, as_inputs, as_numbers, finite
+from synaprune.arrays import Inputs, Labels, as_inputs, as_numbers, as_weights, finite
 from synaprune.checks import (
     check_callable,
     check_float,
@@ -637,16 +637,19 @@ class SparseMLP:
                 names = X.names
         inputs = self._inputs(X, "X", names, all_of_them=True)
         augment = check_augment(recipe.augment, self.n_features)
-        known, targets = self._learned(y, len(inputs), classes, recipe)
+        counted: Any = slice(None)  # rows of weight 0 scale nothing
+        if sample_weight is not None:
+            counted = np.flatnonzero(as_weights(sample_weight, len(inputs)))
+        known, targets = self._learned(y, len(inputs), classes, recipe, counted)
         weights = known.sample_weights(targets, sample_weight, recipe.class_weight)
         transform = self.input_transform
         if self._targets is None and isinstance(self.input_scaling, str):
-            transform = InputTransform.fitted(inputs, self.input_scaling)
+            transform = InputTransform.fitted(inputs[counted], self.input_scaling)
         data = TrainingSet(inputs, targets, weights, recipe.label_smoothing, augment)
         return data, _Decided(known, transform, names)
 
     def _learned(
-        self, y: Any, n: int, classes: Any, recipe: Training
+        self, y: Any, n: int, classes: Any, recipe: Training, counted: Any
     ) -> tuple[LabelEncoder | TargetScaler, Any]:
         """Return what the targets are made by, and what the core is to learn."""
         known, n_outputs = self._targets, self.layers[-1]
@@ -658,7 +661,7 @@ class SparseMLP:
         if recipe.label_smoothing:
             raise ValueError("label_smoothing does not apply to a network that predicts numbers")
         numbers = as_numbers(y, n, n_outputs)
-        scaler = known if isinstance(known, TargetScaler) else TargetScaler.fitted(numbers)
+        scaler = known if isinstance(known, TargetScaler) else TargetScaler.fitted(numbers[counted])
         return scaler, scaler.encode(numbers.reshape(n, n_outputs))
 
     def _fix(self, decided: _Decided) -> None:

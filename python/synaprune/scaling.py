@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synaprune.arrays import Inputs, as_numbers, as_weights
-from synaprune.checks import check_float, shown
+from synaprune.checks import shown
 
 INPUT_SCALINGS = ("auto", "center", "standard", "none")
 
@@ -127,8 +127,8 @@ class TargetScaler:
         columns = y.reshape(len(y), -1)
         mean = columns.mean(axis=0)
         spread = columns.std(axis=0)
-        constant = spread <= 1e-14 * np.abs(mean)  # to float64's rounding
-        return cls(mean, np.where(constant, 1.0, spread), y.ndim == 1)
+        varies = (np.ptp(columns, axis=0) > 0.0) & (spread > 0.0)
+        return cls(mean, np.where(varies, spread, 1.0), y.ndim == 1)
 
     @classmethod
     def saved(cls, record: dict[str, Any], n_outputs: int) -> Self:
@@ -148,8 +148,8 @@ class TargetScaler:
         for name, values in (("mean", mean), ("scale", scale)):
             if values.shape != (n_outputs,):
                 raise ValueError(f"{name} must hold {n_outputs} numbers, got {shown(values)}")
-            for value in values.tolist():
-                check_float(name, value, 0.0 if name == "scale" else -np.inf, open_low=True)
+            if not np.isfinite(values).all() or (name == "scale" and (values <= 0.0).any()):
+                raise ValueError(f"{name} must be finite, and a scale above 0, got {shown(values)}")
         if not isinstance(record["one_axis"], bool) or (record["one_axis"] and n_outputs != 1):
             raise ValueError(f"one_axis must be a bool, got {shown(record['one_axis'])}")
         return cls(mean, scale, record["one_axis"])

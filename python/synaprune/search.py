@@ -52,6 +52,8 @@ from synaprune.training import (
 METRICS = ("auto", *metrics.METRICS, *metrics.REGRESSION_METRICS)
 _IMBALANCED = 0.8  # share of one class from which "auto" is balanced accuracy
 
+_LEAST_SPREAD = 1e-150  # of numbers, whose squares are not 0
+
 _FOLDS = 5
 _HELD_OUT = 5000  # rows from which one fifth, held out once, takes the place of folds
 _JUDGEMENTS = 1000  # folds are repeated on small data until there are so many, but at most
@@ -273,6 +275,7 @@ def smallest_network(
     y: Any,
     sample_weight: Any = None,
     *,
+    as_numbers: bool | None = None,
     max_drop: float = 0.005,
     max_synapses: int | None = None,
     metric: Metric = "auto",
@@ -302,10 +305,13 @@ def smallest_network(
     y : array_like, shape (n,) or (n, n_outputs), or str
         Labels: ints, bools, strings or few whole floats. Other floats are numbers to predict. Or
         the name of the column that holds them, of which rows without one are left out; more than 50
-        different numbers there are amounts. A metric of classes or of numbers decides otherwise.
+        different numbers there are amounts.
     sample_weight : array_like, shape (n,), optional
         How much each row counts, in training and where it judges networks. Rows of weight 0 are
         left out.
+    as_numbers : bool, optional
+        Whether y holds numbers to predict; if left out, a metric of classes or of numbers says so,
+        or y itself.
     max_drop : float
         How much of the best full network's score may be lost, in the metric's units, such as 0.01
         for one percentage point of accuracy; of "neg_root_mean_squared_error" and
@@ -372,8 +378,9 @@ def smallest_network(
     ([2, 5], '2-1')
     """
     metric = metrics.check_metric(metric, METRICS)
-    numbers = None if metric == "auto" or callable(metric) else metric in metrics.REGRESSION_METRICS
-    rows, encoder, names = _read(X, y, sample_weight, encoder, input_names, numbers)
+    if as_numbers is None and not (metric == "auto" or callable(metric)):
+        as_numbers = metric in metrics.REGRESSION_METRICS
+    rows, encoder, names = _read(X, y, sample_weight, encoder, input_names, as_numbers)
     for name, limit in {"max_synapses": max_synapses, "max_updates": max_updates}.items():
         if limit is not None:
             check_int(name, limit, 1)
@@ -384,7 +391,7 @@ def smallest_network(
         raise ValueError(f"X must hold at least {_FOLDS} rows, one a fold, got {len(rows.inputs)}")
     judges = None
     if validation is not None:
-        judges = _validation(validation, rows, encoder)
+        judges = _validation(validation, rows, encoder, names)
     targets = _targets(rows, judges, metric)
     metric = targets.metric
     low, high = metrics.limits(metric)
@@ -516,9 +523,9 @@ def _read(
         if isinstance(y, str):
             name = find_target(X, y)
             target = read_target(X, name, numbers)
-            y = frame.array(name)[target.rows]
-            if y.dtype.kind == "f":  # other labels keep their type, unlike those of a file
-                y = target.values
+            y = target.values
+            if y.dtype.kind != "f":  # labels keep their type, unlike those of a file
+                y = frame.array(name)[target.rows]
             sample_weight = _some(sample_weight, target.rows, len(X))
             X = X.without([name]).take(target.rows)
     if not isinstance(X, Table):
@@ -554,10 +561,15 @@ def _answers(y: Any, n: int, numbers: bool | None, name: str = "y") -> NDArray[A
     if numbers is None:
         given = np.asarray(y)
         several = given.ndim == 2 and given.dtype.kind in "fiub"
-        numbers = several or is_amount(as_answers(y, n, name))
+        answers = as_answers(y, n, name) if not several else given
+        numbers = several or is_amount(answers) or not _is_whole(answers)
     if not numbers:
         return as_labels(y, n, name)
     return as_numbers(y, n, np.shape(y)[1] if np.ndim(y) == 2 else 1, name)
+
+
+def _is_whole(answers: NDArray[Any]) -> bool:
+    return answers.dtype.kind != "f" or bool((answers == np.rint(answers)).all())
 
 
 def _weighted(
@@ -573,7 +585,9 @@ def _weighted(
     return _Rows(inputs, answers, weights)
 
 
-def _validation(validation: Any, rows: _Rows, encoder: TableEncoder | None) -> _Rows:
+def _validation(
+    validation: Any, rows: _Rows, encoder: TableEncoder | None, names: Sequence[str] | None
+) -> _Rows:
     """Return the rows that judge in place of folds."""
     if not isinstance(validation, tuple | list) or len(validation) not in (2, 3):
         raise TypeError(
@@ -586,9 +600,14 @@ def _validation(validation: Any, rows: _Rows, encoder: TableEncoder | None) -> _
         if not (isinstance(X, Table) or is_frame(X)):
             raise TypeError(f"validation X must be a Table, as X is, got {type(X).__name__}")
         return _read(X, y, sample_weight, encoder, None, numbers)[0]
-    given = as_inputs(X, rows.inputs.shape[1], "validation X")
+    given = as_inputs(X, rows.inputs.shape[1], "validation X", names=names)
     inputs: Any = given.astype(rows.inputs.dtype, copy=False)
     answers = _answers(y, len(inputs), numbers, "validation y")
+    if answers.shape[1:] != rows.answers.shape[1:]:
+        raise ValueError(
+            f"validation y must have as many axes and outputs as y, of shape {rows.answers.shape}, "
+            f"got {answers.shape}"
+        )
     return _weighted(inputs, answers, sample_weight, "validation sample_weight")
 
 
@@ -605,11 +624,15 @@ def _targets(rows: _Rows, judges: _Rows | None, metric: Metric) -> Targets:
     if answers.dtype.kind == "f":
         metric = "r2" if metric == "auto" else metric
         metrics.check_task(metric, None)
-        if not np.ptp(answers, axis=0).all():
-            raise ValueError("y must hold different numbers, of each output")
+        if not (np.ptp(answers, axis=0) > _LEAST_SPREAD).all():
+            raise ValueError(
+                f"y must hold different numbers of each output, more than {_LEAST_SPREAD:g} apart"
+            )
         if metric == "neg_root_mean_squared_error" and answers.ndim == 2 and answers.shape[1] > 1:
             raise ValueError(f"metric {metric!r} goes with one output; use 'r2' for several")
-        return NumberTargets(metric, weights, _joined(answers, judges and judges.answers))
+        n_judges = 0 if judges is None else len(judges.answers)
+        every = _joined(answers, judges and judges.answers)
+        return NumberTargets(metric, weights, every, n_judges)
     classes, codes, counts = np.unique(answers, return_inverse=True, return_counts=True)
     if (counts >= 2).sum() < 2:
         raise ValueError(

@@ -41,7 +41,7 @@ from joblib import effective_n_jobs  # noqa: E402
 from scipy.sparse import issparse  # noqa: E402
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin  # noqa: E402
 from sklearn.feature_selection import SelectorMixin  # noqa: E402
-from sklearn.utils import check_random_state, compute_class_weight  # noqa: E402
+from sklearn.utils import check_array, check_random_state, compute_class_weight  # noqa: E402
 from sklearn.utils.multiclass import check_classification_targets, unique_labels  # noqa: E402
 from sklearn.utils.validation import (  # noqa: E402
     check_is_fitted,
@@ -217,6 +217,7 @@ class _NetworkEstimator(BaseEstimator):
             self._plain_targets(y),
             None if weights is None else weights[rows],
             max_drop=0.005 if self.max_drop is None else self.max_drop,
+            as_numbers=self._numbers,
             metric=self._metric,
             class_weight=self._weight_of_classes(y),
             validation=self._validation(*validation),
@@ -239,7 +240,11 @@ class _NetworkEstimator(BaseEstimator):
                 others = [other for other, value in given.items() if value is not None]
                 raise ValueError(f"{others[0]} is provided, but {name} was not provided.")
         X = self._inputs(X, reset=False)
-        y = np.asarray(y, np.float64) if self._numbers else column_or_1d(y, warn=True)
+        y = (
+            check_array(y, ensure_2d=False, dtype=np.float64, input_name="y_val")
+            if self._numbers
+            else column_or_1d(y, warn=True)
+        )
         if not self._numbers and len(unknown := np.setdiff1d(y, self.classes_)):
             raise ValueError(f"y_val contains labels that y does not: {shown(unknown.tolist())}")
         weights = self._weights(sample_weight, len(y), "sample_weight_val")
@@ -915,7 +920,11 @@ class NetworkSelector(SelectorMixin, _NetworkEstimator):
                     "X_val and y_val do not apply if n_features_to_select is given, as nothing is "
                     "judged then"
                 )
-            self.network_ = self._cut(X, y, self._weights(sample_weight, len(y)))
+            weights = self._weights(sample_weight, len(y))
+            if weights is not None:
+                rows = np.flatnonzero(weights)
+                X, y, weights = X[rows], y[rows], weights[rows]
+            self.network_ = self._cut(X, y, weights)
         self.support_ = np.zeros(X.shape[1], bool)
         self.support_[self.network_.used_inputs] = True
         self.n_features_ = int(self.support_.sum())
@@ -935,16 +944,17 @@ class NetworkSelector(SelectorMixin, _NetworkEstimator):
         hidden = self._hidden()
         net = self._full_network(X.shape[1], _HIDDEN if hidden is None else hidden)
         training = Training(batch_size=BATCH_SIZE, class_weight=self._weight_of_classes(y))
-        training = recipe_of_full(training, 0.0, len(y), self.max_updates, lr)
+        # An L1 penalty and the size of weights tell what matters from noise that was learned by
+        # heart; gradients do not, since what is learned by heart leaves none.
+        training = recipe_of_full(training, 3e-3, len(y), self.max_updates, lr)
         assert training.epochs is not None
         callback = self._tell_epoch if self.verbose else None
         net.fit(X, y, weights, training=training, threads=self._threads, callback=callback)
-        # Before it has learned, a network does not know which inputs it needs; and the signed terms
-        # of "taylor2" are no estimate of the loss without a whole input.
+        # Cut after that: before it has learned, a network does not know which inputs it needs.
         training = replace(training, epochs=max(2, training.epochs // 2), lr_schedule=None)
         path = prune(
             net, X, y, weights, validation=(X[:1], y[:1]), n_inputs=n, strategy=Gradual(),
-            criterion=Criterion("fisher"), training=training, threads=self._threads,
+            criterion=Criterion("magnitude"), training=training, threads=self._threads,
             callback=callback,
         )  # fmt: skip
         return path.smallest

@@ -226,9 +226,12 @@ class NumberTargets(Targets):
     Attributes
     ----------
     numbers : ndarray of float64, shape (n_rows,) or (n_rows, n_outputs)
+    n_judges : int
+        Rows at the end that judge in place of folds; 0 if all do.
     """
 
     numbers: NDArray[np.float64]
+    n_judges: int = 0
 
     classes = None
 
@@ -257,9 +260,10 @@ class NumberTargets(Targets):
 
     @cached_property
     def _variance(self) -> NDArray[np.float64]:
-        """Of each output, over all rows."""
-        mean = np.average(self._columns, axis=0, weights=self.counts)
-        variance = np.average(np.square(self._columns - mean), axis=0, weights=self.counts)
+        """Of each output, over the rows that judge."""
+        columns, counts = self._columns[-self.n_judges :], self.counts[-self.n_judges :]
+        mean = np.average(columns, axis=0, weights=counts)
+        variance = np.average(np.square(columns - mean), axis=0, weights=counts)
         return np.where(variance > 0.0, variance, 1.0)
 
     def check_weights(self, class_weight: Any) -> None:
@@ -308,7 +312,7 @@ class NumberTargets(Targets):
         truth, counts = self._columns[rows], self.counts[rows]
         middle = np.average(truth, axis=0, weights=counts)
         if self.metric == "neg_mean_absolute_error":
-            middle = np.median(truth, axis=0)
+            middle = np.array([_weighted_median(column, counts) for column in truth.T])
         constant = float(np.average(self._contribution(truth - middle), weights=counts))
         return RowMeans(
             values,
@@ -317,6 +321,13 @@ class NumberTargets(Targets):
             metrics.limits(self.metric),
             root,
         )
+
+
+def _weighted_median(values: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
+    """Return a number to both sides of which lies half of the weights."""
+    order = np.argsort(values)
+    below = np.cumsum(weights[order])
+    return float(values[order][np.searchsorted(below, 0.5 * below[-1])])
 
 
 def judged_rows(splits: Sequence[Split]) -> NDArray[np.intp]:

@@ -124,7 +124,7 @@ def test_balanced_classes_count_alike(samples, bits):
     ("options", "error", "message"),
     [
         ({"sample_weight": [1.0]}, ValueError, r"sample_weight must have shape \(\d+,\)"),
-        ({"sample_weight": "no"}, ValueError, "sample_weight|could not convert"),
+        ({"sample_weight": "no"}, TypeError, "sample_weight must hold a number for each sample"),
         ({"class_weight": {7: 1.0}}, ValueError, "class_weight names 7, which is not among"),
         ({"class_weight": {0: 0.0, 1: 0.0, 2: 0.0}}, ValueError, "class_weight must hold finite"),
         ({"augment": sn.ShiftImages(2, 3)}, ValueError, r"2 \* 3 pixels, but .* 5 inputs"),

@@ -16,7 +16,7 @@ from ._files import reading
 
 
 def read_npz(
-    path: Path, label: str | None
+    path: Path, label: str | None, as_numbers: bool | None = None
 ) -> tuple[NDArray[Any], tuple[str, ...] | None, NDArray[Any] | None]:
     """Read a table of numbers.
 
@@ -26,6 +26,8 @@ def read_npz(
         An archive of `numpy.savez`; pickled objects are refused.
     label : str or None
         Name of the array of labels, or None to read no labels.
+    as_numbers : bool, optional
+        Whether these are numbers to predict; if left out, amounts are.
 
     Returns
     -------
@@ -39,7 +41,11 @@ def read_npz(
     X = _inputs(arrays["X"], names, path)
     if names is not None and len(names) != X.shape[1]:
         raise ValueError(f"{path}: {len(names)} input_names for {X.shape[1]} columns of X")
-    return X, names, None if label is None else _labels(arrays[label], label, len(X), path)
+    return (
+        X,
+        names,
+        None if label is None else _labels(arrays[label], label, len(X), path, as_numbers),
+    )
 
 
 def numbered(n: int) -> tuple[str, ...]:
@@ -106,12 +112,18 @@ def _inputs(X: NDArray[Any], names: tuple[str, ...] | None, path: Path) -> NDArr
     return X
 
 
-def _labels(y: NDArray[Any], name: str, n: int, path: Path) -> NDArray[Any]:
+def _labels(
+    y: NDArray[Any], name: str, n: int, path: Path, as_numbers: bool | None
+) -> NDArray[Any]:
     if y.shape != (n,):
         raise ValueError(f"{path}: {name}: expected shape ({n},), as X has {n} rows, got {y.shape}")
     if y.dtype.kind == "U":
         return y.astype(np.str_)
-    if y.dtype.kind == "f" and is_amount(y):
+    if as_numbers is None:
+        as_numbers = is_amount(y)
+    if as_numbers:
+        if y.dtype.kind not in "iubf":
+            raise ValueError(f"{path}: {name}: expected numbers, got {y.dtype}")
         if not np.isfinite(y).all():
             raise ValueError(f"{path}: {name}: expected finite numbers")
         return y.astype(np.float64)

@@ -129,7 +129,7 @@ def load_rows(
         if drop or separator or header is not None:
             raise ValueError(f"{path}: drop, separator and header do not apply to arrays")
         name = "y" if target is None else str(target)
-        X, names, y = read_npz(path, name)
+        X, names, y = read_npz(path, name, as_numbers)
         assert y is not None
         if y.dtype.kind != "f":
             _check_classes(y, path)

@@ -124,8 +124,14 @@ def read_target(table: Table, target: str, as_numbers: bool | None = None) -> Ta
         notes.append(f"{rows} no {target!r} and will not be used")
     values = column[present]
     if as_numbers is None:
-        style = _style(values)
-        as_numbers = bool(style) and is_amount(numbers(values, style))
+        style, odd = _style(values)
+        amounts = numbers(values, style or "plain")
+        as_numbers = bool(style) and is_amount(amounts[~np.isnan(amounts)])
+        if as_numbers and odd:
+            raise ValueError(
+                f"{table.source}: {target!r} holds numbers, but also {listing(odd)}; correct these "
+                "cells or empty them, or ask for classes by metric='accuracy'"
+            )
     if as_numbers:
         return Target(_amounts(values, target, table.source), present, tuple(notes))
     labels = _numbers(values)
@@ -177,7 +183,7 @@ def _numbers(values: Column) -> NDArray[Any] | None:
 
 def _amounts(values: Column, target: str, source: str) -> NDArray[np.float64]:
     """Return cells as float64, or raise naming one that holds no finite number."""
-    amounts = numbers(values, _style(values) or "plain")
+    amounts = numbers(values, _style(values)[0] or "plain")
     wrong = np.isnan(amounts)
     if wrong.any() or not len(amounts):
         cell = f", got {values[wrong][0]!r:.60}" if wrong.any() else ""
@@ -185,12 +191,12 @@ def _amounts(values: Column, target: str, source: str) -> NDArray[np.float64]:
     return amounts
 
 
-def _style(values: Column) -> str:
-    """Return how all cells are written as numbers; "" if they are not."""
+def _style(values: Column) -> tuple[str, list[str]]:
+    """Return how cells are written as numbers, "" if they are not, and the few that are none."""
     if values.dtype.kind == "f":
-        return "plain"
+        return "plain", []
     style, odd = style_of({cell.strip() for cell in values.tolist()})
-    return "" if odd or style not in NUMBERS else style
+    return (style, odd) if style in NUMBERS else ("", [])
 
 
 def is_amount(answers: NDArray[Any]) -> bool:
