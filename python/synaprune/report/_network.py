@@ -115,6 +115,7 @@ def unit_facts(
     first, *others = splits
     ablation = ablate(net, splits[first], kinds=kinds, threads=threads)
     fresh = ablate(net, splits[others[0]], kinds=kinds, threads=threads) if others else None
+    assert isinstance(ablation, Ablation)
     described, replicated = {}, {}
     for kind in kinds:
         of_kind = ablation.only(kind)
