@@ -51,7 +51,13 @@ def run(args: argparse.Namespace) -> int:
             write_report(args.out, subject, validation=_raw(args, net), title=Path(args.data).name)
             return _said(args.out)
         encoder = None if named else net.encoder
-        data = datasets.load(args.data, target=args.target, data_dir=args.data_dir, encoder=encoder)
+        data = (
+            datasets.load(args.data, target=args.target, data_dir=args.data_dir)
+            if named or not Path(args.data).exists()  # then the error says what there is
+            else datasets.load_table(
+                args.data, args.target, encoder=encoder, as_numbers=net.is_regression
+            )
+        )
         if net.input_names not in (None, data.input_names):
             raise ValueError(f"{args.data} does not have the inputs that {args.model} was given")
         known = subject.data_sha256 if isinstance(subject, PruningPath) else None
@@ -72,7 +78,7 @@ def _said(out: str) -> int:
 
 def _raw(args: argparse.Namespace, net: SparseMLP) -> tuple[Any, Any]:
     """Return the rows of a file as inputs of a network that was trained on all of them."""
-    rows = datasets.load_rows(args.data, args.target)
+    rows = datasets.load_rows(args.data, args.target, as_numbers=net.is_regression)
     return net.as_inputs(rows.X), rows.y
 
 
