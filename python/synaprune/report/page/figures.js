@@ -121,7 +121,7 @@ function responsesSection() {
     return make("figure", null, svg, make("figcaption", null, outputs === 1 ? c.input : `${facts.numbers[o]} against ${c.input}`));
   };
   return section("responses", title,
-    make("p", { class: "soft" }, `The mean prediction over ${count(found.samples)} samples while one input takes its quantiles and all others stay as they are (partial dependence), for the ${found.curves.length} inputs of the largest energy${found.outputs < outputs ? ` and the first ${found.outputs} of ${outputs} numbers` : ""}. Where inputs depend on each other, some of these combinations do not occur.`),
+    make("p", { class: "soft" }, `The mean prediction over ${count(found.samples)} samples while one input takes its quantiles and all others stay as they are (partial dependence)${found.curves.length < facts.summary.inputs ? `, for the ${found.curves.length} inputs of the largest energy` : ""}${found.outputs < outputs ? `, for the first ${found.outputs} of ${outputs} numbers` : ""}. Where inputs depend on each other, some of these combinations do not occur.`),
     ...ranges.map((_, o) => make("div", { class: "curves" }, ...found.curves.map((c) => chart(c, o)))));
 }
 
