@@ -131,7 +131,7 @@ def attributions(report: Report, net: sn.SparseMLP, X: NDArray[np.uint8]) -> Non
     for c, label in enumerate(net.classes.tolist()):
         found = explain.attributions(net, X, label)
         terms = abs(found.values).sum(axis=1) + abs(found.bias)
-        worst = max(worst, float((abs(found.logits - logits[:, c]) / terms).max()))
+        worst = max(worst, float((abs(found.totals - logits[:, c]) / terms).max()))
     report.text(
         f"Attributions and bias sum to the logit of every class within {worst:.1e} of the sum of "
         f"absolute terms, on {len(X)} samples."

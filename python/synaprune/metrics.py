@@ -74,6 +74,25 @@ class OnProbabilities:
         return name_of(self.function)
 
 
+def metric_title(name: str) -> str:
+    """Return what a figure calls a metric.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> metric_title("r2"), metric_title("balanced_accuracy")
+    ('R²', 'balanced accuracy')
+    """
+    return "R²" if name == "r2" else name.replace("_", " ")
+
+
 def check_metric(metric: Metric, names: Sequence[str] = (*METRICS, *REGRESSION_METRICS)) -> Metric:
     """Return the metric, or raise a TypeError or ValueError."""
     if callable(metric):

@@ -141,6 +141,8 @@ class PruningPath:
         Epochs trained in the whole run, rejected attempts included.
     stop_reason : str
         Why the run ended.
+    metric : str
+        Name of what the scores of the steps are, such as "accuracy" or "r2".
     options : dict
         JSON values that were in force, saved along.
     data_sha256 : str or None
@@ -163,6 +165,7 @@ class PruningPath:
         self.steps: list[PathStep] = []
         self.epochs = 0
         self.stop_reason = ""
+        self.metric = "r2" if start.is_regression else "accuracy"
         self.options: dict[str, Any] = {}
         self.data_sha256: str | None = None
 
@@ -411,7 +414,7 @@ class PruningPath:
         return "\n".join(lines)
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw accuracy on the validation split against synapses, a point a step.
+        """Draw the score on the validation split against synapses, a point a step.
 
         Needs matplotlib: ``pip install "synaprune[plot]"``.
 
@@ -423,7 +426,7 @@ class PruningPath:
         Returns
         -------
         matplotlib Axes
-            Its x axis is logarithmic. The dashed line is the accuracy of step 0, the ring the
+            Its x axis is logarithmic. The dashed line is the score of step 0, the ring the
             smallest network.
 
         Raises
@@ -526,6 +529,7 @@ class PruningPath:
             "start": start_header,
             "path": records,
             **{name: getattr(self, name) for name in _FACTS},
+            "metric": self.metric,
         }
         arrays = {f"{part}/{name}": a for part, named in parts.items() for name, a in named.items()}
         io.write_model(path, header, arrays)
@@ -559,6 +563,7 @@ class PruningPath:
             loaded.steps = _unpack(header["path"], io.below("path/", arrays), n_synapses)
             for name in _FACTS:
                 setattr(loaded, name, header[name])
+            loaded.metric = header.get("metric", loaded.metric)  # older files have none
             for step in loaded:
                 if loaded.network(step.step).n_synapses != step.n_synapses:
                     raise ValueError(f"step {step.step} does not hold {step.n_synapses} synapses")

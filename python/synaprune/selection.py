@@ -55,7 +55,7 @@ class Selection:
     ) -> None:
         self._layers = layers
         hidden = [len(layer.bias) for layer in layers[:-1]]
-        self.inputs = [_input(part, layers[0].n_in, input_names) for part in _some(inputs)]
+        self.inputs = [find_input(part, layers[0].n_in, input_names) for part in _some(inputs)]
         self.neurons = [_neuron(part, hidden) for part in _some(neurons)]
         self.synapses = [find_synapse(layers, part) for part in _some(synapses)]
 
@@ -87,6 +87,15 @@ class Selection:
         return masks
 
 
+def find_input(given: int | str, n: int, names: Sequence[str] | None) -> int:
+    """Return the position of one of n inputs by its position or name, or raise."""
+    if not isinstance(given, str):
+        return check_part("input", given, n)
+    if names is None or given not in names:
+        raise ValueError(f"no input is called {shown(given)}")
+    return names.index(given)
+
+
 def find_synapse(layers: Sequence[SparseLayer], synapse: Any) -> tuple[int, int]:
     """Return the layer of a synapse and its position within the layer, or raise."""
     if not isinstance(synapse, tuple | list) or len(synapse) != 3:
@@ -111,14 +120,6 @@ def check_part(name: str, value: Any, n: int) -> int:
 
 def _some(parts: Iterable[T] | None) -> Iterable[T]:
     return () if parts is None else parts
-
-
-def _input(given: int | str, n: int, names: Sequence[str] | None) -> int:
-    if not isinstance(given, str):
-        return check_part("input", given, n)
-    if names is None or given not in names:
-        raise ValueError(f"no input is called {shown(given)}")
-    return names.index(given)
 
 
 def _neuron(given: Any, hidden: Sequence[int]) -> tuple[int, int]:

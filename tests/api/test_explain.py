@@ -290,7 +290,7 @@ def test_attributions_sum_to_the_logit(activation, sizes):
     for c in range(logits.shape[1]):
         found = explain.attributions(net, X, c)
         terms = abs(found.values).sum(axis=1) + abs(found.bias)
-        assert (abs(found.logits - logits[:, c]) <= 1e-5 * terms).all()
+        assert (abs(found.totals - logits[:, c]) <= 1e-5 * terms).all()
         assert (found.labels == c).all()
     predicted = explain.attributions(net, X)
     assert (predicted.labels == net.predict(X)).all()

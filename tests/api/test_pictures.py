@@ -140,6 +140,51 @@ def test_ablation_shows_what_matters_most(ablation):
         plots.plot_ablation(none)
 
 
+@pytest.fixture(scope="module")
+def numbers():
+    """A network of two numbers, and its samples."""
+    X = np.random.default_rng(0).normal(size=(80, 4)).astype(np.float32)
+    y = np.column_stack([100.0 * X[:, 0], np.abs(X[:, 1])])
+    net = sn.SparseMLP((4, 6, 2), loss="squared_error", init_scale=0.5, seed=0).fit(X, y)
+    return net.without(inputs=[3]), X, y
+
+
+def test_numbers_have_pictures_too(numbers):
+    net, X, y = numbers
+    assert texts(plots.plot_network(net))[-2:] == ["y0", "y1"]
+    alone = sn.SparseMLP((4, 1), loss="squared_error", seed=0)
+    assert texts(plots.plot_network(alone))[-1] == "y"
+    assert plots.plot_inputs(net).get_xlabel() == "feature energy, all outputs"
+    ablation = explain.ablate(net, X, y)
+    ax = plots.plot_ablation(ablation.only("input"))
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["y0", "y1"]
+    np.testing.assert_array_equal(ax.images[0].get_array(), ablation.only("input").loss)
+    assert ax.get_xlabel() == "number"
+    assert ax.images[0].colorbar.ax.get_ylabel() == "drop in R²"
+    for draw in (
+        lambda: plots.plot_inputs(net, label=1),
+        lambda: plots.plot_class_inputs(net, (2, 2)),
+    ):
+        with pytest.raises(ValueError, match=r"^the network predicts numbers, not classes$"):
+            draw()
+    assert not plots.plot_inputs(net, (2, 2)).images[0].get_array().mask[0, 0]
+
+
+def test_partial_dependence_is_drawn_for_numbers_and_classes(numbers, net, digits):
+    numbers_net, X, _ = numbers
+    ax = plots.plot_partial_dependence(numbers_net, X, 0)
+    curve = explain.partial_dependence(numbers_net, X, 0)
+    assert ax.lines[1].get_xdata().tolist() == curve.values.tolist()
+    assert ax.lines[1].get_ydata().tolist() == curve.average[:, 1].tolist()
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("x0", "mean prediction")
+    assert [t.get_text() for t in ax.get_legend().get_texts()] == ["y0", "y1"]
+    assert len(ax.lines[2].get_xdata()) == 9
+    used = int(net.used_inputs[3])
+    ax = plots.plot_partial_dependence(net, digits.test.X, used, ax=pyplot.figure().subplots())
+    assert ax.get_ylabel() == "mean probability"
+    assert [t.get_text() for t in ax.get_legend().get_texts()] == [str(c) for c in range(10)]
+
+
 def test_confusion_counts_stand_in_their_cells(net, digits):
     matrix = explain.confusion_matrix(net, *digits.test)
     ax = plots.plot_confusion(matrix, net.classes)

@@ -80,6 +80,25 @@ def test_other_metrics_are_no_percentages(trained3):
     assert not any("%" in label.get_text() for label in ax.get_yticklabels())
 
 
+@pytest.mark.parametrize(
+    ("metric", "label"),
+    [("r2", "validation R²"), ("neg_mean_absolute_error", "validation neg mean absolute error")],
+)
+def test_the_axis_is_the_metric_of_the_path(metric, label, tmp_path):
+    X = np.random.default_rng(0).normal(size=(60, 3))
+    net = sn.SparseMLP((3, 4, 1), loss="squared_error", seed=0).fit(X, X[:, 0])
+    made = sn.prune(
+        net, X, X[:, 0], validation=(X, X[:, 0]), n_synapses=6, metric=metric,
+        training=sn.Training(4),
+    )  # fmt: skip
+    made.save(tmp_path / "path.npz")
+    for path in (made, sn.PruningPath.load(tmp_path / "path.npz")):
+        ax = path.plot(pyplot.figure().subplots())
+        assert ax.get_ylabel() == label
+        assert f"{path.steps[-1].n_synapses} synapses, {path.steps[-1].score:.4g}" in texts(ax)[0]
+        assert not any("%" in tick.get_text() for tick in ax.get_yticklabels())
+
+
 def test_what_cannot_be_drawn_is_refused(path, trained3):
     with pytest.raises(ValueError, match=r"^the path must have a step to plot, got an empty one$"):
         sn.PruningPath(trained3()[0]).plot()

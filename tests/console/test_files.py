@@ -195,6 +195,16 @@ def test_a_metric_says_what_the_target_is(shop):
     done = run("prune", "prices.csv", "--target", "colour", "--metric", "r2", cwd=shop)
     assert done.returncode == 2
     assert "'colour' must hold numbers, got 'blue'" in done.stderr
-    done = run("prune", "prices.csv", "--target", "price", "--report", "r.html", cwd=shop)
-    assert done.returncode == 2
-    assert "--report explains networks that tell classes apart" in done.stderr
+
+
+def test_numbers_have_their_page(shop):
+    args = ("prune", "prices.csv", "--target", "price", "--synapses", 6, "--epochs", 20)
+    succeed(*args, "--out", "n.npz", "--report", "n.html", cwd=shop)
+    again = ("report", "n.npz", "--data", "prices.csv", "--target", "price", "--out", "m.html")
+    succeed(*again, cwd=shop)
+    for page in ("n.html", "m.html"):
+        text = (shop / page).read_text(encoding="utf-8")
+        told = json.loads(re.search(r'id="facts">(.*?)</script>', text, re.DOTALL)[1])
+        assert told["numbers"] == ["y"]
+        assert told["responses"]["curves"][0]["input"] == "size"
+        assert told["summary"]["accuracy"]["test"]["n"] == 24

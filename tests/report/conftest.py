@@ -39,6 +39,17 @@ def named():
 
 
 @pytest.fixture(scope="session")
+def of_numbers():
+    """A pruning path of a network of two numbers, and its samples."""
+    X = np.random.default_rng(0).normal(size=(150, 4)).astype(np.float32)
+    y = np.column_stack([1e6 * (5.0 + np.abs(X[:, 1])), X[:, 0]])
+    net = sn.SparseMLP((4, 6, 2), loss="squared_error", init_scale=0.5, seed=0)
+    net.fit(X, y, training=sn.Training(60, batch_size=16, optimizer=sn.SGD(0.05, momentum=0.9)))
+    path = sn.prune(net, X, y, validation=(X, y), n_synapses=10, training=sn.Training(10))
+    return path, X, y
+
+
+@pytest.fixture(scope="session")
 def chromium():
     """Headless Chromium, started once; skips where there is none."""
     webdriver = pytest.importorskip("selenium.webdriver")

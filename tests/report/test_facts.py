@@ -165,6 +165,44 @@ def test_counts_are_of_the_whole_network_not_of_what_is_drawn(digits, digits_pat
     assert told["network"]["leading"][3] == np.diff(net.weights[1].indptr)[3]
 
 
+def test_numbers_have_drops_in_r2_and_response_curves(of_numbers, tmp_path):
+    path, X, y = of_numbers
+    net = path.smallest
+    path.report(tmp_path / "numbers.html", validation=(X[:90], y[:90]), test=(X[90:], y[90:]))
+    told = facts_of(tmp_path / "numbers.html")
+    assert (told["classes"], told["numbers"]) == (None, ["y0", "y1"])
+    assert (told["rules"], told["samples"]) == (None, None)
+    assert told["summary"]["metric"] == "R²"
+    assert told["summary"]["accuracy"]["test"]["final"] == net.score(X[90:], y[90:])
+    assert [output["name"] for output in told["network"]["columns"][-1]] == ["y0", "y1"]
+    units, ablation = told["units"], explain.ablate(net, X[:90], y[:90])
+    assert units["measured_on"] == "validation"
+    for kind in ("input", "neuron", "synapse"):
+        losses = [unit["loss"] for unit in units["units"][kind]]
+        np.testing.assert_allclose(losses, ablation.only(kind).loss, rtol=1e-3)
+    energy = explain.feature_energy(net).mean(axis=1)
+    curves = told["responses"]["curves"]
+    assert [c["input"] for c in curves] == [
+        f"x{i}" for i in np.argsort(-energy)[: net.n_used_inputs]
+    ]
+    curve = explain.partial_dependence(net, X[:90], int(np.argmax(energy)))
+    assert curves[0]["values"] == curve.values.tolist()
+    assert curves[0]["average"] == curve.average.T.tolist()
+    assert told["responses"]["samples"] == 90
+
+
+def test_response_curves_are_few_and_of_few_samples(monkeypatch, of_numbers):
+    path, X, y = of_numbers
+    monkeypatch.setattr(sn.report._responses, "_MAX_SAMPLES", 40)
+    monkeypatch.setattr(sn.report._responses, "_MAX_OUTPUTS", 1)
+    monkeypatch.setattr(sn.report._responses, "_MAX_INPUTS", 2)
+    told = collect(path, validation=(X, y), test=None, image_shape=None, max_synapses=9, threads=1)[
+        "responses"
+    ]
+    assert (told["samples"], told["outputs"]) == (38, 1)
+    assert [len(curve["average"]) for curve in told["curves"]] == [1, 1]
+
+
 def test_what_cannot_be_reported_is_named(tmp_path):
     with pytest.raises(ValueError, match="never fitted"):
         write_report(tmp_path / "x.html", sn.SparseMLP((3, 2)))

@@ -126,6 +126,35 @@ def test_it_prints(page, browse):
     assert len(pdf) > 20_000
 
 
+def test_numbers_have_a_page_without_classes(of_numbers, browse, tmp_path):
+    path, X, y = of_numbers
+    file = tmp_path / "numbers.html"
+    path.report(file, validation=(X, y))
+    browser = browse(file)
+    assert browser.get_log("browser") == []
+    shown = ["network", "units", "inputs", "responses", "curve", "origin"]
+    assert [s.get_attribute("id") for s in every(browser, "section")] == shown
+    assert len(every(browser, "#responses svg")) == 2 * path.smallest.n_used_inputs
+    assert "R², validation" in one(browser, "header").text
+    assert one(browser, "#curve h2").text == "R² against synapses"
+    assert every(browser, ".filter") == []
+    neuron = int(path.smallest.weights[1].indices[0])
+    ActionChains(browser).move_to_element(one(browser, f'[data-key="1:{neuron}"]')).perform()
+    details = one(browser, ".details").text
+    assert "R² changes by" in details
+    assert "y1" in details
+    for word in ("class", "accuracy", "undefined", "NaN"):
+        assert word not in one(browser, "main").text
+
+
+def test_numbers_without_data_say_so(of_numbers, browse, tmp_path):
+    sn.report.write_report(tmp_path / "bare.html", of_numbers[0].smallest)
+    browser = browse(tmp_path / "bare.html")
+    assert browser.get_log("browser") == []
+    for section in ("units", "responses"):
+        assert "need samples" in one(browser, f"#{section}").text
+
+
 def test_markup_in_names_stays_text(named, browse, tmp_path):
     evil = "<script>window.hurt = 1</script>"
     net, X, y = named(

@@ -2,7 +2,7 @@
 # C-ordered and exactly of the dtype named: nothing is converted, another dtype is a TypeError.
 # A folder, so that the submodule `kernels` has a stub too; Python itself loads the library.
 from collections.abc import Sequence
-from typing import Any, TypeAlias, TypedDict, type_check_only
+from typing import Any, TypeAlias, TypedDict, overload, type_check_only
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,14 +44,15 @@ class _BuildInfo(TypedDict):
 class _Pybind11Type(type): ...
 
 # None stands for samples that hold a NaN or an infinity.
+# part "synapses": each, in CSR order; "columns": each neuron below, with all of its own
+@overload
 def ablate(
-    network: Network,
-    X: _Inputs,
-    y: NDArray[np.int32],
-    layer: int,
-    part: str,  # "synapses": each, in CSR order; "columns": each neuron below, with all of its own
-    threads: int,
+    network: Network, X: _Inputs, y: NDArray[np.int32], layer: int, part: str, threads: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None: ...  # lost, won [n_parts, n_classes]
+@overload
+def ablate(
+    network: Network, X: _Inputs, y: NDArray[np.float32], layer: int, part: str, threads: int
+) -> NDArray[np.float64] | None: ...  # of a regression, how much the loss grows [n_parts]
 
 # [n, n_out of the layer]; with sums what neurons add up before the activation
 def activations(

@@ -152,7 +152,6 @@ def _runs(
             rows = datasets.load_rows(args.dataset, args.target, as_numbers=as_numbers, **reading)
         else:
             rows = datasets.Rows.of(datasets.load(args.dataset, target=args.target))
-        _check_report(args, rows.y.dtype.kind == "f")
         for seed in seeds:
             bar.next_run()
             found = find(
@@ -172,7 +171,6 @@ def _runs(
         if file
         else datasets.load(args.dataset, target=args.target, data_dir=args.data_dir)
     )
-    _check_report(args, data.is_regression)
     job = job_for(data, vars(args))
     fixed = isinstance(args.threads, int)  # then it is not ours to share out
     threads = check_threads(args.threads)
@@ -189,11 +187,6 @@ def _runs(
         bar.next_run()
         result = job.run(data, seed=seed, threads=args.threads, callback=bar)
         yield result.record(), result
-
-
-def _check_report(args: argparse.Namespace, is_regression: bool) -> None:
-    if args.report and is_regression:
-        raise ValueError("--report explains networks that tell classes apart, not those of numbers")
 
 
 def _as_numbers(args: argparse.Namespace) -> bool | None:

@@ -48,14 +48,20 @@ def run(args: argparse.Namespace) -> int:
         named = args.data in PRESETS
         searched = isinstance(subject, PruningPath) and subject.data_sha256 is None
         if searched and (args.data in SEARCHED or (net.encoder is not None and not named)):
-            rows = _rows(args, named)
+            rows = _rows(args, named, net)
             write_report(
                 args.out, subject, validation=(net.as_inputs(rows.X), rows.y), title=rows.name,
                 image_shape=rows.image_shape,
             )  # fmt: skip
             return _said(args.out)
         encoder = None if named else net.encoder
-        data = datasets.load(args.data, target=args.target, data_dir=args.data_dir, encoder=encoder)
+        data = (
+            datasets.load(args.data, target=args.target, data_dir=args.data_dir)
+            if named or not Path(args.data).exists()  # then the error says what there is
+            else datasets.load_table(
+                args.data, args.target, encoder=encoder, as_numbers=net.is_regression
+            )
+        )
         if net.input_names not in (None, data.input_names):
             raise ValueError(f"{args.data} does not have the inputs that {args.model} was given")
         known = subject.data_sha256 if isinstance(subject, PruningPath) else None
@@ -74,11 +80,11 @@ def _said(out: str) -> int:
     return 0
 
 
-def _rows(args: argparse.Namespace, named: bool) -> datasets.Rows:
+def _rows(args: argparse.Namespace, named: bool, net: SparseMLP) -> datasets.Rows:
     """Return the rows that a network was trained on, all of them."""
     if named:
         return datasets.Rows.of(datasets.load(args.data, target=args.target))
-    return datasets.load_rows(args.data, args.target)
+    return datasets.load_rows(args.data, args.target, as_numbers=net.is_regression)
 
 
 def write_data_report(

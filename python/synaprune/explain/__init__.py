@@ -4,7 +4,7 @@ Layers are numbered as ``net.weights``: layer 0 leads from the inputs to the fir
 the last layer to the outputs. A neuron belongs to the layer that computes it; inputs to none (-1).
 """
 
-from synaprune.explain._ablation import Ablation, Unit, ablate
+from synaprune.explain._ablation import Ablation, RegressionAblation, Unit, ablate
 from synaprune.explain._activations import activations
 from synaprune.explain._annotations import Replication, UnitLabel, annotate_units, replicate
 from synaprune.explain._attributions import (
@@ -14,6 +14,7 @@ from synaprune.explain._attributions import (
     strongest_paths,
 )
 from synaprune.explain._compare import Comparison, compare, confusion_matrix
+from synaprune.explain._dependence import PartialDependence, partial_dependence
 from synaprune.explain._energy import PathEnergy, feature_energy, path_energy
 from synaprune.explain._rules import (
     MAX_TABLE_INPUTS,
@@ -31,8 +32,9 @@ from synaprune.explain._samples import (
 
 __all__ = [
     "MAX_TABLE_INPUTS", "Ablation", "ActivationPattern", "Attributions", "ClassPrototypes",
-    "ClassRules", "Comparison", "Formula", "PathEnergy", "PathTerm", "Replication", "Unit",
-    "UnitLabel", "ablate", "activation_patterns", "activations", "annotate_units", "attributions",
-    "class_rules", "compare", "confusion_matrix", "feature_energy", "path_energy", "prototypes",
-    "replicate", "strongest_paths", "truth_tables",
+    "ClassRules", "Comparison", "Formula", "PartialDependence", "PathEnergy", "PathTerm",
+    "RegressionAblation", "Replication", "Unit", "UnitLabel", "ablate", "activation_patterns",
+    "activations", "annotate_units", "attributions", "class_rules", "compare", "confusion_matrix",
+    "feature_energy", "partial_dependence", "path_energy", "prototypes", "replicate",
+    "strongest_paths", "truth_tables",
 ]  # fmt: skip

@@ -1,9 +1,9 @@
-"""Ablation: how many samples of each class a network loses without one of its units."""
+"""Ablation: what a network loses without one of its units, in correct samples or in R²."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,11 @@ from numpy.typing import NDArray
 from synaprune import _core
 from synaprune.arrays import Labels, finite
 from synaprune.checks import shown
+from synaprune.data import CheckedData
 from synaprune.network import SparseMLP
+from synaprune.scaling import TargetScaler
+from synaprune.state import build_core
+from synaprune.stats import r2_score
 from synaprune.threads import Threads, check_threads
 
 KINDS = ("input", "neuron", "synapse")
@@ -97,11 +101,56 @@ class Ablation:
         ValueError
             If the kind is unknown.
         """
-        if kind not in KINDS:
-            raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {shown(kind)}")
-        rows = [i for i, unit in enumerate(self.units) if unit.kind == kind]
+        rows = _of_kind(self.units, kind)
         units = tuple(self.units[i] for i in rows)
         return Ablation(units, self.classes, self.n, self.correct, self.lost[rows], self.won[rows])
+
+    def __len__(self) -> int:
+        return len(self.units)
+
+
+@dataclass(frozen=True, eq=False)
+class RegressionAblation:
+    """How much R² a network that predicts numbers loses when one unit is removed.
+
+    Attributes
+    ----------
+    units : tuple of Unit
+        Used inputs, hidden neurons layer by layer, synapses layer by layer.
+    r2 : ndarray of float64, shape (n_outputs,)
+        R² of the whole network, by output, as `SparseMLP.score` defines it.
+    loss : ndarray of float64, shape (n_units, n_outputs)
+        Drop in R² by output, negative for a gain; 0 for an output of which y is constant.
+    """
+
+    units: tuple[Unit, ...]
+    r2: NDArray[np.float64]
+    loss: NDArray[np.float64]
+
+    @property
+    def total_loss(self) -> NDArray[np.float64]:
+        """Drop in the mean R² of all outputs, shape (n_units,)."""
+        total: NDArray[np.float64] = self.loss.mean(axis=1)
+        return total
+
+    def only(self, kind: str) -> RegressionAblation:
+        """Return the rows of one kind of unit.
+
+        Parameters
+        ----------
+        kind : {"input", "neuron", "synapse"}
+
+        Returns
+        -------
+        RegressionAblation
+
+        Raises
+        ------
+        ValueError
+            If the kind is unknown.
+        """
+        rows = _of_kind(self.units, kind)
+        return RegressionAblation(tuple(self.units[i] for i in rows), self.r2, self.loss[rows])
 
     def __len__(self) -> int:
         return len(self.units)
@@ -114,20 +163,21 @@ def ablate(
     *,
     kinds: Sequence[str] = KINDS,
     threads: Threads = None,
-) -> Ablation:
-    """Remove each input, hidden neuron and synapse, one at a time, and count the samples lost.
+) -> Ablation | RegressionAblation:
+    """Remove each input, hidden neuron and synapse, one at a time, and measure what is lost.
 
     The output of a removed unit is 0. A removed input is 0 after input scaling, so that a centred
-    input takes its mean. Nothing is retrained. The counts are those of ``net.without(...)`` on the
-    same samples, except where two outputs are equal up to rounding. The core keeps the weighted
-    sums of the whole network, so that one unit costs only the computation above it.
+    input takes its mean. Nothing is retrained. The losses, in correct samples of each class or in
+    R² of each number, are those of ``net.without(...)`` on the same samples, except where two
+    outputs are equal up to rounding. The core keeps the weighted sums of the whole network, so that
+    one unit costs only the computation above it.
 
     Parameters
     ----------
     net : SparseMLP
         A trained network; it is not changed.
-    X, y : array_like, shapes (n, n_features) and (n,), or a CheckedData alone
-        Held-out samples, if the counts are to describe new data.
+    X, y : array_like, shapes (n, n_features) and as in `SparseMLP.score`, or a CheckedData alone
+        Held-out samples, if the losses are to describe new data.
     kinds : sequence of str
         Which kinds of units: "input", "neuron", "synapse".
     threads : int or "auto", optional
@@ -135,7 +185,7 @@ def ablate(
 
     Returns
     -------
-    Ablation
+    Ablation, or RegressionAblation of a network that predicts numbers
 
     Raises
     ------
@@ -157,14 +207,15 @@ def ablate(
             raise ValueError(f"kinds must be among {', '.join(KINDS)}, got {shown(kind)}")
     net = net.copy()  # another thread may prune it meanwhile
     data, n_threads = net.check_data(X, y), check_threads(threads)
+    if net.is_regression:
+        return _ablate_regression(net, data, kinds, n_threads)
     n_classes = len(net.classes)
     predicted = finite(net._core.classify(data.X, n_threads))
     units: list[Unit] = []
     lost = [np.zeros((0, n_classes), np.int64)]
     won = [np.zeros((0, n_classes), np.int64)]
     for kind in kinds:
-        for layer, rows, named in _rows(net, kind):
-            part = "synapses" if kind == "synapse" else "columns"
+        for layer, part, rows, named in _rows(net, kind):
             counts = finite(_core.ablate(net._core, data.X, data.y, layer, part, n_threads))
             units += named
             lost.append(counts[0][rows])
@@ -179,12 +230,67 @@ def ablate(
     )
 
 
-def _rows(net: SparseMLP, kind: str) -> Iterator[tuple[int, Any, list[Unit]]]:
-    """Yield the core's layer, which rows of its counts to take, and the units of these rows."""
+def _ablate_regression(
+    net: SparseMLP, data: CheckedData, kinds: Sequence[str], n_threads: int
+) -> RegressionAblation:
+    """Return the drops in R², from the core's mean of (z - t)² / 2 for one output z at a time.
+
+    In units of y an error is `scale` times as large, hence the drop is
+    2·n·scale² / Σ(y - mean)² times the growth of that mean.
+    """
+    scaler, y = net._targets, data.y
+    assert isinstance(scaler, TargetScaler)
+    predicted = net.predict(data.X, threads=n_threads).reshape(y.shape)
+    r2 = np.array([r2_score(y[:, [k]], predicted[:, [k]]) for k in range(y.shape[1])])
+    total = np.square(y - y.mean(axis=0)).sum(axis=0)
+    factor = np.divide(2 * len(y) * scaler.scale**2, total, np.zeros_like(total), where=total > 0)
+    cores = [_core_of_output(net, k) for k in range(y.shape[1])]
+    # Of the outputs left out, both sides of the difference are 0.
+    targets = [scaler.encode(y) * row for row in np.eye(y.shape[1], dtype=np.float32)]
+    units: list[Unit] = []
+    loss = [np.zeros((0, y.shape[1]))]
+    for kind in kinds:
+        for layer, part, rows, named in _rows(net, kind):
+            growth = [
+                finite(_core.ablate(core, data.X, t, layer, part, n_threads))[rows]
+                for core, t in zip(cores, targets, strict=True)
+            ]
+            units += named
+            loss.append(np.stack(growth, axis=1) * factor)
+    return RegressionAblation(tuple(units), r2, np.concatenate(loss))
+
+
+def _core_of_output(net: SparseMLP, k: int) -> _core.Network:
+    """Return a core of the same synapses, judged by squared errors, whose other outputs are 0."""
+    *below, last = net.weights
+    last = replace(
+        last,
+        values=np.where(last.rows == k, last.values, np.float32(0)),
+        bias=np.where(np.arange(len(last.bias)) == k, last.bias, np.float32(0)),
+    )
+    return build_core(
+        [*below, last],
+        activation=net.activation,
+        loss="squared_error",
+        rng_state=net._core.rng_state,
+        input_transform=net.input_transform,
+    )
+
+
+def _of_kind(units: Sequence[Unit], kind: str) -> list[int]:
+    """Return the positions of the units of a kind, or raise."""
+    if kind not in KINDS:
+        raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {shown(kind)}")
+    return [i for i, unit in enumerate(units) if unit.kind == kind]
+
+
+def _rows(net: SparseMLP, kind: str) -> Iterator[tuple[int, str, Any, list[Unit]]]:
+    """Yield the core's layer and part, which of its rows to take, and the units of these rows."""
     for layer, w in enumerate(net.weights):
         if kind == "synapse":
             pairs = zip(w.rows.tolist(), w.indices.tolist(), strict=True)
-            yield layer, slice(None), [Unit(kind, layer, row, source) for row, source in pairs]
+            units = [Unit(kind, layer, row, source) for row, source in pairs]
+            yield layer, "synapses", slice(None), units
         elif (kind == "input") == (layer == 0):
             used = np.unique(w.indices)
-            yield layer, used, [Unit(kind, layer - 1, j) for j in used.tolist()]
+            yield layer, "columns", used, [Unit(kind, layer - 1, j) for j in used.tolist()]

@@ -96,7 +96,8 @@ def activations(
     Returns
     -------
     ndarray of float32, shape (n, size of the layer)
-        Of a hidden layer the activations, 0 for removed neurons; of the output layer the logits.
+        Of a hidden layer the activations, 0 for removed neurons; of the output layer the logits,
+        or the numbers predicted, standardised as those of the first training data.
 
     Raises
     ------

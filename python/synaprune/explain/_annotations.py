@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from synaprune.checks import check_float, check_int
-from synaprune.explain._ablation import Ablation, Unit
+from synaprune.explain._ablation import Ablation, RegressionAblation, Unit
 from synaprune.stats import sign_test
 
 
@@ -81,7 +81,7 @@ class Replication:
 
 
 def annotate_units(
-    ablation: Ablation, *, alpha: float = 0.01, max_classes: int = 3
+    ablation: Ablation | RegressionAblation, *, alpha: float = 0.01, max_classes: int = 3
 ) -> list[UnitLabel]:
     """Label units with the classes that they serve, where ablation shows it significantly.
 
@@ -111,7 +111,7 @@ def annotate_units(
     Raises
     ------
     TypeError, ValueError
-        If an argument does not fit.
+        If an argument does not fit, or the network predicts numbers.
 
     Examples
     --------
@@ -122,6 +122,7 @@ def annotate_units(
     >>> len(sn.explain.annotate_units(ablation))
     8
     """
+    ablation = _of_classes(ablation)
     alpha = check_float("alpha", alpha, 0.0, 0.5, open_low=True)
     max_classes = min(check_int("max_classes", max_classes, 1), max(1, len(ablation.classes) // 2))
     labels = []
@@ -140,7 +141,9 @@ def annotate_units(
     return labels
 
 
-def replicate(labels: Sequence[UnitLabel], fresh: Ablation, *, alpha: float = 0.01) -> Replication:
+def replicate(
+    labels: Sequence[UnitLabel], fresh: Ablation | RegressionAblation, *, alpha: float = 0.01
+) -> Replication:
     """Test labels again on samples that were not used to choose them.
 
     Parameters
@@ -158,7 +161,7 @@ def replicate(labels: Sequence[UnitLabel], fresh: Ablation, *, alpha: float = 0.
     Raises
     ------
     TypeError, ValueError
-        If alpha is out of range, or `fresh` lacks a labelled unit.
+        If alpha is out of range, `fresh` lacks a labelled unit, or the network predicts numbers.
 
     Examples
     --------
@@ -170,6 +173,7 @@ def replicate(labels: Sequence[UnitLabel], fresh: Ablation, *, alpha: float = 0.
     >>> sn.explain.replicate(sn.explain.annotate_units(known), fresh).n_units
     8
     """
+    fresh = _of_classes(fresh)
     alpha = check_float("alpha", alpha, 0.0, 0.5, open_low=True)
     rows = {unit: row for row, unit in enumerate(fresh.units)}
     codes = {label: code for code, label in enumerate(fresh.classes.tolist())}
@@ -186,6 +190,13 @@ def replicate(labels: Sequence[UnitLabel], fresh: Ablation, *, alpha: float = 0.
         passes = tests.p_value(tests.order[:size].tolist()) < alpha
         by_chance += passes / math.comb(len(codes), size)
     return Replication(len(labels), len(given), n_replicated, by_chance / max(1, len(given)))
+
+
+def _of_classes(ablation: Ablation | RegressionAblation) -> Ablation:
+    """Return the ablation, or raise if it has no classes to serve."""
+    if isinstance(ablation, RegressionAblation):
+        raise ValueError("the network predicts numbers, not classes")
+    return ablation
 
 
 class _LossTests:

@@ -89,7 +89,8 @@ def compare(
     Raises
     ------
     TypeError, ValueError
-        If the data do not fit, a network was never fitted, or the classes differ.
+        If the data do not fit, a network was never fitted or predicts numbers, or the classes
+        differ.
 
     Examples
     --------
@@ -140,7 +141,7 @@ def confusion_matrix(
     Raises
     ------
     TypeError, ValueError
-        If the data do not fit, or the network was never fitted.
+        If the data do not fit, or the network was never fitted or predicts numbers.
 
     Examples
     --------
@@ -149,7 +150,7 @@ def confusion_matrix(
     >>> sn.explain.confusion_matrix(net, np.eye(2), ["a", "b"]).tolist()
     [[1, 0], [0, 1]]
     """
+    k = len(net.classes)
     data = net.check_data(X, y)
     predicted = finite(net._core.classify(data.X, check_threads(threads)))
-    k = len(net.classes)
     return np.bincount(data.y.astype(np.int64) * k + predicted, minlength=k * k).reshape(k, k)

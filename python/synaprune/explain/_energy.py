@@ -133,8 +133,8 @@ def feature_energy(
     Returns
     -------
     ndarray of float64, shape (n_features, n_outputs)
-        0 for unused inputs. A network with one output has one column, which applies to both
-        classes.
+        0 for unused inputs. A network of two classes with one output has one column, which applies
+        to both.
 
     Raises
     ------

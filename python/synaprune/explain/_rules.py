@@ -68,7 +68,8 @@ def truth_tables(
     Raises
     ------
     TypeError, ValueError
-        If the network was never fitted or uses more than 10 inputs, or an argument does not fit.
+        If the network was never fitted, predicts numbers or uses more than 10 inputs, or an
+        argument does not fit.
 
     Examples
     --------
@@ -82,6 +83,7 @@ def truth_tables(
     class 0: not x0 and not x1
     class 1: x0 or x1
     """
+    classes = net.classes
     low, high = (
         check_float(name, value, -_LARGEST, _LARGEST)
         for name, value in (("low", low), ("high", high))
@@ -89,7 +91,6 @@ def truth_tables(
     if low == high:
         raise ValueError(f"low and high must differ, got {low} for both")
     n_threads = check_threads(threads)
-    classes = net.classes
     used = net.used_inputs.tolist()
     if len(used) > MAX_TABLE_INPUTS:
         raise ValueError(
@@ -174,7 +175,7 @@ def class_rules(
     ImportError
         If scikit-learn is missing.
     TypeError, ValueError
-        If an argument does not fit, or the network was never fitted.
+        If an argument does not fit, or the network was never fitted or predicts numbers.
 
     Examples
     --------
@@ -186,13 +187,14 @@ def class_rules(
     >>> rules.sufficient, [len(r) for r in rules.rules.values()]
     (True, [1, 1])
     """
+    classes = net.classes
     tree = require("sklearn.tree", "sklearn")
     max_leaf_nodes = check_int("max_leaf_nodes", max_leaf_nodes, 2)
     min_fidelity = check_float("min_fidelity", min_fidelity, 0.0, 1.0)
     inputs = net.as_inputs(X)
     if len(inputs) < 10:
         raise ValueError(f"X must have at least 10 rows to fit rules to, got {len(inputs)}")
-    codes = np.searchsorted(net.classes, net.predict(inputs, threads=threads))
+    codes = np.searchsorted(classes, net.predict(inputs, threads=threads))
     used = net.used_inputs
     names = [net.input_name(column) for column in used.tolist()]
     columns = inputs[:, used] if len(used) else np.zeros((len(inputs), 1), np.float32)
@@ -204,7 +206,7 @@ def class_rules(
     rules: dict[Any, list[tuple[int, str]]] = {}
     for conditions, label, n in _leaves(model.tree_, model.classes_.tolist()):
         text = _conjunction(conditions, names, columns)
-        rules.setdefault(net.classes[label].item(), []).append((n, text))
+        rules.setdefault(classes[label].item(), []).append((n, text))
     return ClassRules(
         {
             label: tuple(text for _, text in sorted(found, key=lambda r: -r[0]))

@@ -120,7 +120,7 @@ def prototypes(
     Raises
     ------
     TypeError, ValueError
-        If the data do not fit, or the network was never fitted.
+        If the data do not fit, or the network was never fitted or predicts numbers.
 
     Examples
     --------
@@ -131,6 +131,7 @@ def prototypes(
     >>> zeros.label, len(zeros.prototypes)
     (0, 3)
     """
+    classes = net.classes
     top_k = check_int("top_k", top_k, 1)
     data, n_threads = net.check_data(X, y), check_threads(threads)
     last = len(net.layers) - 3  # the last hidden layer
@@ -141,7 +142,7 @@ def prototypes(
     )
     wrong = finite(net._core.classify(data.X, n_threads)) != data.y
     found = []
-    for c, label in enumerate(net.classes.tolist()):
+    for c, label in enumerate(classes.tolist()):
         rows = np.flatnonzero(data.y == c)
         if not len(rows):
             continue

@@ -1,4 +1,4 @@
-"""Positions of neurons in a drawing of a network, and the synapses to draw."""
+"""Positions and names of neurons in a drawing of a network, and the synapses to draw."""
 
 from __future__ import annotations
 
@@ -88,6 +88,35 @@ def node_positions(net: SparseMLP) -> list[dict[int, float]]:
             centre = sums / np.maximum(np.bincount(w.indices, pull, w.n_in), 1e-30)
             positions[layer] = _spread(centre[alive[layer]], alive[layer])
     return positions
+
+
+def output_name(net: SparseMLP, j: int) -> str:
+    """Return what an output is called: its class, "y" or "y0" if it is a number to predict.
+
+    Parameters
+    ----------
+    net : SparseMLP
+    j : int
+        Its position.
+
+    Returns
+    -------
+    str
+        Of a network of classes that was never fitted, the position.
+
+    Examples
+    --------
+    >>> import synaprune as sn
+    >>> [output_name(sn.SparseMLP((3, 2), loss="squared_error"), j) for j in range(2)]
+    ['y0', 'y1']
+    """
+    alone = net.layers[-1] == 1
+    if net.is_regression:
+        return "y" if alone else f"y{j}"
+    try:
+        return str(net.classes[1 if alone else j])
+    except ValueError:  # never fitted
+        return str(j)
 
 
 def _alive(net: SparseMLP) -> list[NDArray[np.int32]]:

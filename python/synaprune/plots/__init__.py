@@ -1,5 +1,6 @@
 """Plots with matplotlib: ``pip install "synaprune[plot]"``."""
 
+from synaprune.plots._dependence import plot_partial_dependence
 from synaprune.plots._inputs import plot_class_inputs, plot_inputs
 from synaprune.plots._matrices import plot_ablation, plot_confusion
 from synaprune.plots._network import plot_network
@@ -11,6 +12,7 @@ __all__ = [
     "plot_confusion",
     "plot_inputs",
     "plot_network",
+    "plot_partial_dependence",
     "plot_path",
     "plot_wsf",
 ]

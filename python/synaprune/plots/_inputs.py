@@ -37,7 +37,8 @@ def plot_inputs(
         Rows and columns, if the inputs are an image; unused inputs stay white. If omitted, the 30
         strongest inputs are drawn as bars.
     label : optional
-        The class whose energy is shown; if omitted, the mean over all classes.
+        The class whose energy is shown; if omitted, the mean over all classes, or all numbers that
+        the network predicts.
     X : array_like, shape (n, n_features), optional
         Samples, to weight the energy by mean activations; see `explain.path_energy`.
     ax : matplotlib Axes, optional
@@ -51,7 +52,8 @@ def plot_inputs(
     ImportError
         If matplotlib is missing.
     TypeError, ValueError
-        If an argument does not fit, or a label is given and the network was never fitted.
+        If an argument does not fit, or a label is given and the network was never fitted or
+        predicts numbers.
 
     Examples
     --------
@@ -66,7 +68,8 @@ def plot_inputs(
     else:
         code = class_number(net.classes, label)
         shown = energy[:, 0 if net.layers[-1] == 1 else code]
-    about = "all classes" if label is None else f"class {label}"
+    everything = "all outputs" if net.is_regression else "all classes"
+    about = everything if label is None else f"class {label}"
     if image_shape is None:
         return _bars(net, shown, about, axes_for(ax, (5.0, 4.5)))
     shape = check_image_shape(image_shape, net.n_features)
@@ -95,7 +98,7 @@ def plot_class_inputs(
     Raises
     ------
     ImportError, TypeError, ValueError
-        As `plot_inputs`.
+        As `plot_inputs`; also if the network predicts numbers.
 
     Examples
     --------
@@ -105,6 +108,7 @@ def plot_class_inputs(
     >>> axes = sn.plots.plot_class_inputs(net, (8, 8))  # doctest: +SKIP
     """
     pyplot = require("matplotlib.pyplot", "plot")
+    classes = net.classes
     shape = check_image_shape(image_shape, net.n_features)
     energy = feature_energy(net, X)
     n = energy.shape[1]
@@ -118,7 +122,7 @@ def plot_class_inputs(
             ax.remove()
             continue
         _draw(ax, energy[:, c], shape)
-        name = net.classes[c if n > 1 else 1]
+        name = classes[c if n > 1 else 1]
         ax.set_title(f"{name}: {np.count_nonzero(energy[:, c])}", fontsize="medium")
     axes: NDArray[Any] = grid.reshape(-1)[:n]
     return axes

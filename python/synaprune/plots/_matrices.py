@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from synaprune.explain import Ablation
+from synaprune.explain import Ablation, RegressionAblation
 from synaprune.plots._axes import axes_for
 
 if TYPE_CHECKING:
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 _MAX_ROWS = 40
 
 
-def plot_ablation(ablation: Ablation, ax: Axes | None = None) -> Axes:
-    """Plot the drop in accuracy of each class without each unit.
+def plot_ablation(ablation: Ablation | RegressionAblation, ax: Axes | None = None) -> Axes:
+    """Plot the drop in accuracy of each class, or in R² of each number, without each unit.
 
     Parameters
     ----------
-    ablation : Ablation
+    ablation : Ablation or RegressionAblation
         Usually of one kind of unit: ``ablation.only("neuron")``. Of more than 40 units the 40 with
         the largest changes are drawn.
     ax : matplotlib Axes, optional
@@ -47,20 +47,24 @@ def plot_ablation(ablation: Ablation, ax: Axes | None = None) -> Axes:
     """
     if not len(ablation):
         raise ValueError("ablation must hold a unit to plot, got an empty one")
-    loss = ablation.loss
+    if isinstance(ablation, RegressionAblation):
+        n = len(ablation.r2)
+        loss, columns = ablation.loss, ["y"] if n == 1 else [f"y{k}" for k in range(n)]
+        about, lost = "number", "drop in R²"
+    else:
+        loss, columns = 100 * ablation.loss, ablation.classes.tolist()
+        about, lost = "class", "drop in accuracy (percentage points)"
     rows = np.sort(np.argsort(-abs(loss).max(axis=1), kind="stable")[:_MAX_ROWS])
     ax = axes_for(ax, (1.5 + 0.45 * loss.shape[1], 1.2 + 0.24 * len(rows)))
     top = max(float(abs(loss).max()), 1e-9)
-    image = ax.imshow(
-        100 * loss[rows], cmap="PuOr_r", vmin=-100 * top, vmax=100 * top, aspect="auto"
-    )
-    ax.set_xticks(np.arange(loss.shape[1]), ablation.classes.tolist())
+    image = ax.imshow(loss[rows], cmap="PuOr_r", vmin=-top, vmax=top, aspect="auto")
+    ax.set_xticks(np.arange(loss.shape[1]), columns)
     ax.set_yticks(np.arange(len(rows)), [str(ablation.units[i]) for i in rows], fontsize="small")
-    ax.set_xlabel("class")
+    ax.set_xlabel(about)
     if len(rows) < len(loss):
         ax.set_title(f"the {len(rows)} units with the largest changes, of {len(loss)}", loc="left")
     if ax.figure is not None:
-        ax.figure.colorbar(image, ax=ax, label="drop in accuracy (percentage points)")
+        ax.figure.colorbar(image, ax=ax, label=lost)
     return ax
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synaprune.explain import UnitLabel
-from synaprune.explain.graph_layout import node_positions, strongest_synapses
+from synaprune.explain.graph_layout import node_positions, output_name, strongest_synapses
 from synaprune.extras import require
 from synaprune.layers import SparseLayer
 from synaprune.network import SparseMLP
@@ -118,7 +118,7 @@ def _draw_neurons(
             colour, text = GREY, ""
             if layer == last:
                 colour = class_colour(1 if net.layers[-1] == 1 else j)
-                text = _output_name(net, j)
+                text = output_name(net, j)
             elif (label := labelled.get((layer, j))) is not None:
                 colour = class_colour(codes[label.classes[0]])
                 text = ", ".join(map(str, label.classes))
@@ -141,11 +141,3 @@ def _write_name(
         text, at, xytext=offset, textcoords="offset points", va="center", ha=ha, size="small",
         bbox={"boxstyle": "square,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.75}, zorder=4,
     )  # fmt: skip
-
-
-def _output_name(net: SparseMLP, j: int) -> str:
-    try:
-        classes = net.classes
-    except ValueError:  # never fitted
-        return str(j)
-    return str(classes[1] if net.layers[-1] == 1 else classes[j])

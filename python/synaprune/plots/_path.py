@@ -1,4 +1,4 @@
-"""Plots of a pruning path: accuracy against synapses, and the WSF of removed synapses."""
+"""Plots of a pruning path: score against synapses, and the WSF of removed synapses."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synaprune.extras import require
+from synaprune.metrics import metric_title
 from synaprune.network import SparseMLP
 from synaprune.path import PruningPath
 from synaprune.plots._axes import GREY, MINUS, PLUS, axes_for
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def plot_path(path: PruningPath, ax: Axes | None = None) -> Axes:
-    """Plot accuracy against synapses, one point per step; see `PruningPath.plot`.
+    """Plot the score against synapses, one point per step; see `PruningPath.plot`.
 
     Parameters
     ----------
@@ -50,16 +51,16 @@ def plot_path(path: PruningPath, ax: Axes | None = None) -> Axes:
     ax = axes_for(ax, (6.4, 4.0))
     ticker = require("matplotlib.ticker", "plot")
     counts = [s.n_synapses for s in path]
-    accuracies = [s.score for s in path]
+    scores = [s.score for s in path]
     full, last = path.steps[0], path.steps[-1]
     captions = [(last, (0, -11), "left", "top")]
     if not ax.lines:  # paths on shared axes usually share the start
         captions.append((full, (0, 6), "right", "bottom"))
-    (line,) = ax.plot(counts, accuracies, "-o", ms=3.5, lw=1.3, mec="white", mew=0.4, zorder=3)
+    (line,) = ax.plot(counts, scores, "-o", ms=3.5, lw=1.3, mec="white", mew=0.4, zorder=3)
     colour = line.get_color()
     ax.axhline(full.score, color=colour, lw=0.8, ls=(0, (4, 4)), alpha=0.6, zorder=1)
     ax.plot(last.n_synapses, last.score, "o", color=colour, ms=8, mfc="none", mew=1.3, zorder=4)
-    in_percent = all(0.0 <= accuracy <= 1.0 for accuracy in accuracies)
+    in_percent = path.metric != "r2" and all(0.0 <= score <= 1.0 for score in scores)
     for step, offset, ha, va in captions:
         figure = f"{step.score:.2%}" if in_percent else f"{step.score:.4g}"
         ax.annotate(
@@ -85,7 +86,7 @@ def plot_path(path: PruningPath, ax: Axes | None = None) -> Axes:
         ax.yaxis.set_major_formatter(ticker.PercentFormatter(1.0))
     ax.margins(x=0.06, y=0.22)
     ax.set_xlabel("synapses")
-    ax.set_ylabel("validation accuracy")
+    ax.set_ylabel(f"validation {metric_title(path.metric)}")
     ax.grid(color="0.9", lw=0.6)
     ax.set_axisbelow(True)
     ax.spines[["top", "right"]].set_visible(False)

@@ -107,6 +107,8 @@ class Session:
         self.threads = ThreadChoice(threads)
         self.callback = callback
         self.path = PruningPath(self.net)
+        assert self.goal.metric is not None
+        self.path.metric = name_of(self.goal.metric)
         self.work, self.limit = 0, math.inf
         self.planned: int | None = None
         self.loss = math.nan

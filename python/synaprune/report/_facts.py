@@ -12,9 +12,12 @@ import numpy as np
 from synaprune import _core
 from synaprune.checks import check_image_shape
 from synaprune.data import CheckedData
+from synaprune.explain.graph_layout import output_name
+from synaprune.metrics import metric_title
 from synaprune.network import SparseMLP
 from synaprune.path import PruningPath
-from synaprune.report._network import network_facts, unit_facts
+from synaprune.report._network import network_facts, regression_unit_facts, unit_facts
+from synaprune.report._responses import response_facts
 from synaprune.report._samples import rule_facts, sample_facts
 
 
@@ -32,8 +35,10 @@ def collect(
     Returns
     -------
     dict
-        JSON values: "summary", "classes", "image_shape", "network", "units" (None without samples),
-        "curve" (None without a path), "rules", "samples" (None without samples) and "origin".
+        JSON values: "summary", "classes" or "numbers" (names of what is predicted; the other is
+        None), "image_shape", "network", "units" (None without samples), "curve" (None without a
+        path), "rules" (None of numbers), "samples" (None without samples, or of numbers),
+        "responses" (None of classes) and "origin".
     """
     if not isinstance(subject, PruningPath | SparseMLP):
         raise TypeError(
@@ -43,7 +48,9 @@ def collect(
     if path is not None and not path.steps:
         raise ValueError("the path must have a step to report, got an empty one")
     net = subject.smallest if isinstance(subject, PruningPath) else subject
-    classes = [str(label) for label in net.classes.tolist()]
+    net.check_fitted()
+    names = [output_name(net, k) for k in range(net.layers[-1])]
+    classes = None if net.is_regression else [str(label) for label in net.classes.tolist()]
     if image_shape is not None:
         image_shape = check_image_shape(image_shape, net.n_features)
     splits = {
@@ -55,15 +62,26 @@ def collect(
         del splits["test"]  # labels cannot be replicated on the same samples
     network, drawn = network_facts(net, max_synapses)
     samples = next(iter(splits.values()), None)
+    X = None if samples is None else samples.X
     return {
         "summary": _summary(net, path, splits, threads),
         "classes": classes,
+        "numbers": names if net.is_regression else None,
         "image_shape": image_shape,
         "network": network,
-        "units": unit_facts(net, splits, drawn, threads),
+        "units": (
+            regression_unit_facts(net, splits, drawn, threads)
+            if net.is_regression
+            else unit_facts(net, splits, drawn, threads)
+        ),
         "curve": None if path is None else _curve(path),
-        "rules": rule_facts(net, None if samples is None else samples.X, threads),
-        "samples": sample_facts(net, samples, image_shape is not None, threads),
+        "rules": None if net.is_regression else rule_facts(net, X, threads),
+        "samples": (
+            None
+            if net.is_regression
+            else sample_facts(net, samples, image_shape is not None, threads)
+        ),
+        "responses": response_facts(net, X, threads) if net.is_regression else None,
         "origin": _origin(net, path),
     }
 
@@ -88,6 +106,7 @@ def _summary(
             "inputs": full.n_used_inputs,
         },
         "stop_reason": "" if path is None else path.stop_reason,
+        "metric": None if path is None else metric_title(path.metric),
         "contract": {g: options[g] for g in goals if options.get(g) is not None},
         "accuracy": {
             name: {

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from synaprune.data import CheckedData
 from synaprune.explain import (
     Ablation,
+    RegressionAblation,
     UnitLabel,
     ablate,
     annotate_units,
@@ -17,7 +18,7 @@ from synaprune.explain import (
     path_energy,
     replicate,
 )
-from synaprune.explain.graph_layout import node_positions, strongest_synapses
+from synaprune.explain.graph_layout import node_positions, output_name, strongest_synapses
 from synaprune.network import SparseMLP
 
 Drawn: TypeAlias = list[NDArray[np.bool_]]  # per layer, shape (nnz,)
@@ -111,16 +112,17 @@ def unit_facts(
     """
     if not splits:
         return None
-    kinds = ["input", "neuron"] + ["synapse"] * (net.n_synapses <= _MAX_ABLATED)
+    kinds = _ablated(net)
     first, *others = splits
     ablation = ablate(net, splits[first], kinds=kinds, threads=threads)
     fresh = ablate(net, splits[others[0]], kinds=kinds, threads=threads) if others else None
+    assert isinstance(ablation, Ablation)
     described, replicated = {}, {}
     for kind in kinds:
         of_kind = ablation.only(kind)
         labels = annotate_units(of_kind)
-        rows = np.concatenate(drawn).nonzero()[0] if kind == "synapse" else np.arange(len(labels))
-        described[kind] = [_unit(of_kind, labels[row], row) for row in rows.tolist()]
+        rows = _described(of_kind, kind, drawn)
+        described[kind] = [_unit(of_kind, row) | _label(of_kind, labels[row]) for row in rows]
         replicated[kind] = None if fresh is None else str(replicate(labels, fresh.only(kind)))
     last = others[0] if others else first
     return {
@@ -136,17 +138,62 @@ def unit_facts(
     }
 
 
-def _unit(ablation: Ablation, label: UnitLabel, row: int) -> dict[str, Any]:
+def regression_unit_facts(
+    net: SparseMLP, splits: dict[str, CheckedData], drawn: Drawn, threads: int
+) -> dict[str, Any] | None:
+    """Return the drops in R² without each unit, of a network that predicts numbers.
+
+    Parameters
+    ----------
+    net, splits, drawn, threads
+        As in `unit_facts`.
+
+    Returns
+    -------
+    dict or None
+        None without samples.
+    """
+    if not splits:
+        return None
+    kinds, first = _ablated(net), next(iter(splits))
+    ablation = ablate(net, splits[first], kinds=kinds, threads=threads)
+    described = {}
+    for kind in kinds:
+        of_kind = ablation.only(kind)
+        described[kind] = [_unit(of_kind, row) for row in _described(of_kind, kind, drawn)]
+    return {"measured_on": first, "units": described}
+
+
+def _ablated(net: SparseMLP) -> list[str]:
+    """Return the kinds of units to ablate."""
+    return ["input", "neuron"] + ["synapse"] * (net.n_synapses <= _MAX_ABLATED)
+
+
+def _described(ablation: Ablation | RegressionAblation, kind: str, drawn: Drawn) -> list[int]:
+    """Return the rows of the units of one kind that the page describes."""
+    if kind != "synapse":
+        return list(range(len(ablation)))
+    rows: list[int] = np.flatnonzero(np.concatenate(drawn)).tolist()
+    return rows
+
+
+def _unit(ablation: Ablation | RegressionAblation, row: int) -> dict[str, Any]:
+    unit = ablation.units[row]
+    return {
+        "layer": unit.layer,
+        "id": unit.index,
+        "from": unit.source,
+        "loss": round_all(ablation.loss[row]),
+        "total": round4(float(ablation.total_loss[row])),
+    }
+
+
+def _label(ablation: Ablation, label: UnitLabel) -> dict[str, Any]:
     codes = {c: i for i, c in enumerate(ablation.classes.tolist())}
     return {
-        "layer": label.unit.layer,
-        "id": label.unit.index,
-        "from": label.unit.source,
         "status": label.status,
         "serves": [codes[c] for c in label.classes],
         "p": round4(label.p_value),
-        "loss": round_all(ablation.loss[row]),
-        "total": round4(float(ablation.total_loss[row])),
     }
 
 
@@ -154,7 +201,7 @@ def _name(net: SparseMLP, layer: int, j: int) -> str:
     if layer < 0:
         return net.input_name(j)
     if layer == len(net.layers) - 2:
-        return f"class {net.classes[1 if net.layers[-1] == 1 else j]}"
+        return "class " * (not net.is_regression) + output_name(net, j)
     several = len(net.layers) > 3
     return f"neuron {j}" + f" of layer {layer}" * several
 

@@ -54,6 +54,7 @@ def sample_facts(
         if kind == "prototype" or row not in found.prototypes  # a class may have few samples
     ]
     found = attributions(net, X[[row for row, _, _ in picked]], threads=threads)
+    assert found.labels is not None
     strength = abs(found.values).sum(axis=0)
     shown = np.sort(np.argsort(-strength, kind="stable")[:_MAX_ATTRIBUTIONS])
     shown = shown[strength[shown] > 0]
@@ -78,7 +79,7 @@ def sample_facts(
                 "kind": kind,
                 "label": label,
                 "predicted": str(found.labels[k]),
-                "logit": round4(float(found.logits[k])),
+                "logit": round4(float(found.totals[k])),
                 "bias": round4(float(found.bias[k])),
                 "attributions": round_all(found.values[k, shown]),
                 "values": round_all(X[row, shown].astype(np.float64)),

@@ -39,9 +39,11 @@ def write_report(
     subject : PruningPath or SparseMLP
         A path, whose smallest network is described, or a network.
     validation : (X, y), optional
-        Samples on which units are labelled. Without samples some sections are empty.
+        Samples on which units are labelled. Without samples some sections are empty. About a
+        network that predicts numbers the page has drops in R² and response curves in place of
+        labels, rules and samples.
     test : (X, y), optional
-        Fresh samples, on which labels are tested again and accuracy is reported.
+        Fresh samples, on which labels are tested again and the score is reported.
     image_shape : (int, int), optional
         Rows and columns, if the inputs are an image.
     title : str, optional

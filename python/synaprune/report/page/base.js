@@ -18,10 +18,17 @@ make.svg = new Set(["svg", "g", "line", "circle", "rect", "text", "path", "title
 const percent = (x, digits = 2) => `${(100 * x).toFixed(digits)} %`;
 const points = (x) => `${x > 0 ? "−" : x < 0 ? "+" : ""}${Math.abs(100 * x).toFixed(1)}`;
 const colour = (code) => colours[code % colours.length];
+// A network predicts either classes or numbers; the score of numbers is R².
+const numbers = facts.classes === null;
+const scoreName = numbers ? "R²" : "accuracy";
+const score = (x) => (numbers ? x.toFixed(4) : percent(x));
+const change = (x) => (numbers ? `${x > 0 ? "−" : x < 0 ? "+" : ""}${Math.abs(x).toPrecision(3)}` : points(x));
 const count = (n) => n.toLocaleString("en");
 const outputs = facts.network.columns[facts.network.columns.length - 1].length;
 // The output of a class: two classes may share one.
 const outputOf = (code) => (outputs === 1 ? 0 : code);
+// What an output is for.
+const outputName = (output) => (numbers ? facts.numbers[output] : facts.classes[outputs === 1 ? 1 : output]);
 
 // The classes that a unit serves, or why it has no label.
 const serves = (u) => (u.status === "labelled" ? u.serves.map((c) => facts.classes[c]).join(", ") : u.status);

@@ -33,9 +33,9 @@ function energyMap(energies, label) {
 function inputsSection() {
   const inputs = facts.network.columns[0], parts = [];
   const of = (o) => inputs.map((i) => [i.id, o < 0 ? i.energy.reduce((a, b) => a + b, 0) / outputs : i.energy[o]]);
-  parts.push(make("p", { class: "soft" }, `The network uses ${count(facts.summary.inputs)} inputs. ${facts.image_shape ? "The shade shows" : "The table shows"} their feature energy: the summed strength of all paths from the input to the class.`));
+  parts.push(make("p", { class: "soft" }, `The network uses ${count(facts.summary.inputs)} inputs. ${facts.image_shape ? "The shade shows" : "The table shows"} their feature energy: the summed strength of all paths from the input to the ${numbers ? "output" : "class"}.`));
   if (facts.image_shape) {
-    const views = [["all classes", -1], ...(outputs === 1 ? [] : facts.classes.map((c, code) => [c, code]))];
+    const views = [[numbers ? "all outputs" : "all classes", -1], ...(outputs === 1 ? [] : (facts.classes || facts.numbers).map((c, code) => [c, code]))];
     parts.push(make("div", { class: "maps" }, ...views.map(([name, o]) => {
       const energies = of(o), n = energies.filter(([, e]) => e > 0).length;
       return make("figure", null, energyMap(energies, `inputs for ${name}`), make("figcaption", null, `${name}: ${n} inputs`));
@@ -44,22 +44,23 @@ function inputsSection() {
   const lost = new Map(((facts.units || {}).units?.input || []).map((u) => [u.id, u]));
   const rows = of(-1).sort((a, b) => b[1] - a[1]).slice(0, 20).map(([id, e]) => {
     const u = lost.get(id), input = inputs.find((i) => i.id === id);
-    return [input.name, percent(e, 1), ...(u ? [points(u.total), serves(u)] : [])];
+    return [input.name, percent(e, 1), ...(u ? [change(u.total), ...(numbers ? [] : [serves(u)])] : [])];
   });
   const details = make("details", facts.image_shape ? null : { open: "" }, make("summary", null, `The ${rows.length} strongest inputs`),
-    table(["input", "energy", ...(lost.size ? ["change without it", "serves"] : [])], rows));
+    table(["input", "energy", ...(lost.size ? [numbers ? "change in R² without it" : "change without it", ...(numbers ? [] : ["serves"])] : [])], rows));
   return section("inputs", "Used inputs", ...parts, details);
 }
 
 function curveSection() {
-  const steps = facts.curve;
-  if (!steps) return section("curve", "Accuracy against synapses", make("p", { class: "soft" }, "The model file holds a network without its pruning path."));
+  const steps = facts.curve, metric = facts.summary.metric || scoreName;
+  const title = `${metric[0].toUpperCase()}${metric.slice(1)} against synapses`;
+  if (!steps) return section("curve", title, make("p", { class: "soft" }, "The model file holds a network without its pruning path."));
   const W = 1000, H = 330, m = { l: 62, r: 24, t: 16, b: 42 };
   const xs = steps.map((s) => Math.log(Math.max(1, s.synapses))), ys = steps.map((s) => s.accuracy);
   const x0 = Math.min(...xs), x1 = Math.max(...xs, x0 + 1e-9), low = Math.min(...ys), high = Math.max(...ys), pad = 0.12 * (high - low) || 0.01;
   const X = (v) => m.l + (W - m.l - m.r) * ((v - x0) / (x1 - x0)), Y = (v) => H - m.b - (H - m.t - m.b) * ((v - low + pad) / (high - low + 2 * pad));
-  const shown = ys.every((y) => y >= 0 && y <= 1) ? (y) => percent(y, 1) : (y) => y.toPrecision(4);
-  const svg = make("svg", { viewBox: `0 0 ${W} ${H}`, role: "img", "aria-label": "accuracy against synapses" });
+  const shown = metric !== "R²" && ys.every((y) => y >= 0 && y <= 1) ? (y) => percent(y, 1) : (y) => y.toPrecision(4);
+  const svg = make("svg", { viewBox: `0 0 ${W} ${H}`, role: "img", "aria-label": title });
   for (let i = 0; i <= 4; i++) {
     const v = low - pad + ((high - low + 2 * pad) * i) / 4;
     svg.append(make("line", { x1: m.l, x2: W - m.r, y1: Y(v), y2: Y(v), stroke: "var(--line)" }), make("text", { class: "soft", x: m.l - 8, y: Y(v) + 4, "text-anchor": "end" }, shown(v)));
@@ -72,16 +73,62 @@ function curveSection() {
   svg.append(make("path", { d: steps.map((s, i) => `${i ? "L" : "M"}${X(xs[i]).toFixed(1)} ${Y(ys[i]).toFixed(1)}`).join(""), fill: "none", stroke: "var(--plus)", "stroke-width": 2 }));
   steps.forEach((s, i) => svg.append(make("circle", { cx: X(xs[i]), cy: Y(ys[i]), r: 4.5, fill: "var(--plus)", stroke: "var(--card)" },
     make("title", null, `${s.structure}, ${count(s.synapses)} synapses, ${shown(s.accuracy)}`))));
-  return section("curve", "Accuracy against synapses", make("p", { class: "soft" }, "Every network of the pruning path, on the validation split."), svg,
-    make("details", null, make("summary", null, "As a table"), table(["synapses", "structure", "removed", "epochs", "accuracy"],
+  return section("curve", title, make("p", { class: "soft" }, "Every network of the pruning path, on the validation split."), svg,
+    make("details", null, make("summary", null, "As a table"), table(["synapses", "structure", "removed", "epochs", metric],
       steps.map((s) => [count(s.synapses), s.structure, count(s.removed), String(s.epochs), shown(s.accuracy)]))));
+}
+
+// The hidden neurons with the largest changes, by layer.
+function mostChanging(units) {
+  const largest = (u) => Math.max(...u.loss.map(Math.abs));
+  return [...units].sort((a, b) => largest(b) - largest(a)).slice(0, 40).sort((a, b) => a.layer - b.layer || a.id - b.id);
+}
+
+function numberUnitsSection() {
+  const found = facts.units;
+  if (!found) return section("units", "What its units do", make("p", { class: "warn" }, "Ablations need samples: pass validation or test data."));
+  const shown = mostChanging(found.units.neuron), several = facts.network.columns.length > 3;
+  const top = Math.max(...shown.flatMap((u) => u.loss), 1e-9);
+  return section("units", "What its units do",
+    make("p", { class: "soft" }, `Change in R² of each number when a hidden neuron is removed and nothing is retrained, on the ${found.measured_on} split.`),
+    shown.length ? table(["neuron", ...facts.numbers], shown.map((u) => [several ? `${u.id} of layer ${u.layer}` : String(u.id),
+      ...u.loss.map((x) => shaded(change(x), x / top))])) : make("p", null, "The network has no hidden neurons."),
+    found.units.neuron.length > shown.length ? make("p", { class: "soft" }, `The table shows the ${shown.length} neurons with the largest changes, of ${count(found.units.neuron.length)}.`) : null);
+}
+
+// How each number answers to each input: a small chart each, of one range for one number.
+function responsesSection() {
+  const found = facts.responses, title = "How it answers to its inputs";
+  if (!found) return section("responses", title, make("p", { class: "warn" }, "Response curves need samples: pass validation or test data."));
+  const W = 290, H = 150, m = { l: 88, r: 10, t: 8, b: 22 };
+  const short = (v, digits = 3) => (Math.abs(v) < 1e5 ? String(Number(v.toPrecision(digits))) : v.toPrecision(digits));
+  const ranges = facts.numbers.slice(0, found.outputs).map((_, o) => {
+    const all = found.curves.flatMap((c) => c.average[o]), low = Math.min(...all), high = Math.max(...all);
+    return [low, high - low || Math.abs(low) || 1];
+  });
+  const chart = (c, o) => {
+    const [low, span] = ranges[o], size = Math.max(Math.abs(low), Math.abs(low + span));
+    const digits = Math.min(7, Math.max(3, 3 + Math.ceil(Math.log10(size / span)))); // a small range far from 0 needs more
+    const x0 = c.values[0], x1 = c.values[c.values.length - 1];
+    const X = (v) => m.l + (W - m.l - m.r) * ((v - x0) / (x1 - x0 || 1)), Y = (v) => H - m.b - (H - m.t - m.b) * ((v - low) / span);
+    const svg = make("svg", { viewBox: `0 0 ${W} ${H}`, role: "img", "aria-label": `${facts.numbers[o]} against ${c.input}` });
+    for (const v of [low, low + span]) svg.append(make("line", { x1: m.l, x2: W - m.r, y1: Y(v), y2: Y(v), stroke: "var(--line)" }),
+      make("text", { class: "soft", x: m.l - 6, y: Y(v) + 4, "text-anchor": "end" }, short(v, digits)));
+    svg.append(make("text", { class: "soft", x: m.l, y: H - 5 }, short(x0)), make("text", { class: "soft", x: W - m.r, y: H - 5, "text-anchor": "end" }, short(x1)));
+    svg.append(make("path", { d: c.values.map((v, i) => `${i ? "L" : "M"}${X(v).toFixed(1)} ${Y(c.average[o][i]).toFixed(1)}`).join(""), fill: "none", stroke: "var(--plus)", "stroke-width": 2 }));
+    c.values.forEach((v, i) => svg.append(make("circle", { cx: X(v), cy: Y(c.average[o][i]), r: 2, fill: "var(--plus)" },
+      make("title", null, `${c.input} = ${short(v)}: ${c.average[o][i]}`))));
+    return make("figure", null, svg, make("figcaption", null, outputs === 1 ? c.input : `${facts.numbers[o]} against ${c.input}`));
+  };
+  return section("responses", title,
+    make("p", { class: "soft" }, `The mean prediction over ${count(found.samples)} samples while one input takes its quantiles and all others stay as they are (partial dependence)${found.curves.length < facts.summary.inputs ? `, for the ${found.curves.length} inputs of the largest energy` : ""}${found.outputs < outputs ? `, for the first ${found.outputs} of ${outputs} numbers` : ""}. Where inputs depend on each other, some of these combinations do not occur.`),
+    ...ranges.map((_, o) => make("div", { class: "curves" }, ...found.curves.map((c) => chart(c, o)))));
 }
 
 function unitsSection() {
   const found = facts.units;
   if (!found) return section("units", "What its units do", make("p", { class: "warn" }, "Labels and ablations need samples: pass validation or test data."));
-  const neurons = found.units.neuron.map((u) => [u, Math.max(...u.loss.map(Math.abs))]);
-  const shown = [...neurons].sort((a, b) => b[1] - a[1]).slice(0, 40).map(([u]) => u).sort((a, b) => a.layer - b.layer || a.id - b.id);
+  const neurons = found.units.neuron, shown = mostChanging(neurons);
   const top = Math.max(...shown.flatMap((u) => u.loss), 1e-9);
   const several = facts.network.columns.length > 3;
   const parts = [make("p", { class: "soft" }, `Change in accuracy, in percentage points, of each class when a hidden neuron is removed and nothing is retrained, on the ${found.labelled_on} split. A neuron is labelled with a class only if removing it hurts that class significantly more than every other class (paired tests, p < 0.01).`)];

@@ -49,13 +49,14 @@ function networkSection() {
   const nothing = () => details.replaceChildren(make("p", { class: "soft hint" }, hint));
 
   function role(u) {
+    if (numbers) return `R² changes by ${change(u.total)} without it`;
     if (u.status === "labelled") return `serves ${serves(u)} (p ${u.p < 1e-4 ? "< 0.0001" : "= " + u.p})`;
     return u.status === "shared" ? "shared: no small set of classes stands out" : "unclear: no class loses significantly without it";
   }
   function losses(u) {
     const top = Math.max(...u.loss.map(Math.abs), 1e-9);
-    return table(["class", "accuracy without it"], u.loss.map((x, c) =>
-      [facts.classes[c], shaded(`${points(x)} points`, x > 0 ? x / top : 0)]));
+    return table(numbers ? ["number", "R² without it"] : ["class", "accuracy without it"], u.loss.map((x, c) =>
+      [numbers ? facts.numbers[c] : facts.classes[c], shaded(change(x) + (numbers ? "" : " points"), x > 0 ? x / top : 0)]));
   }
   function describe(spot) {
     const k = key(spot.l, spot.neuron.id), u = units.get(k);
@@ -65,7 +66,7 @@ function networkSection() {
     else if (!facts.units) parts.push(make("p", { class: "soft" }, "Ablation needs samples."));
     const sharing = spot.neuron.energy.map((e, o) => [e, o]).filter(([e]) => e > 0.001).sort((a, b) => b[0] - a[0]).slice(0, 3);
     if (spot.l < last && sharing.length && outputs > 1)
-      parts.push(make("p", { class: "soft" }, "Energy: " + sharing.map(([e, o]) => `${percent(e, 1)} of class ${facts.classes[o]}`).join(", ") + "."));
+      parts.push(make("p", { class: "soft" }, "Energy: " + sharing.map(([e, o]) => `${percent(e, 1)} of ${numbers ? "" : "class "}${outputName(o)}`).join(", ") + "."));
     details.replaceChildren(...parts);
   }
   function describeSynapse(s) {
@@ -113,7 +114,7 @@ function networkSection() {
   for (const [k, spot] of spots) {
     const u = units.get(k), isOutput = spot.l === last;
     const tint = isOutput ? colour(outputs === 1 ? 1 : spot.neuron.id) : u && u.status === "labelled" ? colour(u.serves[0]) : "#9a9a9a";
-    const label = isOutput ? facts.classes[outputs === 1 ? 1 : spot.neuron.id] : u && spot.l > 0 && u.status === "labelled" ? serves(u) : "";
+    const label = isOutput ? outputName(spot.neuron.id) : u && spot.l > 0 && u.status === "labelled" ? serves(u) : "";
     const size = spot.l === 0 ? (shape ? cell * 0.46 : 4) : Math.max(3, Math.min(10, 170 / net.columns[spot.l].length));
     const dot = spot.l === 0 && shape
       ? make("rect", { x: spot.x - size, y: spot.y - size, width: 2 * size, height: 2 * size, fill: tint })
@@ -162,6 +163,6 @@ function networkSection() {
   return section("network", "The network",
     make("p", { class: "soft" }, "Lines are synapses, as wide as their weights are large: ",
       make("span", { style: "color:var(--plus)" }, "blue is positive"), ", ", make("span", { style: "color:var(--minus)" }, "orange is negative"),
-      ". Neurons have the colour of the class that they serve, where that is significant, and are grey otherwise. " + out.join(" ")),
-    classFilter(byClass), make("div", { class: "split" }, make("div", { class: "scroll" }, svg), details));
+      numbers ? ". " : ". Neurons have the colour of the class that they serve, where that is significant, and are grey otherwise. ", out.join(" ")),
+    numbers ? null : classFilter(byClass), make("div", { class: "split" }, make("div", { class: "scroll" }, svg), details));
 }

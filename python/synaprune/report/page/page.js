@@ -5,11 +5,14 @@ function summarySection() {
   tile(count(s.synapses), s.full ? `synapses, of ${count(s.full.synapses)}` : "synapses");
   tile(count(s.inputs), s.full ? `inputs, of ${count(s.full.inputs)}` : "inputs");
   for (const [name, a] of Object.entries(s.accuracy))
-    tile(percent(a.final), `accuracy, ${name}` + (a.full === null ? "" : ` (${percent(a.full)} at the start of the path)`));
+    tile(score(a.final), `${scoreName}, ${name}` + (a.full === null ? "" : ` (${score(a.full)} at the start of the path)`));
   tile(s.bytes < 10000 ? `${count(s.bytes)} B` : `${(s.bytes / 1024).toFixed(1)} KiB`, "as sparse layers");
-  const metric = (s.contract.metric || "accuracy").replaceAll("_", " ");
+  const asked = s.contract.metric;
+  const metric = !asked || asked === "auto" ? scoreName : asked === "r2" ? "R²" : asked.replaceAll("_", " ");
+  // Of what is about numbers, only the drop of an error is a share.
+  const amount = (k, v) => (numbers && !(k === "max_drop" && metric.startsWith("neg ")) ? String(v) : percent(v));
   const terms = { n_synapses: "at most %s synapses", n_inputs: "at most %s inputs", min_score: `${metric} of at least %s`, max_drop: `drop in ${metric} of at most %s`, confidence: "with confidence %s" };
-  const contract = Object.entries(s.contract).filter(([k]) => terms[k]).map(([k, v]) => terms[k].replace("%s", k === "min_score" || k === "max_drop" ? percent(v) : count(v))).join(", ");
+  const contract = Object.entries(s.contract).filter(([k]) => terms[k]).map(([k, v]) => terms[k].replace("%s", k === "min_score" || k === "max_drop" ? amount(k, v) : count(v))).join(", ");
   return make("header", null, make("h1", null, `${s.dataset ? s.dataset + ": " : ""}a ${s.structure} network`),
     make("p", { class: "soft" }, s.full ? `Pruned from ${s.full.structure}.` : "",
       contract ? ` Constraint: ${contract}.` : "", s.stop_reason ? ` Stopped: ${s.stop_reason}.` : ""),
@@ -27,5 +30,6 @@ function originSection() {
   return section("origin", "Origin", make("dl", null, ...pairs));
 }
 
-document.getElementById("page").append(summarySection(), networkSection(), unitsSection(), inputsSection(),
-  curveSection(), rulesSection(), samplesSection(), originSection());
+document.getElementById("page").append(summarySection(), networkSection(), ...(numbers
+  ? [numberUnitsSection(), inputsSection(), responsesSection(), curveSection()]
+  : [unitsSection(), inputsSection(), curveSection(), rulesSection(), samplesSection()]), originSection());
