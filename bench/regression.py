@@ -171,16 +171,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run all shuffles and print Markdown."""
     args = _arguments(arguments)
     shuffles = range(FIRST[args.final], FIRST[args.final] + args.shuffles)
-    names = problems(args.data_dir)
+    names, state = problems(args.data_dir), commit()
     with ProcessPoolExecutor(args.jobs) as pool:
         work = [(args.data_dir, name, shuffle) for name in names for shuffle in shuffles]
         records = list(pool.map(run, work))
     report = Report()
     command = "python -m bench.regression" + " --final" * args.final
+    if args.runs:
+        command += f" --runs {args.runs}"
     if args.shuffles != SHUFFLES:
         command += f" --shuffles {args.shuffles}"
     report.text(
-        f"`{command}`, {datetime.datetime.now(datetime.UTC):%Y-%m-%d}, commit {commit()}, "
+        f"`{command}`, {datetime.datetime.now(datetime.UTC):%Y-%m-%d}, commit {state}, "
         f"{cpu_model()}, scikit-learn {sklearn.__version__}; one thread a run."
     )
     report.text(
