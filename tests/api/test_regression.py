@@ -203,7 +203,65 @@ def test_statistics_are_those_of_others():
     assert 0.5 < paired_mean_test(np.array([1.0, -1.1, 1.0, -1.0])) < 1.0
 
 
+@pytest.mark.parametrize("size", [1e-100, 1e-39, 1.0, 1e100])
+def test_units_of_any_size_are_kept_in_files(size, tmp_path):
+    y = size * (1.0 + X[:, 0].astype(np.float64))
+    net = network().fit(X, y, training=RECIPE)
+    assert abs(net.predict(X) - y).mean() < 0.2 * size
+    net.save(tmp_path / "net.npz")
+    assert sn.SparseMLP.load(tmp_path / "net.npz").predict(X).tolist() == net.predict(X).tolist()
+
+
+def test_large_whole_numbers_with_a_small_spread():
+    y = 2**62 + (10_000 * X[:, 0]).astype(np.int64)
+    assert network().fit(X, y, training=RECIPE).score(X, y) > 0.9
+
+
+def test_numbers_without_a_square_are_refused(quick):
+    with pytest.raises(ValueError, match=r"y must hold numbers of at most 1e\+150 in size"):
+        network().fit(X, 1e150 * Y)
+    with pytest.raises(ValueError, match="different numbers of each output, more than 1e-150"):
+        sn.smallest_network(X, 1e-170 * X[:, 0].astype(np.float64))
+
+
+def test_rows_of_weight_0_scale_nothing():
+    odd = X.copy()
+    odd[0] = 1e6
+    y, weight = Y.copy(), np.ones(len(Y))
+    y[0], weight[0] = 1e12, 0.0
+    net = network().fit(odd, y, weight, training=RECIPE)
+    np.testing.assert_allclose(net.input_transform.shift, X[1:].mean(axis=0), atol=1e-5)
+    assert net.score(X[1:], Y[1:]) > 0.98
+
+
 # ---- the search
+
+
+def test_few_fractions_are_numbers_too(quick):
+    ratings = np.clip(np.round(X[:, 0].astype(np.float64)) / 2, -1.0, 1.0)
+    assert sn.smallest_network(X, ratings).metric == "r2"
+    assert sn.smallest_network(X, np.round(2 * ratings)).metric == "accuracy"
+    assert sn.smallest_network(X, np.round(2 * ratings), as_numbers=True).metric == "r2"
+    with pytest.raises(ValueError, match="is one of classes, but numbers are predicted"):
+        sn.smallest_network(X, ratings, as_numbers=True, metric="accuracy")
+
+
+def test_rows_that_judge_say_their_own_r2(quick):
+    rng = np.random.default_rng(2)
+    V = rng.normal(0.0, 0.1, (200, 4)).astype(np.float32)
+    v = (5.0 + V[:, 0] + abs(V[:, 1])) * UNITS + UNITS * rng.normal(0.0, 0.5, 200)
+    result = sn.smallest_network(X, NOISY, validation=(V, v))
+    assert abs(result.expected.value - result.network.score(V, v)) < 0.1
+    with pytest.raises(ValueError, match="validation y must have as many axes and outputs as y"):
+        sn.smallest_network(X, NOISY, validation=(V, v[:, None]))
+
+
+def test_a_constant_is_judged_by_its_weighted_median(quick):
+    rng = np.random.default_rng(3)
+    y = np.concatenate([rng.normal(0.0, 0.1, 180), rng.normal(100.0, 0.1, 120)])
+    weight = np.concatenate([np.full(180, 0.01), np.ones(120)])
+    with pytest.warns(UserWarning, match="No network that was tried has a better"):
+        sn.smallest_network(X, y, weight, metric="neg_mean_absolute_error")
 
 
 NOISY = Y + UNITS * np.random.default_rng(5).normal(0.0, 0.3, len(Y))

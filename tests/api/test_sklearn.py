@@ -476,3 +476,28 @@ def test_inputs_are_selected_for_numbers(curved, n):
     assert selector.fit(X, noisy).get_support(indices=True).tolist() == [1]
     with pytest.raises(ValueError, match="class_weight does not apply"):
         selector.set_params(class_weight="balanced").fit(*curved)
+
+
+def test_a_metric_of_the_other_kind_is_refused(curved):
+    X, y = curved
+    with pytest.raises(ValueError, match="is one of numbers, but classes are predicted"):
+        PrunedMLPClassifier(metric="r2").fit(X, y > 105.0)
+    worst = PrunedMLPRegressor(metric=lambda y, p: -float(abs(y - p).max()), **QUICK)
+    assert worst.fit(X, np.round(y)).network_.is_regression  # whole numbers are numbers here
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_noise_that_is_learned_by_heart_is_not_selected(seed):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(400, 6))
+    y = X[:, 0] + X[:, 1] + 0.5 * rng.normal(size=400) > 0
+    selector = NetworkSelector(2, max_updates=1000, random_state=seed).fit(X, y)
+    assert selector.get_support(indices=True).tolist() == [0, 1]
+
+
+def test_rows_of_weight_0_have_no_class():
+    X = np.random.default_rng(0).normal(size=(60, 3))
+    y, weight = np.arange(60) % 3, np.ones(60)
+    weight[y == 2] = 0.0
+    selector = NetworkSelector(2, max_updates=50, random_state=0).fit(X, y, weight)
+    assert selector.classes_.tolist() == [0, 1]

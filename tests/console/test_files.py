@@ -6,6 +6,7 @@ import json
 import re
 import sys
 
+import numpy as np
 import pytest
 import synaprune as sn
 from console.process import read_json, run, spawn, succeed
@@ -190,6 +191,11 @@ def test_a_recipe_of_numbers(shop):
 
 
 def test_a_metric_says_what_the_target_is(shop):
+    np.savez(shop / "n.npz", X=np.arange(60.0)[:, None] % 7, y=np.arange(60) % 7)
+    for flags in ((), ("--hidden", 4, "--epochs", 20, "--synapses", 4)):
+        assert "r2" in succeed("prune", "n.npz", "--metric", "r2", *flags, cwd=shop)
+    done = run("prune", "xor", "--loss", "squared_error", cwd=shop)
+    assert "loss 'squared_error' is one of numbers, but xor holds classes" in done.stderr
     done = run("prune", "prices.csv", "--target", "price", "--metric", "accuracy", cwd=shop)
     assert "of 13 classes" in done.stdout
     done = run("prune", "prices.csv", "--target", "colour", "--metric", "r2", cwd=shop)

@@ -264,3 +264,26 @@ def test_a_network_with_an_encoder_takes_dataframes(tmp_path):
         net.fit(new[["grade"]], expected)  # training needs all columns
     trained = net.copy().fit(new, pd.Series(expected), training=sn.Training(1))
     assert trained.input_names == net.encoder.input_names
+
+
+@pytest.mark.parametrize("column", ["whole", "price", "share"])
+def test_amounts_in_a_column_are_numbers_to_predict(column, inputs_of):
+    n = 80
+    frame = pd.DataFrame({"size": np.arange(n) % 17, "whole": 3 * np.arange(n)})
+    frame["price"] = [f"${1000 + i:,.2f}" for i in range(n)]
+    frame["share"] = np.arange(n) % 4 / 8
+    for given in (frame, pl.from_pandas(frame)):
+        numbers = inputs_of(given[["size", column]], column)[1]
+        assert numbers.dtype == np.float64
+        assert len(np.unique(numbers)) == (4 if column == "share" else n)
+
+
+def test_rows_that_judge_are_read_by_name():
+    X = np.random.default_rng(0).normal(size=(120, 3))
+    y = X[:, 0] + 2.0 * X[:, 1]
+    frame = pd.DataFrame(X, columns=list("abc"))
+    quick = {"max_updates": 300, "candidates": [sn.search.Candidate((), 0.0)]}
+    result = sn.smallest_network(
+        X, y, input_names=list("abc"), validation=(frame[list("cba")], y), **quick
+    )
+    assert result.expected.value > 0.99

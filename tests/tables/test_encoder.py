@@ -318,6 +318,12 @@ def test_amounts(cells, numbers):
         assert target.values.tolist() == numbers
 
 
+def test_an_odd_cell_among_amounts_is_named():
+    table = table_of(y=[*(f"{i}.5" for i in range(60)), "n.d."])
+    with pytest.raises(ValueError, match=r"'y' holds numbers, but also 'n\.d\.'; correct"):
+        read_target(table, "y")
+
+
 def test_labels_or_numbers_as_one_asks():
     table = table_of(y=["1", "2", "2"])
     assert read_target(table, "y").values.dtype == np.int64
