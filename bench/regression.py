@@ -155,16 +155,17 @@ def covered(expected: Any, y: Any, predicted: Any) -> bool:
     return bool(abs(r2_score(y, predicted) - expected.value) <= np.hypot(half, error))
 
 
-def informative(shuffles: range, jobs: int) -> int:
-    """Return in how many runs on Friedman's first function exactly its five inputs are used."""
+def informative(shuffles: range, jobs: int) -> tuple[int, int]:
+    """Return in how many runs on Friedman's first function its five inputs are used, and alone."""
     with ProcessPoolExecutor(jobs) as pool:
-        return sum(pool.map(_finds_all, shuffles))
+        used = list(pool.map(_used, shuffles))
+    return sum(inputs >= INFORMATIVE for inputs in used), sum(i == INFORMATIVE for i in used)
 
 
-def _finds_all(shuffle: int) -> bool:
+def _used(shuffle: int) -> set[int]:
     X, y = sklearn.datasets.make_friedman1(500, noise=1.0, random_state=shuffle)
     network = sn.smallest_network(X, y, metric="r2", seed=shuffle, threads=1).network
-    return set(network.used_inputs.tolist()) == INFORMATIVE
+    return set(network.used_inputs.tolist())
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -194,10 +195,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     _tell(report, records)
     if args.runs:
         first = FIRST[args.final]
-        found = informative(range(first, first + args.runs), args.jobs)
+        found, alone = informative(range(first, first + args.runs), args.jobs)
         report.text(
-            f"Friedman's first function, {args.runs} runs: in {found} the network uses exactly the "
-            "five inputs of ten that matter."
+            f"Friedman's first function, {args.runs} runs: in {found} the network uses the five "
+            f"inputs of ten that matter, in {alone} these alone."
         )
     if args.final:
         write_results("regression", "Networks that predict numbers", command, report.markdown())
