@@ -12,7 +12,7 @@ from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +49,7 @@ from synaprune.training import (
     TrainingDiverged,
 )
 
+T = TypeVar("T")
 METRICS = ("auto", *metrics.METRICS, *metrics.REGRESSION_METRICS)
 _IMBALANCED = 0.8  # share of one class from which "auto" is balanced accuracy
 
@@ -408,7 +409,7 @@ def smallest_network(
         metrics.try_out(metric, targets.classes, targets.truth)
     task = _Task(
         _joined(rows.inputs, judges and judges.inputs), targets, recipe, seed, encoder, names,
-        len(targets) - len(rows.inputs), candidates, max_updates,
+        candidates, max_updates,
     )  # fmt: skip
     n_folds = task.n_trainings()
     total = n_folds + 1 + _FINALS
@@ -483,6 +484,26 @@ def recipe_of_full(
     )
 
 
+def at_a_rate_that_converges(train: Callable[[float], T]) -> T:
+    """Return what a training gives at the first of `LEARNING_RATES` at which it does not diverge.
+
+    Parameters
+    ----------
+    train : callable
+        Called as ``train(lr)``.
+
+    Raises
+    ------
+    TrainingDiverged
+        If it diverges at all of them.
+    """
+    *others, last = LEARNING_RATES
+    for lr in others:
+        with suppress(TrainingDiverged):
+            return train(lr)
+    return train(last)
+
+
 def _check_candidates(candidates: Sequence[Candidate] | None) -> tuple[Candidate, ...]:
     """Return the candidates, or raise if there are none."""
     if candidates is None:
@@ -517,17 +538,9 @@ def _read(
     numbers: bool | None,
 ) -> tuple[_Rows, TableEncoder | None, Sequence[str] | None]:
     """Return the rows, the encoder of a table and names of the inputs."""
-    if is_frame(X):
-        frame = Frame.of(X)
+    frame = Frame.of(X) if is_frame(X) else None
+    if frame is not None:
         X = Table.from_dataframe(frame)
-        if isinstance(y, str):
-            name = find_target(X, y)
-            target = read_target(X, name, numbers)
-            y = target.values
-            if y.dtype.kind != "f":  # labels keep their type, unlike those of a file
-                y = frame.array(name)[target.rows]
-            sample_weight = _some(sample_weight, target.rows, len(X))
-            X = X.without([name]).take(target.rows)
     if not isinstance(X, Table):
         if encoder is not None:
             raise TypeError(f"encoder goes with a Table, but X is of type {type(X).__name__}")
@@ -544,16 +557,15 @@ def _read(
     if isinstance(y, str):
         name = find_target(X, y)
         target = read_target(X, name, numbers)
-        sample_weight = _some(sample_weight, target.rows, len(X))
+        if sample_weight is not None:
+            sample_weight = as_weights(sample_weight, len(X))[target.rows]
         X, y = X.without([name]).take(target.rows), target.values
+        if frame is not None and y.dtype.kind != "f":  # its labels keep their type
+            y = frame.array(name)[target.rows]
     answers = _answers(y, len(X), numbers)
     encoder = TableEncoder.fit(X) if encoder is None else encoder
     # The encoder names the inputs.
     return _weighted(encoder.transform(X), answers, sample_weight), encoder, None
-
-
-def _some(sample_weight: Any, rows: NDArray[np.intp], n: int) -> _Weights:
-    return None if sample_weight is None else as_weights(sample_weight, n)[rows]
 
 
 def _answers(y: Any, n: int, numbers: bool | None, name: str = "y") -> NDArray[Any]:
@@ -618,6 +630,7 @@ def _joined(rows: Any, judges: Any) -> Any:
 def _targets(rows: _Rows, judges: _Rows | None, metric: Metric) -> Targets:
     """Return what is predicted and by which metric that is judged, or raise if it cannot be."""
     answers, weights = rows.answers, rows.weights
+    n_judges = 0 if judges is None else len(judges.answers)
     if judges is not None and (weights is not None or judges.weights is not None):
         pairs = ((part.weights, len(part.answers)) for part in (rows, judges))
         weights = np.concatenate([np.ones(n) if w is None else w for w, n in pairs])
@@ -630,9 +643,8 @@ def _targets(rows: _Rows, judges: _Rows | None, metric: Metric) -> Targets:
             )
         if metric == "neg_root_mean_squared_error" and answers.ndim == 2 and answers.shape[1] > 1:
             raise ValueError(f"metric {metric!r} goes with one output; use 'r2' for several")
-        n_judges = 0 if judges is None else len(judges.answers)
         every = _joined(answers, judges and judges.answers)
-        return NumberTargets(metric, weights, every, n_judges)
+        return NumberTargets(metric, weights, every, n_judges=n_judges)
     classes, codes, counts = np.unique(answers, return_inverse=True, return_counts=True)
     if (counts >= 2).sum() < 2:
         raise ValueError(
@@ -646,7 +658,8 @@ def _targets(rows: _Rows, judges: _Rows | None, metric: Metric) -> Targets:
     metrics.check_task(metric, len(classes))
     encoded = LabelEncoder(classes)
     more = None if judges is None else encoded.encode(judges.answers, "validation y")
-    return ClassTargets(metric, weights, classes, _joined(codes.astype(np.int32), more))
+    every = _joined(codes.astype(np.int32), more)
+    return ClassTargets(metric, weights, classes, every, n_judges=n_judges)
 
 
 class _Fold(NamedTuple):
@@ -674,10 +687,7 @@ class _Run(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class _Task:
-    """The rows, and how networks are trained and judged on them.
-
-    The last `n_judges` judge in place of folds; all others train.
-    """
+    """The rows, and how networks are trained and judged on them."""
 
     inputs: Inputs
     targets: Targets
@@ -685,14 +695,13 @@ class _Task:
     seed: int
     encoder: TableEncoder | None
     input_names: Sequence[str] | None
-    n_judges: int = 0
     candidates: tuple[Candidate, ...] = CANDIDATES
     max_updates: int | None = None
 
     @property
     def _all(self) -> slice:
         """The rows that the final network is trained on."""
-        return slice(len(self.inputs) - self.n_judges)
+        return slice(len(self.inputs) - self.targets.n_judges)
 
     def run(
         self,
@@ -703,11 +712,9 @@ class _Task:
         rows: NDArray[np.intp] | None = None,
     ) -> _Run:
         """Train a candidate on some rows, or all, and cut it through all sizes down to one."""
-        *others, last = LEARNING_RATES
-        for lr in others:
-            with suppress(TrainingDiverged):
-                return self._run_at(lr, candidate, n_synapses, stream, stop, rows)
-        return self._run_at(last, candidate, n_synapses, stream, stop, rows)
+        return at_a_rate_that_converges(
+            lambda lr: self._run_at(lr, candidate, n_synapses, stream, stop, rows)
+        )
 
     def _run_at(
         self,
@@ -860,8 +867,8 @@ class _Task:
 
     def _splits(self) -> Iterator[Split]:
         """Generate stratified (training rows, held-out rows)."""
-        n = len(self.inputs) - self.n_judges
-        if self.n_judges:
+        n = len(self.inputs) - self.targets.n_judges
+        if self.targets.n_judges:
             yield np.arange(n), np.arange(n, len(self.inputs))
             return
         once = n >= _HELD_OUT

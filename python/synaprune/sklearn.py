@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Self
 
@@ -26,15 +25,15 @@ from synaprune.pruning import Gradual, prune
 from synaprune.search import (
     BATCH_SIZE,
     CANDIDATES,
-    LEARNING_RATES,
     Candidate,
     CurvePoint,
     Estimate,
     SearchResult,
+    at_a_rate_that_converges,
     recipe_of_full,
     smallest_network,
 )
-from synaprune.training import Progress, Training, TrainingDiverged
+from synaprune.training import Progress, Training
 
 require("sklearn.utils.validation", "sklearn")
 from joblib import effective_n_jobs  # noqa: E402
@@ -195,6 +194,14 @@ class _NetworkEstimator(BaseEstimator):
         auto = isinstance(self.metric, str) and self.metric == "auto"
         return "r2" if auto and self._numbers else self.metric
 
+    def _counted(self, X: Any, y: NDArray[Any], sample_weight: Any) -> tuple[Floats, Any, Any]:
+        """Return dense rows of a weight above 0, their targets and their weights or None."""
+        weights = self._weights(sample_weight, len(y))
+        if weights is None or weights.all():
+            return _dense(X), y, weights
+        rows = np.flatnonzero(weights)
+        return _dense(X[rows]), y[rows], weights[rows]
+
     def _search(
         self,
         X: Any,
@@ -204,9 +211,7 @@ class _NetworkEstimator(BaseEstimator):
         **options: Any,
     ) -> SearchResult:
         """Learn what y holds, and return what `smallest_network` finds."""
-        weights = self._weights(sample_weight, len(y))
-        rows = slice(None) if weights is None or weights.all() else np.flatnonzero(weights)
-        X, y = _dense(X[rows]), y[rows]
+        X, y, weights = self._counted(X, y, sample_weight)
         self._learn_targets(y)
         if len(y) < 5 and validation[0] is None:
             raise ValueError(
@@ -215,7 +220,7 @@ class _NetworkEstimator(BaseEstimator):
         return smallest_network(
             X,
             self._plain_targets(y),
-            None if weights is None else weights[rows],
+            weights,
             max_drop=0.005 if self.max_drop is None else self.max_drop,
             as_numbers=self._numbers,
             metric=self._metric,
@@ -920,25 +925,17 @@ class NetworkSelector(SelectorMixin, _NetworkEstimator):
                     "X_val and y_val do not apply if n_features_to_select is given, as nothing is "
                     "judged then"
                 )
-            weights = self._weights(sample_weight, len(y))
-            if weights is not None:
-                rows = np.flatnonzero(weights)
-                X, y, weights = X[rows], y[rows], weights[rows]
-            self.network_ = self._cut(X, y, weights)
+            self.network_ = self._cut(*self._counted(X, y, sample_weight))
         self.support_ = np.zeros(X.shape[1], bool)
         self.support_[self.network_.used_inputs] = True
         self.n_features_ = int(self.support_.sum())
         return self
 
-    def _cut(self, X: Any, y: NDArray[Any], weights: Any) -> SparseMLP:
+    def _cut(self, X: Floats, y: NDArray[Any], weights: Any) -> SparseMLP:
         """Return a network that lost all inputs but so many."""
         self._learn_targets(y)
-        n, X, y = self._n(X.shape[1]), _dense(X), self._plain_targets(y)
-        *others, last = LEARNING_RATES
-        for lr in others:
-            with suppress(TrainingDiverged):
-                return self._cut_at(lr, n, X, y, weights)
-        return self._cut_at(last, n, X, y, weights)
+        n, y = self._n(X.shape[1]), self._plain_targets(y)
+        return at_a_rate_that_converges(lambda lr: self._cut_at(lr, n, X, y, weights))
 
     def _cut_at(self, lr: float, n: int, X: Floats, y: NDArray[Any], weights: Any) -> SparseMLP:
         hidden = self._hidden()

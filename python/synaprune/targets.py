@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple, TypeAlias
 
@@ -50,10 +50,13 @@ class Targets(ABC):
         Judges the answers.
     weights : ndarray of float64, shape (n_rows,), or None
         What each row counts, above 0; None if all count alike.
+    n_judges : int
+        Rows at the end that judge in place of folds, and train no network; 0 if all do both.
     """
 
     metric: Metric
     weights: NDArray[np.float64] | None
+    n_judges: int = field(default=0, kw_only=True)
 
     @property
     @abstractmethod
@@ -226,12 +229,9 @@ class NumberTargets(Targets):
     Attributes
     ----------
     numbers : ndarray of float64, shape (n_rows,) or (n_rows, n_outputs)
-    n_judges : int
-        Rows at the end that judge in place of folds; 0 if all do.
     """
 
     numbers: NDArray[np.float64]
-    n_judges: int = 0
 
     classes = None
 
