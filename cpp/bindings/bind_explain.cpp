@@ -31,7 +31,7 @@ py::object activations(const Handle& handle, const py::array& X, index_t layer, 
   const bool finite =
       without_gil([&] { return net->activations(inputs, l, sums, threads, signal_pending, data); });
   if (!finite) return py::none();
-  return std::move(out);
+  return out;
 }
 
 py::object ablate(const Handle& handle, const py::array& X, const py::array& y, index_t layer,

@@ -84,7 +84,7 @@ py::object outputs(const Handle& handle, const py::array& X, int threads) {
   const bool finite =
       without_gil([&] { return net->outputs(inputs, threads, signal_pending, data); });
   if (!finite) return py::none();
-  return std::move(out);
+  return out;
 }
 
 py::object classify(const Handle& handle, const py::array& X, int threads) {
@@ -96,7 +96,7 @@ py::object classify(const Handle& handle, const py::array& X, int threads) {
   const bool finite =
       without_gil([&] { return net->classify(inputs, threads, signal_pending, data); });
   if (!finite) return py::none();
-  return std::move(out);
+  return out;
 }
 
 // The label of each sample, or None if X is not as the core takes it: another type, dtype, shape or
