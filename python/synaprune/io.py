@@ -31,8 +31,8 @@ class ModelFileError(ValueError):
     """A file that is not a whole, unaltered synaprune model."""
 
 
-def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
-    """Write a file whole or not at all: beside the target first, then renamed over it."""
+def check_target(path: str | os.PathLike[str]) -> Path:
+    """Return the file that is to be written, or raise an OSError if it cannot be one."""
     target = Path(os.path.realpath(path))  # a link stays a link
     if not target.parent.is_dir():
         raise FileNotFoundError(f"the folder of {target} does not exist")
@@ -40,6 +40,12 @@ def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
         raise IsADirectoryError(f"{target} is a folder")
     if target.exists() and not target.is_file():
         raise OSError(f"{target} is no regular file, and would be replaced by one")
+    return target
+
+
+def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
+    """Write a file whole or not at all: beside the target first, then renamed over it."""
+    target = check_target(path)
     beside = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     try:
         with beside.open("xb") as file:

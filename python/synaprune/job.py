@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from synaprune import __version__, metrics
+from synaprune.callbacks import Callbacks
 from synaprune.checks import check_float, check_int, shown
 from synaprune.criteria import Criterion
 from synaprune.datasets import Dataset
@@ -33,7 +34,6 @@ from synaprune.training import (
     Optimizer,
     Progress,
     Training,
-    asks_to_stop,
 )
 
 
@@ -217,14 +217,14 @@ class Job:
         def watch(progress: Progress) -> object:
             nonlocal epochs
             epochs = progress.epoch
-            stop = callback is not None and asks_to_stop(callback, progress)
             perfect = self.stop_at is not None and (progress.score or 0.0) >= self.stop_at
-            return STOP if stop or perfect else None
+            return STOP if perfect else None
 
         validation = (data.validation.X, data.validation.y)
         net.fit(
-            *data.train, training=training, validation=validation, threads=threads, callback=watch
-        )
+            *data.train, training=training, validation=validation, threads=threads,
+            callback=watch if callback is None else Callbacks([callback, watch]),
+        )  # fmt: skip
         path = prune(
             net if strategy.starts_trained else fresh,
             *data.train,

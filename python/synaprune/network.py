@@ -52,6 +52,7 @@ from synaprune.training import (
     check_training,
     lr_factors,
     run_epochs,
+    watched,
 )
 
 ACTIVATIONS = _core.ACTIVATIONS
@@ -671,6 +672,12 @@ class SparseMLP:
             self._core.input_transform = decided.transform
             self._input_names = decided.names
 
+    def _decided_copy(self, decided: _Decided) -> Self:
+        """Return a copy that keeps what the first training data decide."""
+        twin = self.copy()
+        twin._fix(decided)
+        return twin
+
     def check_data(self, X: Any, y: Any = None, *, name: str = "") -> CheckedData:
         """Return further data, such as a validation split, in a form that is checked only once.
 
@@ -794,7 +801,9 @@ class SparseMLP:
             callback. Results never depend on it.
         callback : callable, optional
             Called with a `Progress` after each epoch. Returning `STOP`, or raising StopIteration,
-            ends the training; nothing else does.
+            ends the training; nothing else does. Its methods ``on_train_begin(network)`` and
+            ``on_train_end()``, if it has them, are called before the first epoch and at the end.
+            `synaprune.callbacks` has early stopping, checkpoints and a progress bar.
 
         Returns
         -------
@@ -848,7 +857,10 @@ class SparseMLP:
             else self._checked_pair(validation, "validation", decided.targets, decided.names)
         )
         average = WeightAverage(recipe.swa_epochs, recipe.epochs)
-        with self._restored_if_diverged():
+        with (
+            self._restored_if_diverged(),
+            watched(callback, lambda: self._decided_copy(decided)),
+        ):
             self._fix(decided)
             for epoch, loss in run_epochs(
                 self._core, data, factors=factors, batch_size=recipe.batch_size,
@@ -859,7 +871,7 @@ class SparseMLP:
                     continue
                 score = None if held_out is None else self._score(held_out, choice.next())[0]
                 progress = Progress(
-                    "train", epoch, recipe.epochs, loss, score, self.n_synapses, choice.next()
+                    "train", epoch, recipe.epochs, loss, score, self.n_synapses, choice.next(), self
                 )
                 if asks_to_stop(callback, progress):
                     break

@@ -13,7 +13,7 @@ from synaprune.pruning.goal import Goal
 from synaprune.pruning.session import PruningInterrupted, Session, StopPruning
 from synaprune.pruning.strategies import Strategy, default_strategy
 from synaprune.threads import Threads
-from synaprune.training import Callback, Training, check_training
+from synaprune.training import Callback, Training, check_training, watched
 
 
 def prune(
@@ -85,7 +85,8 @@ def prune(
         As in `SparseMLP.fit`; results do not depend on it.
     callback : callable, optional
         Called with a `Progress` after each epoch and each cut. Returning `STOP`, or raising
-        StopIteration, ends the run with what was accepted.
+        StopIteration, ends the run with what was accepted. ``on_train_begin(network)`` and
+        ``on_train_end()`` as in `SparseMLP.fit`.
 
     Returns
     -------
@@ -143,12 +144,13 @@ def prune(
     )  # fmt: skip
     session.goal.check_for(net, len(session.validation.y))
     criterion.warn_if_spoiled(training.optimizer, net.init_scale, stacklevel=2)
-    try:
-        session.path.stop_reason = strategy.run(session)
-    except StopPruning:
-        session.path.stop_reason = "ended by the callback"
-    except KeyboardInterrupt:
-        raise PruningInterrupted(session.path) from None
+    with watched(callback, session.net.copy):
+        try:
+            session.path.stop_reason = strategy.run(session)
+        except StopPruning:
+            session.path.stop_reason = "ended by the callback"
+        except KeyboardInterrupt:
+            raise PruningInterrupted(session.path) from None
     session.warn_if_constant(stacklevel=2)
     return session.path
 

@@ -294,6 +294,7 @@ class Session:
             score=None if judgement is None else judgement.score,
             n_synapses=self.net.n_synapses,
             threads=self.threads.next(),
+            network=self.net.copy() if stage == "accepted" else None,
         )
         if asks_to_stop(self.callback, progress):
             raise StopPruning

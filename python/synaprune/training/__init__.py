@@ -5,7 +5,7 @@ from synaprune.training._average import WeightAverage
 from synaprune.training._data import ShiftImages, TrainingSet, check_augment
 from synaprune.training._epochs import TrainingDiverged, run_epochs
 from synaprune.training._lr_schedules import ConstantThenCosine, LRSchedule, lr_factors
-from synaprune.training._progress import STOP, Callback, Progress, asks_to_stop
+from synaprune.training._progress import STOP, Callback, Progress, asks_to_stop, watched
 from synaprune.training._training import Training, check_training
 from synaprune.training.optimizers import *  # noqa: F403 - what its __all__ names
 from synaprune.training.optimizers import OPTIMIZERS, Optimizer, check_optimizer
@@ -29,5 +29,6 @@ __all__ = [
     "check_training",
     "lr_factors",
     "run_epochs",
+    "watched",
 ]
 __all__ += optimizers.__all__

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final, TypeAlias
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias
 
 
 class _Answer(enum.Enum):
@@ -54,6 +55,10 @@ class Progress:
         Synapses that are left.
     threads : int
         Threads that the next epoch may use; what ``threads="auto"`` chose, once it has.
+    network : SparseMLP or None
+        What the call returns if it ends here: after an epoch of `fit` the network itself, as it is
+        (copy it to keep it), and once a cut is accepted a copy of that network. None between cuts,
+        where the network may still be undone.
     """
 
     stage: str
@@ -63,6 +68,7 @@ class Progress:
     score: float | None
     n_synapses: int
     threads: int = 1
+    network: Any = field(default=None, repr=False, compare=False)
 
 
 Callback: TypeAlias = Callable[[Progress], object]
@@ -74,3 +80,26 @@ def asks_to_stop(callback: Callback, progress: Progress) -> bool:
         return callback(progress) is STOP
     except StopIteration:
         return True
+
+
+@contextmanager
+def watched(callback: Callback | None, copied: Callable[[], Any]) -> Iterator[None]:
+    """Call a callback's `on_train_begin` before the work and `on_train_end` after it.
+
+    Both are optional methods. The first may raise if something does not fit; nothing has changed
+    then.
+
+    Parameters
+    ----------
+    callback : callable or None
+    copied : callable
+        Returns a copy of the network that is to be trained, which knows its classes.
+    """
+    begin, end = (getattr(callback, f"on_train_{when}", None) for when in ("begin", "end"))
+    if begin is not None:
+        begin(copied())
+    try:
+        yield
+    finally:
+        if end is not None:
+            end()
