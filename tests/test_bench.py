@@ -166,8 +166,8 @@ def test_the_bench_calls_the_package_as_it_is():
 
 
 def test_a_shuffle_of_numbers(monkeypatch, capsys):
-    monkeypatch.setattr(sn.search, "_UPDATES", (50, 50))
-    monkeypatch.setattr(sn.search, "CANDIDATES", sn.search.CANDIDATES[:1])
+    monkeypatch.setattr(sn.search._recipe, "_UPDATES", (50, 50))
+    monkeypatch.setattr(sn.search._candidates, "CANDIDATES", sn.search.CANDIDATES[:1])
     records = [regression.run((Path(), "friedman1", shuffle)) for shuffle in (1000, 1001)]
     assert records[0].rows == 500
     assert set(records[0].r2) == {"full", "pruned", "ridge", "mlp", "mlp_scaled"}

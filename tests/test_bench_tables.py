@@ -231,8 +231,8 @@ def test_rows_that_tell_are_judged_by_the_chosen_size_or_the_next():
 @pytest.fixture
 def small(monkeypatch, tables_dir):
     """Make searches short, and return the options that all of these runs have."""
-    monkeypatch.setattr(SEARCH, "_UPDATES", (300, 300))
-    monkeypatch.setattr(SEARCH, "_REPEATS", 1)
+    monkeypatch.setattr(SEARCH._recipe, "_UPDATES", (300, 300))
+    monkeypatch.setattr(SEARCH._task, "_REPEATS", 1)
     monkeypatch.setattr(bench, "commit", lambda: "abc")
     data_dir = tables_dir if (tables_dir / "tables").is_dir() else tables_dir.parent
     return ["--data-dir", str(data_dir), "--jobs", "1", "--peers", "lr"]

@@ -127,5 +127,5 @@ def watched():
 @pytest.fixture
 def quick(monkeypatch):
     """For tests of searches, of anything but what is found."""
-    monkeypatch.setattr(sn.search, "_UPDATES", (300, 300))
-    monkeypatch.setattr(sn.search, "_REPEATS", 1)
+    monkeypatch.setattr(sn.search._recipe, "_UPDATES", (300, 300))
+    monkeypatch.setattr(sn.search._task, "_REPEATS", 1)

@@ -7,7 +7,8 @@ import pytest
 import sklearn.metrics
 import synaprune as sn
 from synaprune.resampling import RowMeans
-from synaprune.search import CANDIDATES, _Judged
+from synaprune.search import CANDIDATES
+from synaprune.search._judged import Judged
 from synaprune.targets import ClassTargets
 
 # Sizes far too small are part of the search: nobody is warned of them.
@@ -168,7 +169,7 @@ def test_each_metric_is_kept_and_foretold(metric, n_classes, quick, monkeypatch,
         X, noise = normal(n, 6, seed), normal(n, 1, seed + 100)[:, 0]
         return X, np.digitize(X[:, 1] + X[:, 4] + 0.5 * noise, [1.2, 2.2][: n_classes - 1])
 
-    monkeypatch.setattr(sn.search, "CANDIDATES", (FEW, MANY))
+    monkeypatch.setattr(sn.search._candidates, "CANDIDATES", (FEW, MANY))
     max_drop = 0.05
     X, y = rows(400, 0)
     result = sn.smallest_network(X, y, metric=metric, max_drop=max_drop, threads=2)
@@ -196,7 +197,7 @@ def test_each_metric_is_kept_and_foretold(metric, n_classes, quick, monkeypatch,
     ],
 )
 def test_a_callable_is_given_what_its_kind_says(named, own, quick, monkeypatch):
-    monkeypatch.setattr(sn.search, "CANDIDATES", CANDIDATES[:1])
+    monkeypatch.setattr(sn.search._candidates, "CANDIDATES", CANDIDATES[:1])
     X = normal(150, 4)
     y = (X[:, 0] + 0.3 * normal(150, 1, 2)[:, 0] > 0.5).astype(int)
     by_name = sn.smallest_network(X, y, metric=named, max_drop=0.1)
@@ -212,8 +213,8 @@ def test_a_callable_is_given_what_its_kind_says(named, own, quick, monkeypatch):
 
 @pytest.mark.parametrize("metric", ["roc_auc", "neg_log_loss", "f1", "f1_macro"])
 def test_that_nothing_was_learned_is_told_of_each_metric(metric, quick, monkeypatch):
-    monkeypatch.setattr(sn.search, "CANDIDATES", CANDIDATES[:1])
-    monkeypatch.setattr(sn.search, "_UPDATES", (1000, 1000))  # of which `fit` would warn
+    monkeypatch.setattr(sn.search._candidates, "CANDIDATES", CANDIDATES[:1])
+    monkeypatch.setattr(sn.search._recipe, "_UPDATES", (1000, 1000))  # of which `fit` would warn
     X = np.ones((60, 2))
     with pytest.warns(UserWarning, match=f"has a better {metric} than one that always says the"):
         result = sn.smallest_network(X, np.arange(60) % 3 == 0, metric=metric)
@@ -231,7 +232,7 @@ def test_probabilities_may_tell_what_labels_do_not(quick):
 
 
 def test_class_weight_is_what_networks_train_with(quick, monkeypatch, bits):
-    monkeypatch.setattr(sn.search, "CANDIDATES", CANDIDATES[:1])
+    monkeypatch.setattr(sn.search._candidates, "CANDIDATES", CANDIDATES[:1])
     X = normal(200, 3)
     y = np.where(X[:, 0] + 0.8 * normal(200, 1, 5)[:, 0] > 0.6, "yes", "no")
     plain, balanced, even, heavy = (
@@ -247,7 +248,7 @@ def test_class_weight_is_what_networks_train_with(quick, monkeypatch, bits):
 
 
 def test_three_rows_of_a_class_are_enough_for_any_metric(quick, monkeypatch):
-    monkeypatch.setattr(sn.search, "CANDIDATES", CANDIDATES[:1])
+    monkeypatch.setattr(sn.search._candidates, "CANDIDATES", CANDIDATES[:1])
     X = np.array([[0.0], [0.1], [0.2], [1.0], [1.1], [1.2]])
     for metric in ("roc_auc", "neg_log_loss", "f1", "f1_macro"):
         result = sn.smallest_network(X, [0, 0, 0, 1, 1, 1], metric=metric, max_drop=0.2)
@@ -261,7 +262,7 @@ def test_three_rows_of_a_class_are_enough_for_any_metric(quick, monkeypatch):
 def judged(scores, counts, candidates, n=1000, varies=None):
     """Sizes of these scores, each right on the first rows."""
     right = np.array([np.arange(n) < round(score * n) for score in scores], float)
-    return _Judged(
+    return Judged(
         metric="accuracy", candidates=candidates, counts=counts, scores=answers(right),
         loss=1.0 - np.array(scores),
         varies=np.ones(len(counts), bool) if varies is None else varies, method="made by hand",
@@ -291,7 +292,7 @@ def test_the_error_of_the_drop_counts():
     right = np.random.default_rng(0).random((3, 100)) < 0.8
     right[1:] = np.roll(right[0], 50)  # as often right, on other rows
     these = judged([0.8] * 3, [100, 10, 5], [MANY] * 3, n=100)
-    changed = _Judged(**{**vars(these), "scores": answers(right)})
+    changed = Judged(**{**vars(these), "scores": answers(right)})
     assert these.choose(0.005) == (0, 2)
     assert changed.choose(0.005) == (0, 0)
 
@@ -308,7 +309,7 @@ def test_the_estimate_is_free_of_the_choices_luck():
     for _ in range(20):
         right = rng.random((12, 200)) < 0.7  # all equally good
         candidates = [sn.search.Candidate((k,), 0.0) for k in range(1, 13)]
-        these = _Judged(**{
+        these = Judged(**{
             **vars(judged([0.7] * 12, [1] * 12, candidates, n=200)),
             "scores": answers(right),
         })  # fmt: skip
@@ -327,7 +328,7 @@ def test_a_final_network_that_is_worse_than_the_folds_promised_is_not_the_end():
     net.fit(X, y, training=sn.Training(60, batch_size=16, optimizer=sn.SGD(0.1)))
     recipe = sn.Training(batch_size=16, optimizer=sn.SGD(0.1))
     targets = ClassTargets("accuracy", None, np.unique(y), y.astype(np.int32))
-    task = sn.search._Task(X, targets, recipe, 0, None, None)
+    task = sn.search._task.Task(X, targets, recipe, 0, None, None)
 
     def path():
         return sn.prune(
@@ -349,9 +350,9 @@ def test_a_final_network_that_is_worse_than_the_folds_promised_is_not_the_end():
 def test_a_training_that_diverges_is_tried_at_a_lower_rate(quick, monkeypatch):
     X = normal(200, 3)
     expected = sn.smallest_network(X, X[:, 1] > 0, seed=4)
-    monkeypatch.setattr(sn.search, "LEARNING_RATES", (1e30, 0.05))
+    monkeypatch.setattr(sn.search._recipe, "LEARNING_RATES", (1e30, 0.05))
     found = sn.smallest_network(X, X[:, 1] > 0, seed=4)
     assert found.record() == expected.record()
-    monkeypatch.setattr(sn.search, "LEARNING_RATES", (1e30, 1e30))
+    monkeypatch.setattr(sn.search._recipe, "LEARNING_RATES", (1e30, 1e30))
     with pytest.raises(sn.TrainingDiverged):
         sn.smallest_network(X, X[:, 1] > 0, seed=4)

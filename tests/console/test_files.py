@@ -26,8 +26,8 @@ def fruit(n=90, separator=",", header=True):
 def quick():
     """Searches that take a second: what they find is tested elsewhere."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sn.search, "_UPDATES", (500, 500))
-        patch.setattr(sn.search, "_REPEATS", 1)
+        patch.setattr(sn.search._recipe, "_UPDATES", (500, 500))
+        patch.setattr(sn.search._task, "_REPEATS", 1)
         yield
 
 
@@ -126,7 +126,7 @@ def test_options_of_files_are_refused_for_named_datasets(tmp_path):
 def test_a_reader_that_has_gone_loses_no_file(folder):
     script = (
         "import sys; from synaprune import search; from synaprune.cli import main; "
-        "search._UPDATES = 500, 500; search._REPEATS = 1; sys.exit(main())"
+        "search._recipe._UPDATES = 500, 500; search._task._REPEATS = 1; sys.exit(main())"
     )
     done = spawn(
         "-c",

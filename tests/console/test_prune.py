@@ -77,8 +77,8 @@ def without_seconds(record):
 
 
 def test_without_arguments_the_smallest_network_of_the_digits_is_found(monkeypatch, tmp_path):
-    monkeypatch.setattr(sn.search, "_UPDATES", (1000, 1000))
-    monkeypatch.setattr(sn.search, "CANDIDATES", sn.search.CANDIDATES[1:3])
+    monkeypatch.setattr(sn.search._recipe, "_UPDATES", (1000, 1000))
+    monkeypatch.setattr(sn.search._candidates, "CANDIDATES", sn.search.CANDIDATES[1:3])
     out = succeed("prune", "--out", tmp_path / "d.npz", "--report", tmp_path / "d.html")
     assert out.startswith("digits: 1797 rows, 64 columns, target 'label' of 10 classes (0 178, 1")
     rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in out.splitlines()]

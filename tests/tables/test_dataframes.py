@@ -185,7 +185,7 @@ def inputs_of(monkeypatch):
             raise KeyboardInterrupt
 
         with monkeypatch.context() as patch:
-            patch.setattr("synaprune.search._Task", task)
+            patch.setattr("synaprune.search._smallest_network.Task", task)
             with pytest.raises(KeyboardInterrupt):
                 sn.smallest_network(*args, **kwargs)
         return found[0]

@@ -1,0 +1,73 @@
+"""How a full network is trained."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from typing import TypeVar
+
+from synaprune.training import SGD, ConstantThenCosine, Training, TrainingDiverged
+
+T = TypeVar("T")
+
+BATCH_SIZE = 32
+_PASSES = 60  # of the training of a full network, if that is
+_UPDATES = (4000, 30000)  # at least and at most so many updates
+LEARNING_RATES = (0.05, 0.0125, 0.003)  # each is for what the one before made diverge
+
+
+def recipe_of_full(
+    training: Training,
+    l1: float,
+    n: int,
+    max_updates: int | None,
+    lr: float = LEARNING_RATES[0],
+) -> Training:
+    """Return how a full network is trained.
+
+    Parameters
+    ----------
+    training : Training
+        Batch size and what else stays as it is.
+    l1 : float
+        Penalty.
+    n : int
+        Rows.
+    max_updates : int or None
+    lr : float
+        Learning rate.
+
+    Returns
+    -------
+    Training
+    """
+    steps = math.ceil(n / training.batch_size)
+    updates = min(max(_PASSES * steps, _UPDATES[0]), _UPDATES[1])
+    return replace(
+        training,
+        epochs=math.ceil(min(updates, max_updates or updates) / steps),
+        optimizer=SGD(lr, momentum=0.9, l1=l1, weight_decay=0.0 if l1 else 1e-4),
+        lr_schedule=ConstantThenCosine(),
+    )
+
+
+def at_a_rate_that_converges(train: Callable[[float], T]) -> T:
+    """Return what a training gives at the first of `LEARNING_RATES` at which it does not diverge.
+
+    Parameters
+    ----------
+    train : callable
+        Called as ``train(lr)``.
+
+    Raises
+    ------
+    TrainingDiverged
+        If it diverges at all of them.
+    """
+    *others, last = LEARNING_RATES
+    for lr in others:
+        with suppress(TrainingDiverged):
+            return train(lr)
+    return train(last)

@@ -1,0 +1,183 @@
+"""What `smallest_network` found, in figures and words."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from synaprune import metrics
+from synaprune.metrics import Metric
+from synaprune.network import SparseMLP
+from synaprune.options import name_of
+from synaprune.path import PruningPath
+from synaprune.search._candidates import Candidate
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a metric will be on fresh data.
+
+    Attributes
+    ----------
+    value : float
+    low, high : float
+        Ends of a 90 % interval.
+    method : str
+        How it was estimated.
+    in_percent : bool
+        Whether it is shown as a percentage.
+    """
+
+    value: float
+    low: float
+    high: float
+    method: str
+    in_percent: bool = True
+
+    def __str__(self) -> str:
+        value, low, high = (
+            f"{x:.1%}" if self.in_percent else f"{x:.4g}" for x in (self.value, self.low, self.high)
+        )
+        return f"{value} (90 % interval {low} to {high})"
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """One size of one candidate, judged on rows that it was not trained on.
+
+    Attributes
+    ----------
+    candidate : Candidate
+    n_synapses : int
+        At most so many.
+    score : float
+        The metric.
+    drop : float
+        Below the best full network.
+    standard_error : float
+        Of the drop, from the differences of single rows; by bootstrap for metrics that are no
+        means over rows.
+    """
+
+    candidate: Candidate
+    n_synapses: int
+    score: float
+    drop: float
+    standard_error: float
+
+
+@dataclass(frozen=True, eq=False)
+class SearchResult:
+    """What `smallest_network` found.
+
+    Attributes
+    ----------
+    network : SparseMLP
+        The smallest network that keeps the score, trained on all rows.
+    full : SparseMLP
+        The best full network, trained likewise.
+    path : PruningPath
+        Of the final run, from its full network to `network`; its scores are those on the training
+        rows.
+    loss_curve : list of float
+        Mean training loss after each epoch of the final run.
+    metric : str or callable
+        What "auto" stands for, or what was given.
+    max_drop : float
+    expected, expected_full : Estimate
+        The metric of `network` and of `full` on fresh data.
+    curve : list of CurvePoint
+        All that was judged, by candidate and falling size.
+    chosen : CurvePoint
+        The one that `network` is.
+    """
+
+    network: SparseMLP
+    full: SparseMLP
+    path: PruningPath
+    loss_curve: list[float]
+    metric: Metric
+    max_drop: float
+    expected: Estimate
+    expected_full: Estimate
+    curve: list[CurvePoint]
+    chosen: CurvePoint
+
+    def __str__(self) -> str:
+        """Return what happened, in a few lines; what would surprise comes first."""
+        name = name_of(self.metric).replace("_", " ")
+        full, net = self.full, self.network
+        lines = [
+            f"{full.n_synapses} -> {net.n_synapses} synapses, {full.structure} -> {net.structure}",
+            f"{name} on fresh data: {self.expected}; full network: {self.expected_full}",
+        ]
+        remark = self.remark
+        return "\n".join([remark, *lines] if remark else lines)
+
+    def record(self) -> dict[str, Any]:
+        """Return the figures as JSON values.
+
+        Returns
+        -------
+        dict
+            "metric", "max_drop", "remark", "expected" and "expected_full" (with the fields of
+            `Estimate`), and "curve", a list of what `CurvePoint` has.
+        """
+        return {
+            "metric": name_of(self.metric),
+            "max_drop": self.max_drop,
+            "remark": self.remark,
+            "expected": dataclasses.asdict(self.expected),
+            "expected_full": dataclasses.asdict(self.expected_full),
+            "curve": [dataclasses.asdict(point) for point in self.curve],
+        }
+
+    @property
+    def remark(self) -> str:
+        """What a reader has to know before the figures; "" if there is nothing."""
+        if not self._learned:
+            other = (
+                ", or metric='balanced_accuracy' has to ask for the rarer ones"
+                if self.metric == "accuracy"
+                else ""
+            )
+            fault = "predict the numbers" if self.full.is_regression else "tell the classes apart"
+            return (
+                f"No network that was tried has a better {name_of(self.metric)} than one that "
+                f"always says the same: these inputs do not {fault}{other}."
+            )
+        if self.expected_full.low <= self._of_one_class:
+            figure = shown_score(self._of_one_class, self.metric)
+            return (
+                "These rows are too few to show that any network is better than one that always "
+                f"says the same, whose {name_of(self.metric)} is {figure}."
+            )
+        error = self.chosen.standard_error
+        if error > self.allowed_drop:
+            drop, its_error = (shown_score(x, self.metric) for x in (self.allowed_drop, error))
+            return (
+                f"These rows cannot tell a drop of {drop}: its standard error is {its_error}. "
+                "See the curve."
+            )
+        return ""
+
+    @property
+    def allowed_drop(self) -> float:
+        """What `max_drop` allows in units of the metric: of an error it is a share."""
+        return metrics.allowed_drop(self.metric, self.expected_full.value, self.max_drop)
+
+    @property
+    def _learned(self) -> bool:
+        return self.network.n_synapses > 0 and self.expected_full.value > self._of_one_class
+
+    _of_one_class: float = 0.0
+
+
+def in_percent(metric: Metric) -> bool:
+    """Whether scores are shown as percentages: those that are shares of rows."""
+    return metric in ("accuracy", "balanced_accuracy")
+
+
+def shown_score(value: float, metric: Metric) -> str:
+    return f"{value:.2%}" if in_percent(metric) else f"{round(value, 12):.3g}"
