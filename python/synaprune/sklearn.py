@@ -55,6 +55,9 @@ from sklearn.utils.validation import (  # noqa: E402
 __all__ = ["NetworkSelector", "PrunedMLPClassifier", "PrunedMLPRegressor"]
 
 _HIDDEN = (100,)  # of a network that no folds choose
+# Of the gradients (Pascanu et al., 2013): a row with rare values, which are large once they are
+# standardised, must not throw all weights about.
+_MAX_NORM = 1.0
 _CELLS = 2**22  # of a sparse X that are dense at a time
 _SYNAPSES = 500  # at most, in a drawing
 
@@ -1037,6 +1040,7 @@ class NetworkSelector(SelectorMixin, _NetworkEstimator):
 
     def _budget(self, labels: list[Any]) -> InputBudget:
         """Return which columns belong together, what they cost, and how many are kept."""
+        budget = InputBudget(1, groups=None if self.groups is None else labels)
         costs = self.costs
         if isinstance(costs, Mapping):
             what = "column" if self.groups is None else "group"
@@ -1045,7 +1049,7 @@ class NetworkSelector(SelectorMixin, _NetworkEstimator):
             if unknown := [label for label in costs if label not in labels]:
                 raise ValueError(f"costs: X has no {what} {listing(unknown)}")
             costs = [costs[label] for label in labels]
-        budget = InputBudget(1, groups=None if self.groups is None else labels, costs=costs)
+        budget = replace(budget, costs=costs)
         prices = InputUnits(budget, self.n_features_in_).costs
         n = None if self.n_features_to_select is None else self._n(len(prices))
         if self.max_cost is None:
@@ -1112,7 +1116,11 @@ class NetworkSelector(SelectorMixin, _NetworkEstimator):
         net = self._full_network(X.shape[1], _HIDDEN if hidden is None else hidden)
         if unused is not None:
             net = net.without(inputs=unused)
-        training = Training(batch_size=BATCH_SIZE, class_weight=self._weight_of_classes(y))
+        training = Training(
+            batch_size=BATCH_SIZE,
+            class_weight=self._weight_of_classes(y),
+            max_gradient_norm=_MAX_NORM,
+        )
         # An L1 penalty and the size of weights tell what matters from noise that was learned by
         # heart; gradients do not, since what is learned by heart leaves none.
         training = recipe_of_full(training, 3e-3, len(y), self.max_updates, lr)
@@ -1142,12 +1150,11 @@ class NetworkSelector(SelectorMixin, _NetworkEstimator):
                 self._tell(done, n, "halves")
         self.frequencies_ = counts / n
         self.support_ = self.frequencies_ >= self.threshold
-        of_units = self.frequencies_[
-            np.unique(InputUnits(budget, X.shape[1]).of, return_index=True)[1]
-        ]
+        # of each column or group once
+        shares = self.frequencies_[np.unique(InputUnits(budget, X.shape[1]).of, True)[1]]
         excess = 2.0 * self.threshold - 1.0
-        bound = of_units.sum() ** 2 / len(of_units)
-        self.pfer_bound_ = float(bound / excess) if excess > 0.0 else math.inf
+        bound = float(shares.sum() ** 2 / len(shares))
+        self.pfer_bound_ = bound / excess if excess > 0.0 else math.inf
         y, unused = self._plain_targets(y), np.flatnonzero(~self.support_)
         self.network_ = at_a_rate_that_converges(
             lambda lr: self._trained(lr, X, y, weights, unused)[0]

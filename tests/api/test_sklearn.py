@@ -543,6 +543,7 @@ def test_a_selection_that_does_not_fit_is_refused(iris, parameters, kind):
         ({"groups": [0, 0]}, ValueError, "groups must have an entry for each of the 4 inputs, got"),
         ({"groups": {"leaf": 0}}, ValueError, "groups: X has no column 'leaf'"),
         ({"groups": 3}, TypeError, "groups must be a sequence"),
+        ({"groups": np.eye(4), "costs": {}, "max_cost": 1}, ValueError, "groups must hold a label"),
         ({"groups": [0, 0, 1, 1], "n_features_to_select": 3}, ValueError,
          "n_features_to_select must be from 1 to 2, got 3"),
         ({"costs": {"leaf": 1}, "n_features_to_select": 3}, ValueError,
@@ -702,6 +703,23 @@ def test_noise_that_is_learned_by_heart_is_not_selected(seed):
     y = X[:, 0] + X[:, 1] + 0.5 * rng.normal(size=400) > 0
     selector = NetworkSelector(2, max_updates=1000, random_state=seed).fit(X, y)
     assert selector.get_support(indices=True).tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("seed", [0, 2])
+def test_rare_values_do_not_make_the_selection_diverge(seed, monkeypatch):
+    """This used to be trained twice, the second time at a quarter of the learning rate."""
+    rates = []
+    train = NetworkSelector._trained
+    monkeypatch.setattr(
+        NetworkSelector, "_trained", lambda self, lr, *a: rates.append(lr) or train(self, lr, *a)
+    )
+    rng = np.random.default_rng(seed)
+    X = np.where(rng.random((1000, 300)) < 0.002, rng.exponential(50, (1000, 300)), 0)
+    X[:, :3] = rng.normal(size=(1000, 3))
+    y = X[:, :3].sum(axis=1) + 0.5 * rng.normal(size=1000)
+    selector = NetworkSelector(3, max_updates=1000, random_state=seed).fit(X, y)
+    assert selector.get_support(indices=True).tolist() == [0, 1, 2]
+    assert rates == [0.05]
 
 
 def test_rows_of_weight_0_have_no_class():
