@@ -27,7 +27,15 @@ from synaprune.linear import LinearGradients, SparseLinear
 from synaprune.metrics import OnProbabilities
 from synaprune.network import ACTIVATIONS, LOSSES, SparseMLP
 from synaprune.path import PathStep, PruningPath
-from synaprune.pruning import Gradual, Iterative, PruningInterrupted, Strategy, Sweep, prune
+from synaprune.pruning import (
+    Gradual,
+    InputBudget,
+    Iterative,
+    PruningInterrupted,
+    Strategy,
+    Sweep,
+    prune,
+)
 from synaprune.search import SearchResult, smallest_network
 from synaprune.tables import Table, TableEncoder, read_table
 from synaprune.training import (
@@ -43,7 +51,7 @@ from synaprune.training.optimizers import *  # noqa: F403 - what its __all__ nam
 
 __all__ = [
     "ACTIVATIONS", "CRITERIA", "LOSSES", "CheckedData", "ConstantThenCosine", "Criterion",
-    "GradientMoments", "Gradual", "Iterative", "LinearGradients", "ModelFileError",
+    "GradientMoments", "Gradual", "InputBudget", "Iterative", "LinearGradients", "ModelFileError",
     "OnProbabilities", "PathStep", "Progress", "PruningInterrupted", "PruningPath", "STOP",
     "SearchResult", "ShiftImages", "SparseLayer", "SparseLinear", "SparseMLP", "Strategy", "Sweep",
     "Table", "TableEncoder", "Training", "TrainingDiverged", "__version__", "build_info",

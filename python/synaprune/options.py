@@ -91,6 +91,8 @@ def _json(value: Any) -> Any:
         return name_of(value)
     if isinstance(value, np.generic):
         return value.item()
+    if hasattr(value, "record"):
+        return value.record()
     if isinstance(value, Mapping):
         return {str(key): _json(v) for key, v in value.items()}
     return value

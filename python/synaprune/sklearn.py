@@ -7,7 +7,8 @@ searched for, and how, is `smallest_network`.
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Iterable, Iterator
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Self
 
@@ -15,13 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synaprune import explain
-from synaprune.checks import check_float, check_int, shown
+from synaprune.checks import check_float, check_int, listing, shown
 from synaprune.criteria import Criterion
 from synaprune.explain.graph_layout import node_positions, strongest_synapses
 from synaprune.extras import require
 from synaprune.network import SparseMLP
 from synaprune.path import PruningPath
-from synaprune.pruning import Gradual, prune
+from synaprune.pruning import Gradual, InputBudget, prune
+from synaprune.pruning.budget import as_list
+from synaprune.pruning.units import InputUnits
 from synaprune.search import (
     BATCH_SIZE,
     CANDIDATES,
@@ -38,10 +41,11 @@ from synaprune.training import Progress, Training
 require("sklearn.utils.validation", "sklearn")
 from joblib import effective_n_jobs  # noqa: E402
 from scipy.sparse import issparse  # noqa: E402
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin  # noqa: E402
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone  # noqa: E402
 from sklearn.feature_selection import SelectorMixin  # noqa: E402
 from sklearn.utils import check_array, check_random_state, compute_class_weight  # noqa: E402
 from sklearn.utils.multiclass import check_classification_targets, unique_labels  # noqa: E402
+from sklearn.utils.parallel import Parallel, delayed  # noqa: E402
 from sklearn.utils.validation import (  # noqa: E402
     check_is_fitted,
     column_or_1d,
@@ -51,6 +55,9 @@ from sklearn.utils.validation import (  # noqa: E402
 __all__ = ["NetworkSelector", "PrunedMLPClassifier", "PrunedMLPRegressor"]
 
 _HIDDEN = (100,)  # of a network that no folds choose
+# Of the gradients (Pascanu et al., 2013): a row with rare values, which are large once they are
+# standardised, must not throw all weights about.
+_MAX_NORM = 1.0
 _CELLS = 2**22  # of a sparse X that are dense at a time
 _SYNAPSES = 500  # at most, in a drawing
 
@@ -146,8 +153,8 @@ class _NetworkEstimator(BaseEstimator):
         weights = compute_class_weight(self.class_weight, classes=classes, y=y)
         return dict(zip(_plain(classes).tolist(), weights.tolist(), strict=True))
 
-    def _tell(self, done: int, total: int) -> None:
-        print(f"[{type(self).__name__}] {done} of {total} trainings")
+    def _tell(self, done: int, total: int, what: str = "trainings") -> None:
+        print(f"[{type(self).__name__}] {done} of {total} {what}")
 
     # ---- the search
 
@@ -805,20 +812,41 @@ class NetworkSelector(SelectorMixin, _NetworkEstimator):
     """Keep the columns that a small network needs, as a feature selector of scikit-learn.
 
     These are the inputs of the smallest network that keeps the score, or with
-    `n_features_to_select` those that are left when a network is trained and loses one input after
-    another. A target of floats that are not whole is one of numbers, not of classes.
+    `n_features_to_select` or `max_cost` those that are left when a network is trained and loses one
+    input after another. With `n_resamples` they are those that live in most of many repetitions.
+    A target of floats that are not whole is one of numbers, not of classes.
 
     Parameters
     ----------
     n_features_to_select : int or float, optional
-        Exactly so many columns, or this share of them. Left out, `max_drop` decides.
+        Exactly so many columns (of groups, so many groups), or this share of them. Left out beside
+        `max_cost`, as many as that allows; without it, `max_drop` decides.
+    groups : array-like of shape (n_features,) or dict, optional
+        A label of each column, or labels by the columns' names. Columns of equal labels are kept or
+        dropped together, such as those of one category or sensor; a column that a dict leaves out
+        is alone. Without `n_features_to_select` and `max_cost`, whole groups are kept of which the
+        smallest network uses a column. See `synaprune.InputBudget`.
+    costs : array-like of float, shape (n_features,), or dict, optional
+        What a column costs, above 0: its score is divided by that when columns are ranked. A dict
+        holds costs by the columns' names. With groups they are those of groups, each counted once:
+        equal for all columns of a group, or in a dict by the groups' labels. Only with
+        `n_features_to_select` or `max_cost`.
+    max_cost : float, optional
+        The most that all columns that are kept may cost. Needs `costs`.
+    n_resamples : int, optional
+        Stability selection (Meinshausen & Bühlmann, 2010): the selection is repeated on so many
+        halves of the rows, stratified by class, which come in complementary pairs (Shah &
+        Samworth, 2013), so that the number is even. 50 to 100 are usual.
+    threshold : float
+        In what share of the halves a column has to be selected, with `n_resamples`.
     max_drop : float, optional
         How much of the best full network's score may be lost, in the metric's units; 0.005 if left
-        out. Not beside `n_features_to_select`.
+        out. Not beside `n_features_to_select` or `max_cost`.
     metric : str or callable
-        As in `PrunedMLPClassifier`; with `n_features_to_select` it stays "auto".
+        As in `PrunedMLPClassifier`; with `n_features_to_select` or `max_cost` it stays "auto".
     hidden_layer_sizes : int or tuple of int, optional
-        As in `PrunedMLPClassifier`; with `n_features_to_select` it is 100 if left out.
+        As in `PrunedMLPClassifier`; with `n_features_to_select` or `max_cost` it is 100 if left
+        out.
     max_updates, class_weight, random_state, n_jobs, verbose
         As in `PrunedMLPClassifier`.
 
@@ -829,7 +857,19 @@ class NetworkSelector(SelectorMixin, _NetworkEstimator):
     n_features_ : int
         How many.
     network_ : SparseMLP
-        The network that uses them.
+        The network that uses them. With `n_resamples`, one of `hidden_layer_sizes` (100 if left
+        out) that is trained on all rows with them alone, and not pruned.
+    frequencies_ : ndarray of float64, shape (n_features,)
+        The share of the halves in which each column, or its group, was selected; with
+        `n_resamples`.
+    pfer_bound_ : float
+        With `n_resamples`, q² / ((2 threshold - 1) p), where a half selects q of p columns (or
+        groups) on average: the most columns to expect in `support_` that half of the rows would
+        select with a probability of q / p at most, as if at random (Shah & Samworth, 2013, theorem
+        1; the per-family error rate of Meinshausen & Bühlmann). Infinite for a threshold of 0.5 or
+        less.
+    groups_ : ndarray of object, shape (n_features,)
+        The label of each column's group, if there are groups.
     classes_ : ndarray, shape (n_classes,)
         Not where numbers are predicted.
     n_features_in_ : int
@@ -843,12 +883,25 @@ class NetworkSelector(SelectorMixin, _NetworkEstimator):
     >>> selector = NetworkSelector(2, max_updates=500, random_state=0).fit(X, X[:, 2] > X[:, 5])
     >>> selector.get_support(indices=True).tolist(), selector.transform(X).shape
     ([2, 5], (400, 2))
+
+    How often does a column live on halves of the rows?
+
+    >>> selector.set_params(n_resamples=10, max_updates=200).fit(X, X[:, 2] > X[:, 5])
+    NetworkSelector(max_updates=200, n_features_to_select=2, n_resamples=10,
+                    random_state=0)
+    >>> selector.frequencies_[[2, 5]].tolist(), round(selector.pfer_bound_, 6)
+    ([1.0, 1.0], 2.5)
     """
 
     def __init__(
         self,
         n_features_to_select: float | None = None,
         *,
+        groups: Any = None,
+        costs: Any = None,
+        max_cost: float | None = None,
+        n_resamples: int | None = None,
+        threshold: float = 0.6,
         max_drop: float | None = None,
         metric: Any = "auto",
         hidden_layer_sizes: int | tuple[int, ...] | None = None,
@@ -859,6 +912,11 @@ class NetworkSelector(SelectorMixin, _NetworkEstimator):
         verbose: int = 0,
     ) -> None:
         self.n_features_to_select = n_features_to_select
+        self.groups = groups
+        self.costs = costs
+        self.max_cost = max_cost
+        self.n_resamples = n_resamples
+        self.threshold = threshold
         self.max_drop = max_drop
         self.metric = metric
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -889,7 +947,8 @@ class NetworkSelector(SelectorMixin, _NetworkEstimator):
         sample_weight : array-like, shape (n,), optional
             How much each row counts, in training and where it judges networks.
         X_val, y_val, sample_weight_val : optional
-            As in `PrunedMLPClassifier.fit`; not with `n_features_to_select`.
+            As in `PrunedMLPClassifier.fit`; not with `n_features_to_select`, `max_cost` or
+            `n_resamples`.
 
         Returns
         -------
@@ -912,60 +971,218 @@ class NetworkSelector(SelectorMixin, _NetworkEstimator):
         self._numbers = _is_continuous(y)
         X, y = self._inputs_and_targets(X, y, reset=True)
         validation = X_val, y_val, sample_weight_val
-        if self.n_features_to_select is None:
-            self.network_ = self._search(X, y, sample_weight, validation).network
+        self._check_together(any(given is not None for given in validation))
+        labels = self._labels(X.shape[1])
+        budget = self._budget(labels)
+        for name in ("frequencies_", "pfer_bound_", "groups_"):  # of another fit
+            if hasattr(self, name):
+                delattr(self, name)
+        if self.groups is not None:
+            self.groups_ = np.empty(len(labels), object)
+            self.groups_[:] = labels
+        if self.n_resamples is None:
+            self.network_ = self._select(X, y, sample_weight, validation, budget)
+            self.support_ = InputUnits(budget, X.shape[1]).living(self.network_)
         else:
-            if self.max_drop is not None or self.metric != "auto":
-                raise ValueError(
-                    "max_drop and metric do not apply if n_features_to_select is given, got "
-                    f"max_drop={self.max_drop!r}, metric={self.metric!r}"
-                )
-            if any(given is not None for given in validation):
-                raise ValueError(
-                    "X_val and y_val do not apply if n_features_to_select is given, as nothing is "
-                    "judged then"
-                )
-            self.network_ = self._cut(*self._counted(X, y, sample_weight))
-        self.support_ = np.zeros(X.shape[1], bool)
-        self.support_[self.network_.used_inputs] = True
+            self._resample(*self._counted(X, y, sample_weight), budget)
         self.n_features_ = int(self.support_.sum())
         return self
 
-    def _cut(self, X: Floats, y: NDArray[Any], weights: Any) -> SparseMLP:
-        """Return a network that lost all inputs but so many."""
-        self._learn_targets(y)
-        n, y = self._n(X.shape[1]), self._plain_targets(y)
-        return at_a_rate_that_converges(lambda lr: self._cut_at(lr, n, X, y, weights))
+    # ---- what parameters mean
 
-    def _cut_at(self, lr: float, n: int, X: Floats, y: NDArray[Any], weights: Any) -> SparseMLP:
-        hidden = self._hidden()
-        net = self._full_network(X.shape[1], _HIDDEN if hidden is None else hidden)
-        training = Training(batch_size=BATCH_SIZE, class_weight=self._weight_of_classes(y))
-        # An L1 penalty and the size of weights tell what matters from noise that was learned by
-        # heart; gradients do not, since what is learned by heart leaves none.
-        training = recipe_of_full(training, 3e-3, len(y), self.max_updates, lr)
-        assert training.epochs is not None
-        callback = self._tell_epoch if self.verbose else None
-        net.fit(X, y, weights, training=training, threads=self._threads, callback=callback)
-        # Cut after that: before it has learned, a network does not know which inputs it needs.
-        training = replace(training, epochs=max(2, training.epochs // 2), lr_schedule=None)
-        path = prune(
-            net, X, y, weights, validation=(X[:1], y[:1]), n_inputs=n, strategy=Gradual(),
-            criterion=Criterion("magnitude"), training=training, threads=self._threads,
-            callback=callback,
-        )  # fmt: skip
-        return path.smallest
+    @property
+    def _asked(self) -> str:
+        """The parameter that says how many columns are kept, "" if the search decides."""
+        asked = ("n_features_to_select", "max_cost")
+        return next((name for name in asked if getattr(self, name) is not None), "")
 
-    def _tell_epoch(self, progress: Progress) -> None:
-        print(f"[{type(self).__name__}] epoch {progress.epoch} of {progress.epochs}")
+    def _check_together(self, judged: bool) -> None:
+        """Raise if one parameter makes another, or rows that judge, meaningless."""
+        if self._asked and (self.max_drop is not None or self.metric != "auto"):
+            raise ValueError(
+                f"max_drop and metric do not apply if {self._asked} is given, got "
+                f"max_drop={self.max_drop!r}, metric={self.metric!r}"
+            )
+        if self._asked and judged:
+            raise ValueError(
+                f"X_val and y_val do not apply if {self._asked} is given, as nothing is judged then"
+            )
+        if self.max_cost is not None and self.costs is None:
+            raise ValueError(f"max_cost needs costs, got max_cost={self.max_cost!r} alone")
+        if self.costs is not None and not self._asked:
+            raise ValueError("costs apply only with n_features_to_select or max_cost, got neither")
+        if self.n_resamples is None:
+            if self.threshold != 0.6:
+                raise ValueError(
+                    f"threshold applies only with n_resamples, got threshold={self.threshold!r} "
+                    "alone"
+                )
+            return
+        if check_int("n_resamples", self.n_resamples, 2) % 2:
+            raise ValueError(
+                "n_resamples must be even, as halves come in complementary pairs, got "
+                f"{self.n_resamples}"
+            )
+        check_float("threshold", self.threshold, 0.0, 1.0, open_low=True)
+        if judged:
+            raise ValueError("X_val and y_val do not apply if n_resamples is given")
+
+    def _labels(self, n_features: int) -> list[Any]:
+        """Return the label of each column's group: its name, or number, if it has no group."""
+        names: list[Any] = list(self._input_names() or range(n_features))
+        if self.groups is None:
+            return names
+        if not isinstance(self.groups, Mapping):
+            return as_list("groups", self.groups)
+        if unknown := [name for name in self.groups if name not in names]:
+            raise ValueError(f"groups: X has no column {listing(unknown)}")
+        return [self.groups.get(name, name) for name in names]
+
+    def _budget(self, labels: list[Any]) -> InputBudget:
+        """Return which columns belong together, what they cost, and how many are kept."""
+        budget = InputBudget(1, groups=None if self.groups is None else labels)
+        costs = self.costs
+        if isinstance(costs, Mapping):
+            what = "column" if self.groups is None else "group"
+            if missing := [label for label in dict.fromkeys(labels) if label not in costs]:
+                raise ValueError(f"costs: no cost of {what} {listing(missing)}")
+            if unknown := [label for label in costs if label not in labels]:
+                raise ValueError(f"costs: X has no {what} {listing(unknown)}")
+            costs = [costs[label] for label in labels]
+        budget = replace(budget, costs=costs)
+        prices = InputUnits(budget, self.n_features_in_).costs
+        n = None if self.n_features_to_select is None else self._n(len(prices))
+        if self.max_cost is None:
+            return replace(budget, n=n or len(prices))
+        max_cost = check_float("max_cost", self.max_cost, 0.0, open_low=True)
+        if max_cost < prices.min():
+            raise ValueError(
+                f"max_cost must be at least {prices.min():g}, the least of the costs, "
+                f"got {max_cost:g}"
+            )
+        return replace(budget, n=n, cost=max_cost)
 
     def _n(self, n_features: int) -> int:
-        """Return how many columns to keep."""
+        """Return how many columns, or groups, to keep."""
         n = self.n_features_to_select
         if isinstance(n, float | np.floating):
             share = check_float("n_features_to_select", n, 0.0, 1.0, open_low=True)
             return max(1, int(share * n_features))
         return check_int("n_features_to_select", n, 1, n_features)
+
+    # ---- the selection
+
+    def _select(
+        self,
+        X: Any,
+        y: NDArray[Any],
+        weights: Any,
+        validation: tuple[Any, Any, Any],
+        budget: InputBudget,
+    ) -> SparseMLP:
+        """Return a network that uses the columns to keep."""
+        if not self._asked:
+            return self._search(X, y, weights, validation).network
+        X, y, weights = self._counted(X, y, weights)
+        self._learn_targets(y)
+        y = self._plain_targets(y)
+        return at_a_rate_that_converges(lambda lr: self._cut_at(lr, budget, X, y, weights))
+
+    def _cut_at(
+        self, lr: float, budget: InputBudget, X: Floats, y: NDArray[Any], weights: Any
+    ) -> SparseMLP:
+        """Return a network that lost the inputs that exceed a budget."""
+        net, training = self._trained(lr, X, y, weights)
+        # Cut after that: before it has learned, a network does not know which inputs it needs.
+        assert training.epochs is not None
+        training = replace(training, epochs=max(2, training.epochs // 2), lr_schedule=None)
+        path = prune(
+            net, X, y, weights, validation=(X[:1], y[:1]), n_inputs=budget, strategy=Gradual(),
+            criterion=Criterion("magnitude"), training=training, threads=self._threads,
+            callback=self._tell_epoch if self.verbose else None,
+        )  # fmt: skip
+        return path.smallest
+
+    def _trained(
+        self,
+        lr: float,
+        X: Floats,
+        y: NDArray[Any],
+        weights: Any,
+        unused: NDArray[Any] | None = None,
+    ) -> tuple[SparseMLP, Training]:
+        """Return a trained network that lacks some inputs, and by which recipe it was trained."""
+        hidden = self._hidden()
+        net = self._full_network(X.shape[1], _HIDDEN if hidden is None else hidden)
+        if unused is not None:
+            net = net.without(inputs=unused)
+        training = Training(
+            batch_size=BATCH_SIZE,
+            class_weight=self._weight_of_classes(y),
+            max_gradient_norm=_MAX_NORM,
+        )
+        # An L1 penalty and the size of weights tell what matters from noise that was learned by
+        # heart; gradients do not, since what is learned by heart leaves none.
+        training = recipe_of_full(training, 3e-3, len(y), self.max_updates, lr)
+        callback = self._tell_epoch if self.verbose else None
+        net.fit(X, y, weights, training=training, threads=self._threads, callback=callback)
+        return net, training
+
+    def _resample(self, X: Floats, y: NDArray[Any], weights: Any, budget: InputBudget) -> None:
+        """Repeat the selection on halves of the rows; keep what lives in most of them."""
+        self._learn_targets(y)
+        self._check_halves(y)
+        rng = np.random.default_rng(self._seed())
+        assert self.n_resamples is not None
+        n = self.n_resamples
+        seeds = rng.integers(np.iinfo(np.int32).max, size=n).tolist()
+        halves = _halves(None if self._numbers else y, len(y), n, rng)
+        living = Parallel(self.n_jobs, require="sharedmem", return_as="generator")(
+            delayed(self._selected)(
+                X[rows], y[rows], None if weights is None else weights[rows], budget, seed
+            )
+            for rows, seed in zip(halves, seeds, strict=True)
+        )
+        counts = np.zeros(X.shape[1], np.int64)
+        for done, columns in enumerate(living, 1):
+            counts += columns
+            if self.verbose:
+                self._tell(done, n, "halves")
+        self.frequencies_ = counts / n
+        self.support_ = self.frequencies_ >= self.threshold
+        # of each column or group once
+        shares = self.frequencies_[np.unique(InputUnits(budget, X.shape[1]).of, True)[1]]
+        excess = 2.0 * self.threshold - 1.0
+        bound = float(shares.sum() ** 2 / len(shares))
+        self.pfer_bound_ = bound / excess if excess > 0.0 else math.inf
+        y, unused = self._plain_targets(y), np.flatnonzero(~self.support_)
+        self.network_ = at_a_rate_that_converges(
+            lambda lr: self._trained(lr, X, y, weights, unused)[0]
+        )
+
+    def _check_halves(self, y: NDArray[Any]) -> None:
+        """Raise if halves of the rows would be too few."""
+        if not self._asked and len(y) < 10:
+            raise ValueError(
+                f"n_resamples needs 10 rows or more, 5 in each half, got n_samples = {len(y)}"
+            )
+        least = 2 if self._asked else 4
+        if not self._numbers and (np.unique(y, return_counts=True)[1] >= least).sum() < 2:
+            raise ValueError(
+                f"n_resamples needs two classes of {least} rows or more, as it halves them"
+            )
+
+    def _selected(
+        self, X: Floats, y: NDArray[Any], weights: Any, budget: InputBudget, seed: int
+    ) -> NDArray[np.bool_]:
+        """Return which columns are selected on some rows, on one thread."""
+        other = clone(self).set_params(random_state=seed, n_jobs=1, verbose=0)
+        other._numbers = self._numbers
+        net = other._select(X, y, weights, (None, None, None), budget)
+        return InputUnits(budget, X.shape[1]).living(net)
+
+    def _tell_epoch(self, progress: Progress) -> None:
+        print(f"[{type(self).__name__}] epoch {progress.epoch} of {progress.epochs}")
 
     def _get_support_mask(self) -> NDArray[np.bool_]:
         check_is_fitted(self)
@@ -990,6 +1207,18 @@ def _is_continuous(y: Any) -> bool:
     numbers = np.asarray(y)
     finite = numbers.dtype.kind == "f" and bool(np.isfinite(numbers).all())
     return finite and bool((numbers != np.rint(numbers)).any())
+
+
+def _halves(
+    classes: NDArray[Any] | None, n: int, count: int, rng: np.random.Generator
+) -> Iterator[NDArray[np.intp]]:
+    """Generate random halves of n rows, two complementary ones at a time, stratified by class."""
+    for _ in range(count // 2):
+        order = rng.permutation(n)
+        if classes is not None:
+            order = order[np.argsort(classes[order], kind="stable")]
+        yield order[::2]
+        yield order[1::2]
 
 
 def _dense(X: Any) -> Floats:

@@ -61,6 +61,57 @@ def test_a_network_has_a_line_a_synapse_and_names_its_classes(net, ablation):
         ax.figure.canvas.draw()  # never fitted; empty
 
 
+class Selector:
+    """What a fitted `NetworkSelector` has, of which plots need nothing but this."""
+
+    threshold = 0.5
+    frequencies_ = np.array([0.25, 1.0, 1.0, 0.5])
+
+    def get_support(self):
+        return self.frequencies_ >= self.threshold
+
+
+def bars(ax):
+    """Return the length of each bar by its name, from the top."""
+    names = [label.get_text() for label in ax.get_yticklabels()]
+    return dict(reversed(list(zip(names, (bar.get_width() for bar in ax.patches), strict=True))))
+
+
+def test_frequencies_are_sorted_bars_with_a_line():
+    ax = plots.plot_stability(Selector())
+    assert list(bars(ax).items()) == [("x1", 1.0), ("x2", 1.0), ("x3", 0.5), ("x0", 0.25)]
+    assert ax.lines[0].get_xdata() == [0.5, 0.5]
+    assert len({bar.get_facecolor() for bar in list(ax.patches)[1:]}) == 1
+    assert ax.patches[0].get_facecolor() != ax.patches[1].get_facecolor()
+    selector = Selector()
+    selector.feature_names_in_ = np.array(list("abcd"), object)
+    assert list(bars(plots.plot_stability(selector))) == list("bcda")
+    selector.groups_ = np.array(["g", 7, 7, "h"], object)
+    assert bars(plots.plot_stability(selector)) == {"7": 1.0, "h": 0.5, "g": 0.25}
+    assert list(bars(plots.plot_stability(selector, ["i", "j", "k"]))) == list("jki")
+    many = plots.plot_stability(np.linspace(0.0, 1.0, 50))
+    assert (len(many.patches), len(many.lines)) == (30, 0)
+    assert many.get_title(loc="left") == "the most frequent 30 of 50"
+    assert list(bars(many))[:2] == ["x49", "x48"]
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "message"),
+    [
+        (lambda: plots.plot_stability([0.5, 1.5]), ValueError, "^frequencies must be from 0 to 1$"),
+        (lambda: plots.plot_stability([[0.5]]), TypeError, "^frequencies must be an array of one"),
+        (lambda: plots.plot_stability("ab"), TypeError, "^frequencies must be an array"),
+        (lambda: plots.plot_stability([0.5], ["a", "b"]), ValueError, "^names must hold 1 names"),
+        (lambda: plots.plot_stability([0.5], threshold=2), ValueError, "^threshold must be"),
+        (lambda: plots.plot_stability(type("S", (), {"get_support": 0})()), ValueError,
+         "^selector must be fitted with n_resamples"),
+    ],
+)  # fmt: skip
+def test_frequencies_that_are_none_are_refused(call, kind, message):
+    with pytest.raises(kind, match=message):
+        call()
+
+
 def test_one_output_has_the_colour_of_the_class_it_is_named_for():
     net = sn.SparseMLP((2, 3, 1), seed=0).fit(np.eye(2), ["no", "yes"])
     ax = plots.plot_network(net)

@@ -17,10 +17,10 @@ pytest.importorskip("sklearn", exc_type=ImportError)
 import joblib
 import scipy.sparse
 from sklearn.base import clone
-from sklearn.datasets import load_iris, make_classification
+from sklearn.datasets import load_iris, make_classification, make_friedman1
 from sklearn.exceptions import DataConversionWarning, NotFittedError
 from sklearn.utils.estimator_checks import check_estimator
-from synaprune.sklearn import NetworkSelector, PrunedMLPClassifier, PrunedMLPRegressor
+from synaprune.sklearn import NetworkSelector, PrunedMLPClassifier, PrunedMLPRegressor, _halves
 
 DOC = (Path(__file__).resolve().parents[2] / "docs" / "sklearn.md").read_text(encoding="utf-8")
 QUICK = {"hidden_layer_sizes": 0, "max_updates": 60, "random_state": 0}
@@ -47,6 +47,7 @@ def fitted(iris):
         PrunedMLPRegressor(**QUICK),
         NetworkSelector(**QUICK),
         NetworkSelector(0.5, hidden_layer_sizes=4, max_updates=60, random_state=0),
+        NetworkSelector(1, n_resamples=2, hidden_layer_sizes=4, max_updates=60, random_state=0),
     ],
 )
 def test_the_checks_of_scikit_learn_pass(estimator):
@@ -307,6 +308,167 @@ def test_a_selector_keeps_exactly_so_many(n, expected):
     assert selector.transform(scipy.sparse.csr_array(X)).shape == (100, expected)
 
 
+# ---- groups and costs
+
+
+@pytest.fixture(scope="module")
+def grouped():
+    """Two words of several columns each and two numbers; one of each kind counts."""
+    rng = np.random.default_rng(0)
+    words = rng.integers(0, 4, (400, 2))
+    X = np.column_stack([np.eye(4)[words[:, 0]], np.eye(4)[words[:, 1]], rng.normal(size=(400, 2))])
+    y = np.isin(words[:, 0], [1, 2]) * 2.0 + X[:, 9] > 1.0
+    return X, y, ["a"] * 4 + ["b"] * 4 + ["c", "d"]
+
+
+def test_a_group_is_kept_or_dropped_as_a_whole(grouped):
+    X, y, groups = grouped
+    selector = NetworkSelector(2, groups=groups, max_updates=1000, random_state=0).fit(X, y)
+    assert selector.get_support(indices=True).tolist() == [0, 1, 2, 3, 9]
+    assert selector.groups_.tolist() == groups
+    assert selector.transform(X).shape == (400, 5)
+    assert selector.set_params(groups=None).fit(X, y).n_features_ == 2
+    assert not hasattr(selector, "groups_")
+
+
+def test_groups_may_be_a_dict_of_names_and_positions(grouped):
+    pandas = pytest.importorskip("pandas")
+    X, y, groups = grouped
+    frame = pandas.DataFrame(X, columns=[f"{g}{i}" for i, g in enumerate(groups)])
+    named = {name: name[0] for name in frame if name[0] in "ab"}
+    by_position = {i: groups[i] for i in range(8)}
+    lists = [NetworkSelector(0.5, groups=groups, max_updates=300, random_state=0).fit(X, y)]
+    for table, given in ((frame, named), (X, by_position), (frame, pandas.Series(groups))):
+        lists.append(clone(lists[0]).set_params(groups=given).fit(table, y))
+    assert len({selector.support_.tobytes() for selector in lists}) == 1
+    assert lists[1].groups_.tolist() == ["a"] * 4 + ["b"] * 4 + ["c8", "d9"]
+    assert lists[1].get_feature_names_out()[0] == "a0"
+
+
+def test_a_search_keeps_whole_groups(grouped):
+    X, y, groups = grouped
+    alone = NetworkSelector(max_drop=0.05, **QUICK).fit(X, y)
+    whole = clone(alone).set_params(groups=groups).fit(X, y)
+    kept = {groups[i] for i in alone.get_support(indices=True)}
+    assert [groups[i] in kept for i in range(10)] == whole.support_.tolist()
+    assert alone.network_.used_inputs.tolist() == whole.network_.used_inputs.tolist()
+
+
+def test_the_cheap_one_of_two_equal_columns_is_kept():
+    X = np.random.default_rng(0).normal(size=(300, 4))
+    y, X[:, 3] = X[:, 0] + X[:, 1] > 0, X[:, 0]
+    for cheap, dear in ((0, 3), (3, 0)):
+        costs = np.ones(4)
+        costs[dear] = 2.0
+        selector = NetworkSelector(2, costs=costs, max_updates=600, random_state=0).fit(X, y)
+        assert selector.get_support(indices=True).tolist() == sorted([1, cheap])
+
+
+def test_a_cost_is_kept(grouped):
+    X, y, groups = grouped
+    prices = {"a": 3.0, "b": 3.0, "c": 1.0, "d": 1.0}
+    for most, kept in ((4.0, "ad"), (2.0, "cd"), (1.5, "d")):
+        selector = NetworkSelector(
+            groups=groups, costs=prices, max_cost=most, max_updates=600, random_state=0
+        ).fit(X, y)
+        assert set(selector.groups_[selector.support_]) == set(kept)
+    listed = clone(selector).set_params(costs=[prices[g] for g in groups]).fit(X, y)
+    assert (listed.support_ == selector.support_).all()
+    both = clone(selector).set_params(n_features_to_select=1, max_cost=4.0).fit(X, y)
+    assert set(both.groups_[both.support_]) == {"d"}
+
+
+def test_parameters_survive_copies(grouped):
+    X, y, groups = grouped
+    selector = NetworkSelector(
+        1, groups=np.array(groups), costs=dict.fromkeys("abcd", 2.0), n_resamples=2, max_updates=60
+    )
+    again = pickle.loads(pickle.dumps(clone(selector).fit(X, y)))
+    assert again.groups.tolist() == groups
+    assert clone(again).get_params()["costs"] == selector.costs
+    assert again.transform(X).shape[1] == again.n_features_
+
+
+# ---- stability
+
+
+@pytest.fixture(scope="module")
+def friedman():
+    return make_friedman1(300, n_features=10, noise=1.0, random_state=0)
+
+
+def test_frequencies_separate_what_counts(friedman):
+    """Friedman's first function is of the first five of ten inputs."""
+    selector = NetworkSelector(5, n_resamples=20, max_updates=600, random_state=0).fit(*friedman)
+    assert selector.frequencies_[:5].min() > selector.frequencies_[5:].max() + 0.5
+    assert selector.get_support(indices=True).tolist() == [0, 1, 2, 3, 4]
+    assert selector.frequencies_.sum() == pytest.approx(5.0)
+    assert selector.pfer_bound_ == pytest.approx(25 / (0.2 * 10))
+    assert selector.network_.used_inputs.tolist() == [0, 1, 2, 3, 4]
+    assert selector.network_.score(*friedman) > 0.5
+
+
+def test_neither_threads_nor_a_second_fit_change_anything(friedman):
+    fits = [
+        NetworkSelector(
+            3, n_resamples=6, threshold=0.5, max_updates=100, random_state=seed, n_jobs=n
+        ).fit(*friedman)
+        for seed, n in [
+            (0, 1),
+            (0, 2),
+            (np.random.RandomState(3), 2),
+            (np.random.RandomState(3), 1),
+        ]
+    ]
+    for a, b in (fits[:2], fits[2:]):
+        assert a.frequencies_.tobytes() == b.frequencies_.tobytes()
+        assert (
+            a.network_.predict(friedman[0]).tobytes() == b.network_.predict(friedman[0]).tobytes()
+        )
+    assert fits[0].pfer_bound_ == np.inf
+    with joblib.parallel_config("loky", n_jobs=2):  # halves stay in threads
+        again = clone(fits[0]).set_params(n_jobs=None).fit(*friedman)
+    assert again.frequencies_.tobytes() == fits[0].frequencies_.tobytes()
+    again.set_params(n_resamples=None, threshold=0.6).fit(*friedman)
+    assert not hasattr(again, "frequencies_")
+
+
+def test_halves_are_complementary_and_stratified():
+    y = np.array(["b", "a", "b", "c"] * 9 + ["a"])
+    halves = list(_halves(y, len(y), 6, np.random.default_rng(0)))
+    assert len({half.tobytes() for half in halves}) == 6
+    for one, other in zip(halves[::2], halves[1::2], strict=True):
+        assert sorted([*one, *other]) == list(range(len(y)))
+        for label in "abc":
+            counts = [np.count_nonzero(y[half] == label) for half in (one, other)]
+            assert abs(counts[0] - counts[1]) <= 1
+    one, other = _halves(None, 7, 2, np.random.default_rng(0))
+    assert (len(one), len(other)) == (4, 3)
+
+
+def test_groups_and_weights_are_resampled_too(grouped):
+    X, y, groups = grouped
+    weights = np.ones(len(y))
+    weights[::7] = 0.0
+    selector = NetworkSelector(2, groups=groups, n_resamples=6, max_updates=300, random_state=0)
+    selector.fit(X, y, weights)
+    assert selector.frequencies_[[0, 9]].tolist() == [1.0, 1.0]
+    assert len(set(selector.frequencies_[4:8])) == 1
+    assert selector.pfer_bound_ == pytest.approx(2**2 / (0.2 * 4))
+    counted = clone(selector).fit(X[weights > 0], y[weights > 0])
+    assert counted.frequencies_.tobytes() == selector.frequencies_.tobytes()
+
+
+def test_nothing_may_be_stable():
+    X = np.random.default_rng(0).normal(size=(60, 30))
+    y = np.arange(60) % 2
+    selector = NetworkSelector(1, n_resamples=4, threshold=1.0, max_updates=50, random_state=0)
+    assert selector.fit(X, y).n_features_ == 0
+    assert selector.network_.n_synapses == 0
+    with pytest.warns(UserWarning, match="No features were selected"):
+        assert selector.transform(X).shape == (60, 0)
+
+
 # ---- errors
 
 
@@ -362,6 +524,54 @@ def test_a_parameter_that_does_not_fit_is_refused(iris, parameters, kind, messag
 def test_a_selection_that_does_not_fit_is_refused(iris, parameters, kind):
     with pytest.raises(kind, match=r"n_features_to_select"):
         NetworkSelector(**parameters).fit(*iris)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "kind", "message"),
+    [
+        ({"costs": [1, 1, 1, 1]}, ValueError, "costs apply only with n_features_to_select or max_"),
+        ({"max_cost": 1.0}, ValueError, "max_cost needs costs, got max_cost=1.0 alone"),
+        ({"max_cost": 0.5, "costs": [1, 1, 1, 1]}, ValueError, "max_cost must be at least 1, the"),
+        ({"max_cost": "1", "costs": [1, 1, 1, 1]}, TypeError, "max_cost must be a number"),
+        ({"max_cost": 1, "costs": [1, 1, 1, 1], "max_drop": 0.1}, ValueError,
+         "max_drop and metric do not apply if max_cost is given"),
+        ({"threshold": 0.9}, ValueError, "threshold applies only with n_resamples, got thresho"),
+        ({"n_resamples": 3}, ValueError, "n_resamples must be even, as .*, got 3"),
+        ({"n_resamples": 0}, ValueError, "n_resamples must be from 2"),
+        ({"n_resamples": 2.0}, TypeError, "n_resamples must be an int"),
+        ({"n_resamples": 2, "threshold": 1.5}, ValueError, "threshold must be"),
+        ({"groups": [0, 0]}, ValueError, "groups must have an entry for each of the 4 inputs, got"),
+        ({"groups": {"leaf": 0}}, ValueError, "groups: X has no column 'leaf'"),
+        ({"groups": 3}, TypeError, "groups must be a sequence"),
+        ({"groups": np.eye(4), "costs": {}, "max_cost": 1}, ValueError, "groups must hold a label"),
+        ({"groups": [0, 0, 1, 1], "n_features_to_select": 3}, ValueError,
+         "n_features_to_select must be from 1 to 2, got 3"),
+        ({"costs": {"leaf": 1}, "n_features_to_select": 3}, ValueError,
+         r"costs: no cost of column 'sepal length \(cm\)'"),
+        ({"costs": {0: 1, 1: 2, 2: 3}, "groups": [0, 0, 1, 1], "n_features_to_select": 1},
+         ValueError, "costs: X has no group '2'"),
+        ({"costs": [1, 2, 3, 3], "groups": [0, 0, 1, 1], "n_features_to_select": 1}, ValueError,
+         "costs must be equal within a group"),
+        ({"costs": [1, 2, 3, -1], "n_features_to_select": 1}, ValueError, "each of costs must be"),
+    ],
+)  # fmt: skip
+def test_what_does_not_go_together_is_refused(iris, monkeypatch, parameters, kind, message):
+    monkeypatch.setattr(sn.SparseMLP, "fit", None)  # before any training
+    with pytest.raises(kind, match=message):
+        NetworkSelector(**parameters).fit(*iris)
+
+
+def test_halves_need_enough_rows(iris):
+    X, y = (part.to_numpy() for part in iris)
+    for parameters, rows, message in [
+        ({}, slice(48, 56), "n_resamples needs 10 rows or more, 5 in each half, got n_samples = 8"),
+        ({}, slice(47, 62), "n_resamples needs two classes of 4 rows or more"),
+        ({"n_features_to_select": 1}, slice(49, 60), "n_resamples needs two classes of 2 rows"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            NetworkSelector(n_resamples=2, **parameters).fit(X[rows], y[rows])
+    with pytest.raises(ValueError, match="X_val and y_val do not apply if n_resamples is given"):
+        NetworkSelector(n_resamples=2).fit(X, y, X_val=X, y_val=y)
 
 
 def test_weights_that_do_not_fit_are_refused(iris):
@@ -493,6 +703,23 @@ def test_noise_that_is_learned_by_heart_is_not_selected(seed):
     y = X[:, 0] + X[:, 1] + 0.5 * rng.normal(size=400) > 0
     selector = NetworkSelector(2, max_updates=1000, random_state=seed).fit(X, y)
     assert selector.get_support(indices=True).tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("seed", [0, 2])
+def test_rare_values_do_not_make_the_selection_diverge(seed, monkeypatch):
+    """This used to be trained twice, the second time at a quarter of the learning rate."""
+    rates = []
+    train = NetworkSelector._trained
+    monkeypatch.setattr(
+        NetworkSelector, "_trained", lambda self, lr, *a: rates.append(lr) or train(self, lr, *a)
+    )
+    rng = np.random.default_rng(seed)
+    X = np.where(rng.random((1000, 300)) < 0.002, rng.exponential(50, (1000, 300)), 0)
+    X[:, :3] = rng.normal(size=(1000, 3))
+    y = X[:, :3].sum(axis=1) + 0.5 * rng.normal(size=1000)
+    selector = NetworkSelector(3, max_updates=1000, random_state=seed).fit(X, y)
+    assert selector.get_support(indices=True).tolist() == [0, 1, 2]
+    assert rates == [0.05]
 
 
 def test_rows_of_weight_0_have_no_class():

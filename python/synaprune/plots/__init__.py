@@ -5,6 +5,7 @@ from synaprune.plots._inputs import plot_class_inputs, plot_inputs
 from synaprune.plots._matrices import plot_ablation, plot_confusion
 from synaprune.plots._network import plot_network
 from synaprune.plots._path import plot_path, plot_wsf
+from synaprune.plots._stability import plot_stability
 
 __all__ = [
     "plot_ablation",
@@ -14,5 +15,6 @@ __all__ = [
     "plot_network",
     "plot_partial_dependence",
     "plot_path",
+    "plot_stability",
     "plot_wsf",
 ]

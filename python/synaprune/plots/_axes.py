@@ -15,6 +15,7 @@ CLASS_COLOURS = (
     "#aa4499", "#777777",
 )  # fmt: skip
 PLUS, MINUS, GREY = "#0077bb", "#ee7733", "#bbbbbb"
+MAX_BARS = 30  # that fit under each other
 
 
 def axes_for(ax: Axes | None, size: tuple[float, float]) -> Axes:

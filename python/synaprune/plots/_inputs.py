@@ -12,12 +12,10 @@ from synaprune.explain import feature_energy
 from synaprune.extras import require
 from synaprune.labels import class_number
 from synaprune.network import SparseMLP
-from synaprune.plots._axes import PLUS, axes_for
+from synaprune.plots._axes import MAX_BARS, PLUS, axes_for
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-_MAX_BARS = 30
 
 
 def plot_inputs(
@@ -138,7 +136,7 @@ def _draw(ax: Axes, shown: NDArray[np.float64], shape: tuple[int, int]) -> None:
 
 
 def _bars(net: SparseMLP, shown: NDArray[np.float64], about: str, ax: Axes) -> Axes:
-    strongest = np.argsort(-shown, kind="stable")[:_MAX_BARS]
+    strongest = np.argsort(-shown, kind="stable")[:MAX_BARS]
     strongest = strongest[shown[strongest] > 0][::-1]
     ax.barh(np.arange(len(strongest)), shown[strongest], color=PLUS)
     ax.set_yticks(np.arange(len(strongest)), [net.input_name(i) for i in strongest.tolist()])

@@ -1,6 +1,7 @@
 """`prune`: when to cut and how many, towards counts or under a contract."""
 
 from synaprune.pruning._prune import check_strategy, prune
+from synaprune.pruning.budget import InputBudget
 from synaprune.pruning.contract import Contract, Judgement
 from synaprune.pruning.goal import Goal
 from synaprune.pruning.session import PruningInterrupted, Session
@@ -19,6 +20,7 @@ __all__ = [
     "Contract",
     "Goal",
     "Gradual",
+    "InputBudget",
     "Iterative",
     "Judgement",
     "PERCENTAGES",

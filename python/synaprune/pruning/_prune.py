@@ -9,6 +9,7 @@ from synaprune.criteria import Criterion, Saliency, check_criterion
 from synaprune.metrics import Metric
 from synaprune.network import SparseMLP
 from synaprune.path import PruningPath
+from synaprune.pruning.budget import InputBudget
 from synaprune.pruning.goal import Goal
 from synaprune.pruning.session import PruningInterrupted, Session, StopPruning
 from synaprune.pruning.strategies import Strategy, default_strategy
@@ -24,7 +25,7 @@ def prune(
     *,
     validation: Any,
     n_synapses: int | None = None,
-    n_inputs: int | None = None,
+    n_inputs: int | InputBudget | None = None,
     max_drop: float | None = None,
     min_score: float | None = None,
     confidence: float | None = None,
@@ -49,10 +50,11 @@ def prune(
         As in `SparseMLP.fit`.
     validation : (X, y) or CheckedData
         Judges every cut. Keep the test split out of it.
-    n_synapses, n_inputs : int, optional
-        Counts to reach, one or both. `n_inputs` may stand beside `max_drop` or `min_score` instead:
-        inputs then go first, down to so many; the path's verdict tells if the contract does not
-        allow that.
+    n_synapses : int, optional
+    n_inputs : int or InputBudget, optional
+        Counts to reach, one or both; an `InputBudget` also takes groups of inputs that go together,
+        and costs. `n_inputs` may stand beside `max_drop` or `min_score` instead: inputs then go
+        first, down to so many; the path's verdict tells if the contract does not allow that.
     max_drop, min_score : float, optional
         The contract: the largest loss against the score of ``net`` as given, or the score to keep.
         At most one of them, and not beside `n_synapses`; with no goal at all, ``max_drop=0.005``.

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import Any
 
-import numpy as np
-
 from synaprune.checks import check_float, check_int
 from synaprune.metrics import METRICS, REGRESSION_METRICS, Metric, check_metric, check_task, limits
 from synaprune.network import SparseMLP
 from synaprune.options import name_of, option, record, set_fields
+from synaprune.pruning.budget import InputBudget
+from synaprune.pruning.units import InputUnits, check_not_frozen
 from synaprune.stats import drop_upper_bound
 
 DEFAULT_DROP = 0.005  # what no goal means
@@ -42,7 +42,7 @@ class Goal:
     """
 
     n_synapses: int | None = option(None, "prune to N synapses", metavar="N")
-    n_inputs: int | None = option(None, "prune to N inputs", metavar="N")
+    n_inputs: int | InputBudget | None = option(None, "prune to N inputs", metavar="N")
     max_drop: float | None = option(
         None, f"validation score that may be lost, as a fraction (default: {DEFAULT_DROP})",
         metavar="D",
@@ -65,9 +65,10 @@ class Goal:
                 "at most one of n_synapses, max_drop and min_score may be given, beside n_inputs, "
                 f"got {' and '.join(given)}"
             )
-        for name in ("n_synapses", "n_inputs"):
-            if getattr(self, name) is not None:
-                set_fields(self, **{name: check_int(name, getattr(self, name), 1)})
+        if self.n_synapses is not None:
+            set_fields(self, n_synapses=check_int("n_synapses", self.n_synapses, 1))
+        if not (self.n_inputs is None or isinstance(self.n_inputs, InputBudget)):
+            set_fields(self, n_inputs=check_int("n_inputs", self.n_inputs, 1))
         low, high = limits(metric)
         if not given and self.n_inputs is None:
             set_fields(self, max_drop=DEFAULT_DROP)
@@ -95,6 +96,19 @@ class Goal:
         """Whether it is counts alone, without anything that the network has to keep."""
         return self.max_drop is None and self.min_score is None
 
+    def input_units(self, net: SparseMLP) -> InputUnits | None:
+        """Return what `n_inputs` counts of a network's inputs, None if it is left out.
+
+        Raises
+        ------
+        ValueError
+            If the network has another number of inputs.
+        """
+        if self.n_inputs is None:
+            return None
+        n = self.n_inputs
+        return InputUnits(n if isinstance(n, InputBudget) else InputBudget(n), net.n_features)
+
     def for_network(self, net: SparseMLP) -> Goal:
         """Return the goal with the metric that it has for a network.
 
@@ -111,19 +125,11 @@ class Goal:
         """Raise unless a network can be pruned to it, judged on so many samples."""
         if self.n_synapses is not None:
             check_int("n_synapses", self.n_synapses, len(net.layers) - 1, net.n_synapses)
-        if self.n_inputs is not None:
-            check_int("n_inputs", self.n_inputs, 1, net.n_used_inputs)
-        frozen = net.frozen_synapses
-        held = {
-            "n_synapses": (self.n_synapses, sum(int(part.sum()) for part in frozen)),
-            "n_inputs": (self.n_inputs, len(np.unique(net.weights[0].indices[frozen[0]]))),
-        }
-        for name, (target, n) in held.items():
-            if target is not None and target < n:
-                raise ValueError(
-                    f"{name} must be at least {n}, what is frozen, got {target}; "
-                    "see with_nothing_frozen"
-                )
+            frozen = sum(int(part.sum()) for part in net.frozen_synapses)
+            check_not_frozen("n_synapses", self.n_synapses, frozen)
+        units = self.input_units(net)
+        if units is not None:
+            units.check_for(net)
         if self.confidence is not None and self.max_drop is not None:
             _check_samples(self.max_drop, self.confidence, n_validation)
 

@@ -18,7 +18,8 @@ from synaprune.options import name_of
 from synaprune.path import PruningPath
 from synaprune.pruning.contract import Judgement
 from synaprune.pruning.goal import Goal
-from synaprune.pruning.topology import without_inputs, without_neuron
+from synaprune.pruning.topology import without_neuron
+from synaprune.pruning.units import Amounts
 from synaprune.threads import ThreadChoice, Threads
 from synaprune.training import (
     Callback,
@@ -74,6 +75,8 @@ class Session:
     ----------
     net : SparseMLP
         The network as it is.
+    units : InputUnits or None
+        What the goal counts of inputs, if it does.
     path : PruningPath
         What was accepted.
     work : int
@@ -102,6 +105,7 @@ class Session:
     ) -> None:
         self.net = net.copy()
         self.goal, self.criterion, self.training = goal.for_network(net), criterion, training
+        self.units = self.goal.input_units(net)
         self.data = self.net.prepare(X, y, sample_weight=sample_weight, training=training)
         self.validation = self.net.check_validation(validation)
         self.threads = ThreadChoice(threads)
@@ -205,9 +209,26 @@ class Session:
         bias = criterion.structured_bias
         self.net._core.cut(self._scores(), n, skip, criterion.per_layer, bias)
 
-    def cut_inputs(self, n: int) -> None:
-        """Remove the n used inputs of the lowest sums of scores."""
-        self.net._core.remove(without_inputs(self.net, self._scores(), n))
+    def overrun(self, net: SparseMLP, limits: Amounts | None = None) -> float:
+        """Return how far the inputs of a network exceed limits, the goal's if left out."""
+        return 0.0 if self.units is None else self.units.overrun(net, limits)
+
+    def excess_inputs(self, limits: Amounts | None = None) -> NDArray[np.intp]:
+        """Return the inputs, or groups, of low scores that exceed limits, the goal's if left out.
+
+        Returns
+        -------
+        ndarray of int
+            Their numbers in `units`, the lowest scores first.
+        """
+        if self.units is None or not self.overrun(self.net, limits):
+            return np.empty(0, np.intp)
+        return self.units.excess(self.net, self._scores(), limits or self.units.limits)
+
+    def cut_inputs(self, units: NDArray[np.intp]) -> None:
+        """Remove inputs, or groups of them, by their numbers in `units`."""
+        assert self.units is not None
+        self.net._core.remove(self.units.without(self.net, units))
 
     def cut_neuron(self, skip: int = 0) -> None:
         """Remove the hidden neuron of the lowest sum of scores after the `skip` lowest."""

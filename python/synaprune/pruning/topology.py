@@ -12,31 +12,6 @@ from synaprune.layers import SparseLayer, split_synapses
 from synaprune.network import SparseMLP
 
 
-def without_inputs(net: SparseMLP, scores: NDArray[np.float32], n: int) -> NDArray[np.uint8]:
-    """Return which synapses stay if the n inputs of the lowest sums of scores go.
-
-    Inputs with a frozen synapse stay.
-
-    Parameters
-    ----------
-    net : SparseMLP
-    scores : ndarray of float32, shape (n_synapses,)
-        Of every synapse, layers one after another.
-    n : int
-
-    Returns
-    -------
-    ndarray of uint8, shape (n_synapses,)
-    """
-    first = net.weights[0].indices
-    sums = np.bincount(first, scores[: len(first)].astype(np.float64), net.layers[0])
-    movable = np.setdiff1d(net.used_inputs, first[net.frozen_synapses[0]])
-    lowest = movable[np.argsort(sums[movable], kind="stable")[:n]]
-    keep = np.ones(len(scores), np.uint8)
-    keep[: len(first)] = ~np.isin(first, lowest)
-    return keep
-
-
 def without_neuron(net: SparseMLP, scores: NDArray[np.float32], skip: int) -> NDArray[np.uint8]:
     """Return which synapses stay if a hidden neuron loses all that lead to it.
 

@@ -91,7 +91,18 @@ def _summary(
 ) -> dict[str, Any]:
     full = None if path is None else path.network(0)
     options = {} if path is None else path.options
-    goals = ("n_synapses", "n_inputs", "min_score", "max_drop", "confidence", "metric")
+    budget = options.get("n_inputs")
+    asked = {**options, **_asked_of_inputs(budget)} if isinstance(budget, dict) else options
+    goals = (
+        "n_synapses",
+        "n_inputs",
+        "n_groups",
+        "input_cost",
+        "min_score",
+        "max_drop",
+        "confidence",
+        "metric",
+    )
     return {
         "dataset": options.get("dataset"),
         "structure": net.structure,
@@ -107,7 +118,7 @@ def _summary(
         },
         "stop_reason": "" if path is None else path.stop_reason,
         "metric": None if path is None else metric_title(path.metric),
-        "contract": {g: options[g] for g in goals if options.get(g) is not None},
+        "contract": {g: asked[g] for g in goals if asked.get(g) is not None},
         "accuracy": {
             name: {
                 "n": len(split),
@@ -116,6 +127,16 @@ def _summary(
             }
             for name, split in splits.items()
         },
+    }
+
+
+def _asked_of_inputs(budget: dict[str, Any]) -> dict[str, Any]:
+    """Return the limits of the record of an `InputBudget`."""
+    groups = budget["groups"] is not None
+    return {
+        "n_inputs": None if groups else budget["n"],
+        "n_groups": budget["n"] if groups else None,
+        "input_cost": budget["cost"],
     }
 
 

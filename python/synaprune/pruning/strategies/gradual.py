@@ -18,6 +18,7 @@ from synaprune.pruning.goal import Goal
 from synaprune.pruning.session import BudgetExhausted, Session
 from synaprune.pruning.strategies._strategy import Strategy
 from synaprune.pruning.topology import positions, regrown
+from synaprune.pruning.units import Amounts, InputUnits
 from synaprune.training import (
     ConstantThenCosine,
     Optimizer,
@@ -100,24 +101,22 @@ class Gradual(Strategy):
         if self.regrow_budget:
             optimizer = self.final_optimizer or training.optimizer
             _prune_and_regrow(session, optimizer, max(1, training.epochs // 5), self.regrow_budget)
-        goal, net = session.goal, session.net
-        counts = {
-            "synapses": (net.n_synapses, goal.n_synapses),
-            "inputs": (net.n_used_inputs, goal.n_inputs),
-        }
-        told = [(n, what, target) for what, (n, target) in counts.items() if target is not None]
-        kept = all(n <= target for n, _, target in told)
-        return ("reached " if kept else "what is frozen holds ") + " and ".join(
-            f"{n} {what} (target {target})" for n, what, target in told
-        )
+        net, target, units = session.net, session.goal.n_synapses, session.units
+        told, kept = [], session.overrun(net) == 0.0
+        if target is not None:
+            told.append(f"{net.n_synapses} synapses (target {target})")
+            kept = kept and net.n_synapses <= target
+        if units is not None:
+            told.append(units.told(net))
+        return ("reached " if kept else "what is frozen holds ") + " and ".join(told)
 
     def _descend(self, session: Session, training: Training, epochs: int) -> None:
         """Train all epochs; cut after each that the sparsity schedule names."""
         net, goal = session.net, session.goal
         last = max(1, math.floor(self.last_cut * epochs))
         cuts = [e for e in range(1, last + 1) if e > self.first_cut * epochs] or [last]
-        synapses = _falling(net.n_synapses, goal.n_synapses, len(cuts))
-        inputs = _falling(net.n_used_inputs, goal.n_inputs, len(cuts))
+        falling = _falling(net.n_synapses, goal.n_synapses, len(cuts))
+        limits = _falling_limits(net, session.units, len(cuts))
         session.planned = epochs
         average = WeightAverage(training.swa_epochs, epochs)
         lr_schedule = training.lr_schedule
@@ -131,14 +130,15 @@ class Gradual(Strategy):
             judged = None
             if epoch in cuts:
                 done += 1
-                if net.n_synapses > synapses(done) or net.n_used_inputs > inputs(done):
+                n_synapses = math.floor(falling(done) + 1e-9)
+                if net.n_synapses > n_synapses or session.overrun(net, limits(done)):
                     judged = session.judge()
                     score = judged.score if after_cut is None else after_cut
                     session.accept(judged, epochs=since, score_after_cut=score)
-                    if net.n_synapses > synapses(done):
-                        session.cut(net.n_synapses - synapses(done))
-                    if net.n_used_inputs > inputs(done):
-                        session.cut_inputs(net.n_used_inputs - inputs(done))
+                    if net.n_synapses > n_synapses:
+                        session.cut(net.n_synapses - n_synapses)
+                    if session.overrun(net, limits(done)):
+                        session.cut_inputs(session.excess_inputs(limits(done)))
                     judged = session.judge()
                     since, after_cut = 0, judged.score
             if session.callback is not None:
@@ -149,11 +149,22 @@ class Gradual(Strategy):
         session.accept(judged, epochs=since, score_after_cut=score)
 
 
-def _falling(start: int, target: int | None, cuts: int) -> Callable[[int], int]:
-    """Return how many may be left after a number of the cuts."""
+def _falling(start: float, target: float | None, cuts: int) -> Callable[[int], float]:
+    """Return how much may be left after a number of the cuts."""
     if target is None or target >= start:
         return lambda done: start
-    return lambda done: math.floor(start * (target / start) ** (done / cuts) + 1e-9)
+    return lambda done: start * (target / start) ** (done / cuts)
+
+
+def _falling_limits(
+    net: SparseMLP, units: InputUnits | None, cuts: int
+) -> Callable[[int], Amounts | None]:
+    """Return which limits of inputs hold after a number of the cuts."""
+    if units is None:
+        return lambda done: None
+    pairs = zip(units.amounts(net), units.limits, strict=True)
+    falling = [_falling(start, target, cuts) for start, target in pairs]
+    return lambda done: Amounts(*(left(done) for left in falling))
 
 
 # ---- prune and regrow
@@ -211,7 +222,6 @@ def _prune_and_regrow(session: Session, optimizer: Optimizer, epochs: int, budge
 def _propose(session: Session, optimizer: Optimizer, rng: np.random.Generator) -> bool:
     """Regrow and cut; returns whether the counts are kept and nothing diverged."""
     n_synapses = session.goal.n_synapses or session.path.steps[-1].n_synapses
-    n_inputs = session.goal.n_inputs or session.net.layers[0]
     n = int(rng.integers(1, max(_MOST, n_synapses * 8 // 100) + 1))
     _regrow(session, n + n_synapses - session.net.n_synapses, rng)
     try:
@@ -224,7 +234,7 @@ def _propose(session: Session, optimizer: Optimizer, rng: np.random.Generator) -
         _settle(session, 3, optimizer)
     except TrainingDiverged:
         return False
-    return session.net.n_used_inputs <= n_inputs
+    return not session.overrun(session.net)
 
 
 def _settle(session: Session, epochs: int, optimizer: Optimizer) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from synaprune.checks import check_float, check_int
 from synaprune.network import SparseMLP
 from synaprune.options import option
-from synaprune.path import PathStep, PruningPath
+from synaprune.path import PruningPath
 from synaprune.pruning.contract import Contract, Judgement
 from synaprune.pruning.goal import Goal
 from synaprune.pruning.session import BudgetExhausted, Session
@@ -85,10 +85,9 @@ class Iterative(Strategy):
         descent = _Descent(session, contract, self)
         descent.go()
         tried_all = self.search_budget == 0.0 or self._search(descent)
-        net, n_inputs = session.net, session.goal.n_inputs
-        if descent.excess(net.n_used_inputs):
-            left = f"{n_inputs} inputs are not reached, {net.n_used_inputs} are left"
-            return f"{left}: {contract.breach()}"
+        net, units = session.net, session.units
+        if units is not None and units.overrun(net):
+            return f"{units.missed(net)}: {contract.breach()}"
         if not net.n_synapses:
             return "no synapse is left"
         if all(part.all() for part in net.frozen_synapses):
@@ -171,18 +170,15 @@ class _Descent:
         self._failed = (0, 0)
         return True
 
-    def excess(self, n_inputs: int) -> int:
-        """By how much a network of so many inputs exceeds the goal."""
-        goal = self.session.goal.n_inputs
-        return 0 if goal is None else max(0, n_inputs - goal)
-
     def _cut_inputs(self) -> bool:
         """Cut inputs in excess, half as many after a failure; returns whether any went."""
-        net, some = self.session.net, False
-        n = self.excess(net.n_used_inputs)
-        while n := min(n, self.excess(net.n_used_inputs)):
-            if self.tries(lambda: self.session.cut_inputs(n)):  # noqa: B023 - called at once
+        session, some = self.session, False
+        excess = session.excess_inputs()
+        n = len(excess)
+        while n := min(n, len(excess)):
+            if self.tries(lambda: session.cut_inputs(excess[:n])):  # noqa: B023 - called at once
                 some = True
+                excess = session.excess_inputs()
             else:
                 n //= 2
         return some
@@ -257,7 +253,7 @@ def _improves(descent: _Descent, detour: _Detour) -> bool:
     """Go a detour; its path replaces the old one if it ends in a smaller network."""
     session, options = descent.session, descent.options
     path = session.path
-    old = list(path.steps)
+    old, before = list(path.steps), _cost(session)
     begin = _regrown(path, detour.origin) if detour.regrow else path.network(detour.origin)
     if detour.regrow and begin.n_synapses == old[-1].n_synapses:
         return False  # nothing to regrow
@@ -275,7 +271,7 @@ def _improves(descent: _Descent, detour: _Detour) -> bool:
     except TrainingDiverged:  # of what grew again
         pass
     finally:
-        better = _cost(other, path.steps[-1]) < _cost(other, old[-1])
+        better = _cost(session) < before
         if not better:
             path.steps[:] = old
     return better
@@ -318,8 +314,11 @@ def _least(n: int, best: int) -> int:
     return low - max(1, low // 20)
 
 
-def _cost(descent: _Descent, step: PathStep) -> tuple[int, int, int, float]:
-    return descent.excess(step.n_inputs), step.n_synapses, step.n_inputs, -step.score
+def _cost(session: Session) -> tuple[float, int, int, float]:
+    """Return what the end of the path is to be small in, what matters most first."""
+    step = session.path.steps[-1]
+    overrun = 0.0 if session.units is None else session.units.overrun(session.path.smallest)
+    return overrun, step.n_synapses, step.n_inputs, -step.score
 
 
 def _n_hidden(net: SparseMLP) -> int:

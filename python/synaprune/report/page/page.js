@@ -11,7 +11,7 @@ function summarySection() {
   const metric = !asked || asked === "auto" ? scoreName : asked === "r2" ? "R²" : asked.replaceAll("_", " ");
   // Of what is about numbers, only the drop of an error is a share.
   const amount = (k, v) => (numbers && !(k === "max_drop" && metric.startsWith("neg ")) ? String(v) : percent(v));
-  const terms = { n_synapses: "at most %s synapses", n_inputs: "at most %s inputs", min_score: `${metric} of at least %s`, max_drop: `drop in ${metric} of at most %s`, confidence: "with confidence %s" };
+  const terms = { n_synapses: "at most %s synapses", n_inputs: "at most %s inputs", n_groups: "at most %s groups of inputs", input_cost: "inputs that cost at most %s", min_score: `${metric} of at least %s`, max_drop: `drop in ${metric} of at most %s`, confidence: "with confidence %s" };
   const contract = Object.entries(s.contract).filter(([k]) => terms[k]).map(([k, v]) => terms[k].replace("%s", k === "min_score" || k === "max_drop" ? amount(k, v) : count(v))).join(", ");
   return make("header", null, make("h1", null, `${s.dataset ? s.dataset + ": " : ""}a ${s.structure} network`),
     make("p", { class: "soft" }, s.full ? `Pruned from ${s.full.structure}.` : "",
