@@ -129,3 +129,9 @@ def quick(monkeypatch):
     """For tests of searches, of anything but what is found."""
     monkeypatch.setattr(sn.search._recipe, "_UPDATES", (300, 300))
     monkeypatch.setattr(sn.search._task, "_REPEATS", 1)
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if "quick" in getattr(item, "fixturenames", ()):
+            item.add_marker("long")

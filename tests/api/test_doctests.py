@@ -14,6 +14,7 @@ MODULES = ["synaprune"] + [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", MODULES)
 def test_examples(name):
     assert doctest.testmod(importlib.import_module(name)).failed == 0

@@ -267,6 +267,7 @@ def test_a_constant_is_judged_by_its_weighted_median(quick):
 NOISY = Y + UNITS * np.random.default_rng(5).normal(0.0, 0.3, len(Y))
 
 
+@pytest.mark.long
 def test_the_smallest_network_of_numbers():
     result = sn.smallest_network(X, NOISY, max_drop=0.01)
     assert result.metric == "r2"

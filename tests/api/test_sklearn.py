@@ -23,6 +23,7 @@ from sklearn.utils.estimator_checks import check_estimator
 from synaprune.sklearn import NetworkSelector, PrunedMLPClassifier, PrunedMLPRegressor, _halves
 
 DOC = (Path(__file__).resolve().parents[2] / "docs" / "sklearn.md").read_text(encoding="utf-8")
+pytestmark = pytest.mark.long
 QUICK = {"hidden_layer_sizes": 0, "max_updates": 60, "random_state": 0}
 REASON = "mini-batches and folds of repeated rows are others than those of weighted rows"
 EXPECTED = {

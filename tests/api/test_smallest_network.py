@@ -12,7 +12,7 @@ from synaprune.search._judged import Judged
 from synaprune.targets import ClassTargets
 
 # Sizes far too small are part of the search: nobody is warned of them.
-pytestmark = pytest.mark.filterwarnings("error:the pruned network says")
+pytestmark = [pytest.mark.long, pytest.mark.filterwarnings("error:the pruned network says")]
 
 FEW, MANY = CANDIDATES[0], CANDIDATES[2]  # linear, and with a hidden layer
 

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import synaprune as sn
 
+pytestmark = pytest.mark.long
+
 COLOURS = ("red", "blue", "green")
 
 

@@ -79,7 +79,7 @@ def flip():
 thread = threading.Thread(target=flip, daemon=True)
 thread.start()
 seen, rounds = set(), 0
-while rounds < 400 or len(seen) < 2:
+while rounds < 150 or len(seen) < 2:
     rounds += 1
     p = net.outputs(X, 1)
     seen.add(p.shape)

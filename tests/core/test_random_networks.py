@@ -25,7 +25,7 @@ def one_case(seed):
     sizes.append(1 if loss == "sigmoid" else pick(2, 3, 10))
     layers = random_layers(rng, sizes, density=pick(0.05, 0.3, 1.0))
     net = _core.Network.from_layers(layers, pick("relu", "tanh", "sigmoid"), loss, seed)
-    n, n_classes = pick(400, 700, 1501), max(sizes[-1], 2)
+    n, n_classes = pick(300, 500, 1001), max(sizes[-1], 2)
     if pick(True, False):
         X = rng.integers(0, 256, (n, sizes[0]), np.uint8)
         shift, scale = np.zeros(sizes[0], np.float32), np.full(sizes[0], 1 / 255, np.float32)
