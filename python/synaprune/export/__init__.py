@@ -1,0 +1,1 @@
+"""Networks outside of Python."""
