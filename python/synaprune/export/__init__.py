@@ -1,1 +1,1 @@
-"""Networks outside of Python."""
+"""Networks outside of Python; `SparseMLP.to_c` writes C."""

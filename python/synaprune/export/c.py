@@ -1,0 +1,618 @@
+"""A network as one C99 header, which C++ and Arduino compile, too."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synaprune import _core
+from synaprune.arrays import Inputs
+from synaprune.checks import shown
+from synaprune.io import check_target, write_atomically
+from synaprune.network import SparseMLP
+
+from ._c_text import (
+    Tables,
+    c_type,
+    check_identifier,
+    comment,
+    filled,
+    literal,
+    smallest_unsigned,
+    string,
+)
+from ._program import Program
+
+LAYOUTS = ("auto", "csr", "unrolled")
+INPUT_DTYPES = ("float32", "uint8")
+INPUTS = ("all", "used")
+# Bytes of `predict` on a Cortex-M0, of gcc -Os: what there is without any layer, for a layer in CSR
+# form, and for a synapse and a neuron that are written out, their constants included.
+_CODE, _CODE_OF_LAYER = 100, 80
+_CODE_OF_SYNAPSE, _CODE_OF_NEURON = 22, 16
+
+
+@dataclass(frozen=True, eq=False)
+class CLayer:
+    """One layer as C computes it.
+
+    Attributes
+    ----------
+    indptr, indices, values, bias : ndarray
+        In CSR form; values and bias in the dtype that C computes in.
+    dtype : dtype
+        Of what it gives to the next layer.
+    finish : str
+        What becomes of a neuron's ``{sum}``; other names in braces are those of `per_row`.
+    per_row : mapping of str to ndarray
+        More numbers of each neuron.
+    """
+
+    indptr: NDArray[np.int64]
+    indices: NDArray[Any]
+    values: NDArray[Any]
+    bias: NDArray[Any]
+    dtype: Any
+    finish: str
+    per_row: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class CNetwork:
+    """How C computes a network, whatever the layout.
+
+    Attributes
+    ----------
+    program : Program
+    arithmetic : str
+        One line for the head comment.
+    x_dtype : dtype
+        Of the rows that C is given.
+    n_x : int
+        Their length.
+    positions : ndarray of int, shape (n_inputs,)
+        Where in a row the inputs stand.
+    dtype : dtype
+        Of the inputs of the first layer.
+    enter : str or None
+        What becomes of the number ``{x}`` of a row; other names in braces are those of
+        `per_input`. None if the first layer reads the row itself.
+    per_input : mapping of str to ndarray
+    helpers : sequence of str
+        Functions that `enter` and `finish` call; "{name}" is the network's.
+    layers : tuple of CLayer
+    unit : float32 or None
+        What one step of an integer sum of the last layer is worth; None if it is a float.
+    """
+
+    program: Program
+    arithmetic: str
+    x_dtype: Any
+    n_x: int
+    positions: NDArray[np.int64]
+    dtype: Any
+    enter: str | None
+    per_input: Mapping[str, NDArray[Any]]
+    helpers: Sequence[str]
+    layers: tuple[CLayer, ...]
+    unit: np.float32 | None = None
+
+    @property
+    def sum_dtype(self) -> Any:
+        """Of sums and biases."""
+        return self.layers[-1].bias.dtype
+
+
+def to_c(
+    net: SparseMLP,
+    path: str | os.PathLike[str] | None = None,
+    *,
+    name: str = "network",
+    layout: str = "auto",
+    inputs: str = "all",
+    input_dtype: str = "float32",
+    self_test: Any = None,
+) -> str:
+    """Return a network as a C99 header; `SparseMLP.to_c` documents the arguments."""
+    check_identifier(name)
+    _one_of("layout", layout, LAYOUTS)
+    _one_of("inputs", inputs, INPUTS)
+    _one_of("input_dtype", input_dtype, INPUT_DTYPES)
+    program = Program.of(net)
+    if path is not None:
+        check_target(path)
+    rows = None if self_test is None else _rows(net, self_test, "self_test", input_dtype)
+    network = float_network(program, inputs, input_dtype)
+    test = None
+    if rows is not None:
+        said = net.predict(rows).reshape(len(rows), -1)
+        test = (rows, said if net.is_regression else net.predict_proba(rows))
+    text = render(network, name, layout, test)
+    if path is not None:
+        write_atomically(path, text.encode("ascii"))
+    return text
+
+
+def _one_of(name: str, value: object, known: Sequence[str]) -> None:
+    if not isinstance(value, str) or value not in known:
+        raise ValueError(f"{name} must be one of {', '.join(known)}, got {shown(value)}")
+
+
+def _rows(net: SparseMLP, X: Any, name: str, input_dtype: str) -> Inputs:
+    """Return rows of the network's inputs, bytes if C is to be given bytes."""
+    rows = net.as_inputs(X, name)
+    if input_dtype == "uint8" and rows.dtype != np.uint8:
+        raise TypeError(f"{name} must be uint8, as input_dtype is, got {rows.dtype}")
+    return rows
+
+
+# ---- float32
+
+
+_FLOAT_HELPERS = {
+    "relu": """static inline float {name}_relu(float z) {{ return z <= 0.0f ? 0.0f : z; }}""",
+    "leaky_relu": """static inline float {name}_leaky_relu(float z) {{
+  return z <= 0.0f ? 0.01f * z : z;
+}}""",
+    "sigmoid": """/* At least e^-87, which is no denormal. */
+static inline float {name}_sigmoid(float z) {{
+  return 1.0f / (1.0f + expf(z < -87.0f ? 87.0f : -z));
+}}""",
+    "tanh": """static inline float {name}_tanh(float z) {{ return tanhf(z); }}""",
+    "silu": """static inline float {name}_silu(float z) {{ return z * {name}_sigmoid(z); }}""",
+}
+_NEEDS = {"silu": ("sigmoid", "silu")}
+
+
+def float_network(program: Program, inputs: str, input_dtype: str) -> CNetwork:
+    """Return a network that computes in float32, in the order of the core."""
+    f = program.activation
+    enter, per_input = "{x}", {}
+    if program.shift.any():
+        enter, per_input["shift"] = f"({enter} - {{shift}})", program.shift
+    if (program.scale != 1.0).any():
+        enter, per_input["scale"] = f"{enter} * {{scale}}", program.scale
+    positions, n_x = _positions(program, inputs)
+    of_sums = set() if f is None else {*_NEEDS.get(f, (f,))}
+    if program.output.startswith("sigmoid"):
+        of_sums.add("sigmoid")
+    bytes_come = input_dtype == "uint8"
+    return CNetwork(
+        program=program,
+        arithmetic="float32",
+        x_dtype=np.dtype(input_dtype),
+        n_x=n_x,
+        positions=positions,
+        dtype=np.dtype(np.float32),
+        enter=None if enter == "{x}" and not bytes_come else enter,
+        per_input=per_input,
+        helpers=[text for known, text in _FLOAT_HELPERS.items() if known in of_sums],
+        layers=tuple(
+            CLayer(
+                layer.indptr,
+                layer.indices,
+                layer.values,
+                layer.bias,
+                np.dtype(np.float32),
+                "{sum}" if layer.activation == "identity" else f"{{name}}_{f}({{sum}})",
+            )
+            for layer in program.layers
+        ),
+    )
+
+
+def _positions(program: Program, inputs: str) -> tuple[NDArray[np.int64], int]:
+    """Return where in a row the inputs stand, and how long it is."""
+    if inputs == "used":
+        return np.arange(len(program.inputs)), len(program.inputs)
+    return program.inputs, program.n_features
+
+
+# ---- layouts
+
+
+class _Numbers:
+    """Numbers in code: table cells of CSR, literals of what is written out or all the same."""
+
+    def __init__(self, name: str, unrolled: bool) -> None:
+        self.tables = Tables(name)
+        self.unrolled = unrolled
+        self._added: dict[str, str] = {}
+
+    def cell(self, what: str, values: NDArray[Any], at: int | str, *, uniform: bool = True) -> str:
+        """Return number `at` of some values; in CSR `at` is a variable."""
+        if self.unrolled:
+            return literal(values[int(at)])
+        if uniform and (values == values[0]).all():
+            return literal(values[0])
+        return f"{self.table(what, values)}[{at}]"
+
+    def table(self, what: str, values: NDArray[Any]) -> str:
+        """Return the name of a table, which is added once."""
+        if what not in self._added:
+            self._added[what] = self.tables.add(what, values)
+        return self._added[what]
+
+
+@dataclass(frozen=True)
+class _Body:
+    """The function that computes the sums of the last layer, and what it stands on."""
+
+    lines: list[str]
+    functions: list[str]
+    tables: Tables
+    n_code: int
+    n_ram: int
+
+    @property
+    def n_flash(self) -> int:
+        """Bytes of tables and, roughly, of code."""
+        return self.tables.n_bytes + self.n_code
+
+
+def _csr(net: CNetwork, name: str) -> _Body:
+    """Return loops over tables."""
+    numbers = _Numbers(name, unrolled=False)
+    functions: dict[str, str] = {}
+    buffers: dict[tuple[int, Any], int] = {}
+    index = _index_type(net)
+
+    def buffer(level: int, dtype: Any, n: int) -> str:
+        key = (level % 2, np.dtype(dtype))
+        buffers[key] = max(n, buffers.get(key, 0))
+        return f"{'ab'[level % 2]}_{key[1].name}"
+
+    lines: list[str] = []
+    below = "x"
+    below_dtype = net.x_dtype
+    n_inputs = len(net.positions)
+    if net.enter is not None:
+        below, below_dtype = buffer(0, net.dtype, n_inputs), net.dtype
+        at = "r"
+        if not np.array_equal(net.positions, np.arange(n_inputs)):
+            places = net.positions.astype(smallest_unsigned(int(net.positions[-1])))
+            at = numbers.cell("input", places, "r", uniform=False)
+        x = f"x[{at}]"
+        if net.x_dtype != net.dtype:
+            x = f"({c_type(net.dtype)}){x}"
+        cells = {k: numbers.cell(k, v, "r") for k, v in net.per_input.items()}
+        lines += _loop(n_inputs, f"{below}[r] = {net.enter.format(name=name, x=x, **cells)};")
+    for at_layer, layer in enumerate(net.layers):
+        n_out = len(layer.bias)
+        columns = net.positions[layer.indices] if below == "x" else layer.indices
+        columns = columns.astype(smallest_unsigned(int(columns.max())))
+        dot = f"{name}_dot_{columns.dtype.name}_{np.dtype(below_dtype).name}"
+        functions[dot] = _dot(dot, index, columns.dtype, layer, below_dtype)
+        begin = numbers.table(
+            f"begin_{at_layer}", layer.indptr.astype(smallest_unsigned(int(layer.indptr[-1])))
+        )
+        column = numbers.table(f"column_{at_layer}", columns)
+        weight = numbers.table(f"weight_{at_layer}", layer.values)
+        bias = numbers.cell(f"bias_{at_layer}", layer.bias, "r")
+        total = f"{bias} + {dot}({begin}[r], {begin}[r + 1u], {column}, {weight}, {below})"
+        cells = {k: numbers.cell(f"{k}_{at_layer}", v, "r") for k, v in layer.per_row.items()}
+        is_last = layer is net.layers[-1]
+        to = "z" if is_last else buffer(at_layer + 1, layer.dtype, n_out)
+        lines += _loop(n_out, f"{to}[r] = {layer.finish.format(name=name, sum=total, **cells)};")
+        below, below_dtype = to, layer.dtype
+    declared = [
+        f"  {c_type(dtype)} {'ab'[side]}_{dtype.name}[{n}];" for (side, dtype), n in buffers.items()
+    ]
+    return _Body(
+        [*declared, f"  {index} r;", *lines],
+        list(functions.values()),
+        numbers.tables,
+        _CODE + _CODE_OF_LAYER * (len(net.layers) + (net.enter is not None)),
+        sum(n * dtype.itemsize for (_, dtype), n in buffers.items()),
+    )
+
+
+def _loop(n: int, statement: str) -> list[str]:
+    return [f"  for (r = 0u; r < {n}u; ++r) {{", filled(statement, "    ", "        "), "  }"]
+
+
+def _dot(name: str, index: str, column: Any, layer: CLayer, x: Any) -> str:
+    total = c_type(layer.bias.dtype)
+    zero, cast = ("0.0f", "") if total == "float" else ("0", f"({total})")
+    return f"""/* The sum of weight[k] x[column[k]], k from the first up to `end`. */
+static inline {total} {name}(
+    {index} k, {index} end, const {c_type(column)} *column,
+    const {c_type(layer.values.dtype)} *weight, const {c_type(x)} *x) {{
+  {total} sum = {zero};
+  for (; k < end; ++k) {{
+    sum += {cast}weight[k] * {cast}x[column[k]];
+  }}
+  return sum;
+}}"""
+
+
+def _unrolled(net: CNetwork, name: str) -> _Body:
+    """Return one statement for each neuron, weights in the code."""
+    numbers = _Numbers(name, unrolled=True)
+    total = c_type(net.sum_dtype)
+    lines = []
+    below = []
+    for i, place in enumerate(net.positions.tolist()):
+        x = f"({total})x[{place}]" if c_type(net.x_dtype) != total else f"x[{place}]"
+        cells = {k: numbers.cell(k, v, i) for k, v in net.per_input.items()}
+        value = x if net.enter is None else net.enter.format(name=name, x=x, **cells)
+        lines.append(filled(f"const {total} i{i} = {value};", "  ", "      "))
+        below.append(f"i{i}")
+    if not below:
+        lines.append("  (void)x;")
+    for at_layer, layer in enumerate(net.layers):
+        is_last = layer is net.layers[-1]
+        above = []
+        for r in range(len(layer.bias)):
+            of_row = range(int(layer.indptr[r]), int(layer.indptr[r + 1]))
+            terms = [f"{literal(layer.values[k])} * {below[layer.indices[k]]}" for k in of_row]
+            value = literal(layer.bias[r]) + (f" + ({' + '.join(terms)})" if terms else "")
+            cells = {k: numbers.cell(k, v, r) for k, v in layer.per_row.items()}
+            to = f"z[{r}]" if is_last else f"const {total} n{at_layer}_{r}"
+            value = layer.finish.format(name=name, sum=value, **cells)
+            lines.append(filled(f"{to} = {value};", "  ", "      "))
+            above.append(f"n{at_layer}_{r}")
+        below = above
+    sizes = [len(net.positions), *(len(layer.bias) for layer in net.layers[:-1])]
+    n_neurons = sum(len(layer.bias) for layer in net.layers)
+    program = net.program
+    return _Body(
+        lines,
+        [],
+        numbers.tables,
+        program.n_synapses * _CODE_OF_SYNAPSE + n_neurons * _CODE_OF_NEURON,
+        net.sum_dtype.itemsize * sum(sorted(sizes)[-2:]),
+    )
+
+
+def _index_type(net: CNetwork) -> str:
+    largest = max(
+        net.n_x,
+        *(n for layer in net.layers for n in (len(layer.bias) + 1, len(layer.values))),
+    )
+    return "uint_fast16_t" if largest < 2**16 - 1 else "uint_fast32_t"
+
+
+# ---- the header
+
+
+def render(net: CNetwork, name: str, layout: str, test: tuple[Inputs, NDArray[Any]] | None) -> str:
+    """Return the header's text.
+
+    Parameters
+    ----------
+    net : CNetwork
+    name : str
+        What all names begin with.
+    layout : str
+        A name in `LAYOUTS`. A network of constants has no synapses that tables could hold.
+    test : (ndarray, ndarray) or None
+        Rows of X, and the probabilities or numbers that they give.
+    """
+    bodies = {}
+    if layout != "csr" or not len(net.positions):
+        bodies["unrolled"] = _unrolled(net, name)
+    if layout != "unrolled" and len(net.positions):
+        bodies["csr"] = _csr(net, name)
+    chosen = min(bodies, key=lambda known: bodies[known].n_flash)
+    body = bodies[chosen]
+    program, upper = net.program, name.upper()
+    x, z = c_type(net.x_dtype), c_type(net.sum_dtype)
+    sizes = {"N_INPUTS": net.n_x, "N_OUTPUTS": program.n_outputs}
+    if program.classes is not None:
+        sizes["N_CLASSES"] = len(program.classes)
+    sections = [
+        _head(net, name, chosen, body),
+        f"#ifndef {upper}_H\n#define {upper}_H",
+        "\n".join((["#include <math.h>"] if _needs_math(net) else []) + ["#include <stdint.h>"]),
+        "\n".join(f"#define {upper}_{key} {n}" for key, n in sizes.items()),
+        "\n".join(body.tables.lines),
+        *(helper.format(name=name) for helper in net.helpers),
+        *body.functions,
+        f"/* The sums of the last layer: z[{upper}_N_OUTPUTS] from x[{upper}_N_INPUTS]. */\n"
+        f"static inline void {name}_logits(const {x} *x, {z} *z) {{\n"
+        + "\n".join(body.lines)
+        + "\n}",
+        *(_regression(net, name) if program.classes is None else _classes(net, name)),
+        *([] if test is None else [_self_test(net, name, *test)]),
+        f"#endif /* {upper}_H */",
+    ]
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _needs_math(net: CNetwork) -> bool:
+    return net.program.output != "numbers" or any("expf" in h or "tanhf" in h for h in net.helpers)
+
+
+def _head(net: CNetwork, name: str, layout: str, body: _Body) -> str:
+    program, x = net.program, c_type(net.x_dtype)
+    facts = {
+        "network": f"{program.structure}: {program.n_synapses} synapses, "
+        + (f"{program.activation}, " if program.activation else "")
+        + program.output.replace("_", " "),
+        "arithmetic": f"{net.arithmetic}, "
+        + ("loops over tables (CSR)" if layout == "csr" else "written out"),
+        "input": f"x[{net.n_x}], {x}: " + _told_inputs(net),
+        "flash": f"{body.tables.n_bytes} bytes of tables, and some {body.n_code} of code, "
+        "with gcc -Os for a Cortex-M0",
+        "RAM": f"{body.n_ram} bytes of buffers on the stack",
+        "multiplies": f"{program.n_multiplies} for a row, apart from activations",
+    }
+    lines = [f"{name}.h, made by synaprune {_core.__version__}. Do not edit.", ""]
+    lines += [f"{key:<11} {text}" for key, text in facts.items()]
+    if program.classes is not None:
+        lines += ["", "classes:"]
+        lines += [f"  {k}: {comment(str(c))}" for k, c in enumerate(program.classes.tolist())]
+    if program.input_names is not None:
+        lines += ["", "inputs that the network uses:"]
+        places = zip(net.positions.tolist(), program.input_names, strict=True)
+        lines += [f"  x[{place}]: {comment(known)}" for place, known in places]
+    return "/* " + "\n".join(f" * {line}".rstrip() for line in lines)[3:] + "\n */"
+
+
+def _told_inputs(net: CNetwork) -> str:
+    which = "the inputs that are used" if net.n_x < net.program.n_features else "all inputs"
+    if net.program.encoded:
+        return f"{which} as the table's encoder makes them of the columns"
+    return f"{which} in their own units"
+
+
+def _unit(net: CNetwork, value: str) -> str:
+    """Return a sum of the last layer as a float."""
+    return value if net.unit is None else f"(float){value} * {literal(net.unit)}"
+
+
+def _classes(net: CNetwork, name: str) -> list[str]:
+    program, upper = net.program, name.upper()
+    assert program.classes is not None
+    x, z = c_type(net.x_dtype), c_type(net.sum_dtype)
+    n = program.n_outputs
+    zero = literal(net.sum_dtype.type(0))
+    if n == 1:
+        choice = f"  return z[0] > {zero} ? 1u : 0u;"
+    else:
+        choice = f"""  for (r = 1u; r < {n}u; ++r) {{
+    if (z[r] > z[best]) {{
+      best = r;
+    }}
+  }}
+  return best;"""
+    index = "uint16_t" if n < 2**16 else "uint32_t"
+    names = ",\n".join(f"      {string(str(label))}" for label in program.classes.tolist())
+    buffer = "p" if net.unit is None else "z"
+    own = "" if net.unit is None else f"  {z} z[{n}];\n"
+    return [
+        f"""/* The number of the class of x; of equally likely ones the first. */
+static inline {index} {name}_predict(const {x} *x) {{
+  {z} z[{n}];
+{"" if n == 1 else f"  {index} best = 0u, r;{chr(10)}"}  {name}_logits(x, z);
+{choice}
+}}""",
+        f"""/* The probability of each class: p[{upper}_N_CLASSES]. */
+static inline void {name}_predict_proba(const {x} *x, float *p) {{
+{own}{_PROBABILITIES[program.output](net, name, n, buffer, index)}
+}}""",
+        f"""/* The label of a class, in UTF-8. */
+static inline const char *{name}_class_name({index} number) {{
+  static const char *const names[{len(program.classes)}] = {{
+{names}}};
+  return number < {len(program.classes)}u ? names[number] : "";
+}}""",
+    ]
+
+
+def _softmax(net: CNetwork, name: str, n: int, z: str, index: str) -> str:
+    return f"""  {c_type(net.sum_dtype)} largest;
+  float sum = 0.0f;
+  {index} r;
+  {name}_logits(x, {z});
+  largest = {z}[0];
+  for (r = 1u; r < {n}u; ++r) {{
+    largest = {z}[r] > largest ? {z}[r] : largest;
+  }}
+  for (r = 0u; r < {n}u; ++r) {{
+    p[r] = expf({_unit(net, f"({z}[r] - largest)")});
+    sum += p[r];
+  }}
+  for (r = 0u; r < {n}u; ++r) {{
+    p[r] /= sum;
+  }}"""
+
+
+def _sigmoid(net: CNetwork, name: str, n: int, z: str, index: str) -> str:
+    return f"""  {name}_logits(x, {z});
+  p[1] = {name}_sigmoid({_unit(net, f"{z}[0]")});
+  p[0] = 1.0f - p[1];"""
+
+
+def _sigmoid_shares(net: CNetwork, name: str, n: int, z: str, index: str) -> str:
+    return f"""  float sum = 0.0f;
+  {index} r;
+  {name}_logits(x, {z});
+  for (r = 0u; r < {n}u; ++r) {{
+    p[r] = {name}_sigmoid({_unit(net, f"{z}[r]")});
+    sum += p[r];
+  }}
+  for (r = 0u; r < {n}u; ++r) {{
+    p[r] /= sum;
+  }}"""
+
+
+_PROBABILITIES = {"softmax": _softmax, "sigmoid": _sigmoid, "sigmoid_shares": _sigmoid_shares}
+
+
+def _regression(net: CNetwork, name: str) -> list[str]:
+    program = net.program
+    assert program.targets is not None
+    scale, mean = program.targets.scale, program.targets.mean
+    with np.errstate(over="ignore", under="ignore"):
+        unit = (scale * (1.0 if net.unit is None else float(net.unit))).astype(np.float32)
+        offset = mean.astype(np.float32)
+    if not np.isfinite(unit * np.float32(6.0) + np.abs(offset)).all() or (unit < 2.0**-126).any():
+        raise ValueError(
+            "the numbers that the network predicts are beyond the range of C's float: mean "
+            f"{shown(mean.tolist())}, scale {shown(scale.tolist())}; train with y in other units"
+        )
+    x, z = c_type(net.x_dtype), c_type(net.sum_dtype)
+    n = program.n_outputs
+    own, buffer, cast = ("", "y", "") if net.unit is None else (f"  {z} z[{n}];\n", "z", "(float)")
+    lines = "\n".join(
+        f"  y[{r}] = {cast}{buffer}[{r}] * {literal(unit[r])} + {literal(offset[r])};"
+        for r in range(n)
+    )
+    return [
+        f"""/* The numbers that are predicted: y[{name.upper()}_N_OUTPUTS]. */
+static inline void {name}_predict(const {x} *x, float *y) {{
+{own}  {name}_logits(x, {buffer});
+{lines}
+}}"""
+    ]
+
+
+def _self_test(net: CNetwork, name: str, rows: Inputs, expected: NDArray[Any]) -> str:
+    """Return a main that compares rows with what they gave in Python."""
+    program, upper = net.program, name.upper()
+    read = rows if net.n_x == program.n_features else rows[:, program.inputs]
+    read = np.ascontiguousarray(read, net.x_dtype)
+    tables = Tables(name)
+    x = tables.add("test_x", read.reshape(-1)) if read.size else None
+    y = tables.add("test_y", np.asarray(expected, np.float32).reshape(-1))
+    n, n_y = expected.shape
+    limits = np.full(n_y, 1e-5, np.float32)
+    call = f"{name}_predict_proba"
+    if program.targets is not None:
+        limits = (1e-5 * (np.abs(expected).max(axis=0) + program.targets.scale)).astype(np.float32)
+        call = f"{name}_predict"
+    limit = tables.add("test_limit", limits)
+    row = "0" if x is None else f"{x} + i * {net.n_x}u"
+    return f"""#ifdef {upper}_SELF_TEST
+#include <stdio.h>
+
+{chr(10).join(tables.lines)}
+
+/* Compares {n} rows with what Python predicted; returns 0 if all agree. */
+int main(void) {{
+  unsigned long i, j, wrong = 0ul;
+  for (i = 0ul; i < {n}ul; ++i) {{
+    float y[{n_y}];
+    int agrees = 1;
+    {call}({row}, y);
+    for (j = 0ul; j < {n_y}ul; ++j) {{
+      const float error = y[j] - {y}[i * {n_y}ul + j];
+      if (!(error <= {limit}[j] && -error <= {limit}[j])) {{
+        agrees = 0;
+      }}
+    }}
+    if (agrees == 0) {{
+      ++wrong;
+    }}
+  }}
+  printf("%lu of {n} rows differ\\n", wrong);
+  return wrong == 0ul ? 0 : 1;
+}}
+#endif /* {upper}_SELF_TEST */"""
