@@ -1081,6 +1081,8 @@ class SparseMLP:
         path: str | os.PathLike[str] | None = None,
         *,
         name: str = "network",
+        dtype: str = "float32",
+        calibration: Any = None,
         layout: str = "auto",
         inputs: str = "all",
         input_dtype: str = "float32",
@@ -1100,6 +1102,11 @@ class SparseMLP:
             A file to write; an older one is replaced only when the new one is whole.
         name : str
             What all names in the header begin with.
+        dtype : {"float32", "int8", "int16"}
+            What C computes in. Integers give the same bytes with every compiler; what they cost in
+            accuracy is told by `export.quantize`, which computes the same.
+        calibration : array_like, DataFrame or Table, optional
+            Rows such as the network will see, which integers need.
         layout : {"auto", "csr", "unrolled"}
             Loops over tables, or one statement a neuron, which is smaller for tiny networks only;
             "auto" takes what is estimated to be smaller.
@@ -1136,8 +1143,8 @@ class SparseMLP:
         from synaprune.export.c import to_c
 
         return to_c(
-            self, path, name=name, layout=layout, inputs=inputs, input_dtype=input_dtype,
-            self_test=self_test,
+            self, path, name=name, dtype=dtype, calibration=calibration, layout=layout,
+            inputs=inputs, input_dtype=input_dtype, self_test=self_test,
         )  # fmt: skip
 
     # ---- files

@@ -26,15 +26,19 @@ from ._c_text import (
     smallest_unsigned,
     string,
 )
+from ._integers import DTYPES as INTEGERS
+from ._integers import INPUT_DTYPES, IntegerNetwork, check_choice, check_rows, quantize
 from ._program import Program
 
+__all__ = ["DTYPES", "INPUTS", "INPUT_DTYPES", "LAYOUTS", "to_c"]
+
 LAYOUTS = ("auto", "csr", "unrolled")
-INPUT_DTYPES = ("float32", "uint8")
+DTYPES = ("float32", *INTEGERS)
 INPUTS = ("all", "used")
-# Bytes of `predict` on a Cortex-M0, of gcc -Os: what there is without any layer, for a layer in CSR
-# form, and for a synapse and a neuron that are written out, their constants included.
+# Bytes of `predict` on a Cortex-M0, of gcc -Os: what there is without any layer, and for a layer in
+# CSR form; for a synapse, a neuron and an input that are written out, their constants included.
 _CODE, _CODE_OF_LAYER = 100, 80
-_CODE_OF_SYNAPSE, _CODE_OF_NEURON = 22, 16
+_CODE_WRITTEN_OUT = {"float32": (22, 16, 0), "int32": (9, 24, 20)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +55,8 @@ class CLayer:
         What becomes of a neuron's ``{sum}``; other names in braces are those of `per_row`.
     per_row : mapping of str to ndarray
         More numbers of each neuron.
+    table : ndarray or None
+        What ``{table}`` in `finish` stands for.
     """
 
     indptr: NDArray[np.int64]
@@ -60,6 +66,7 @@ class CLayer:
     dtype: Any
     finish: str
     per_row: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    table: NDArray[Any] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,6 +120,8 @@ def to_c(
     path: str | os.PathLike[str] | None = None,
     *,
     name: str = "network",
+    dtype: str = "float32",
+    calibration: Any = None,
     layout: str = "auto",
     inputs: str = "all",
     input_dtype: str = "float32",
@@ -120,35 +129,38 @@ def to_c(
 ) -> str:
     """Return a network as a C99 header; `SparseMLP.to_c` documents the arguments."""
     check_identifier(name)
-    _one_of("layout", layout, LAYOUTS)
-    _one_of("inputs", inputs, INPUTS)
-    _one_of("input_dtype", input_dtype, INPUT_DTYPES)
+    for what, value, known in (
+        ("dtype", dtype, DTYPES),
+        ("layout", layout, LAYOUTS),
+        ("inputs", inputs, INPUTS),
+        ("input_dtype", input_dtype, INPUT_DTYPES),
+    ):
+        check_choice(what, value, known)
+    if (calibration is None) != (dtype == "float32"):
+        raise ValueError(
+            f"calibration must be left out, as dtype is {dtype!r}"
+            if dtype == "float32"
+            else f"dtype {dtype!r} needs calibration: rows such as the network will see"
+        )
     program = Program.of(net)
     if path is not None:
         check_target(path)
-    rows = None if self_test is None else _rows(net, self_test, "self_test", input_dtype)
-    network = float_network(program, inputs, input_dtype)
+    rows = None if self_test is None else check_rows(net, self_test, "self_test", input_dtype)
     test = None
-    if rows is not None:
-        said = net.predict(rows).reshape(len(rows), -1)
-        test = (rows, said if net.is_regression else net.predict_proba(rows))
+    if dtype == "float32":
+        network = float_network(program, inputs, input_dtype)
+        if rows is not None:
+            said = net.predict(rows).reshape(len(rows), -1)
+            test = (rows, said if net.is_regression else net.predict_proba(rows))
+    else:
+        integers = quantize(net, calibration, dtype=dtype, input_dtype=input_dtype)
+        network = integer_network(integers, inputs)
+        if rows is not None:
+            test = (rows, integers.logits(rows))
     text = render(network, name, layout, test)
     if path is not None:
         write_atomically(path, text.encode("ascii"))
     return text
-
-
-def _one_of(name: str, value: object, known: Sequence[str]) -> None:
-    if not isinstance(value, str) or value not in known:
-        raise ValueError(f"{name} must be one of {', '.join(known)}, got {shown(value)}")
-
-
-def _rows(net: SparseMLP, X: Any, name: str, input_dtype: str) -> Inputs:
-    """Return rows of the network's inputs, bytes if C is to be given bytes."""
-    rows = net.as_inputs(X, name)
-    if input_dtype == "uint8" and rows.dtype != np.uint8:
-        raise TypeError(f"{name} must be uint8, as input_dtype is, got {rows.dtype}")
-    return rows
 
 
 # ---- float32
@@ -203,6 +215,105 @@ def float_network(program: Program, inputs: str, input_dtype: str) -> CNetwork:
             )
             for layer in program.layers
         ),
+    )
+
+
+# ---- integers
+
+_ENTER = """/* The nearest integer of half steps, half away from zero, cut off at {limit}. */
+static inline {q} {{name}}_enter(float half_steps) {{{{
+  int32_t n;
+  if (!(half_steps > -{twice}.0f)) {{{{
+    return -{limit};
+  }}}}
+  if (half_steps > {twice}.0f) {{{{
+    return {limit};
+  }}}}
+  n = (int32_t)half_steps;
+  return ({q})(n >= 0 ? (n + 1) / 2 : (n - 1) / 2);
+}}}}"""
+_RELU = """/* A sum divided by 2^shift, half up, from 0 to {limit}. */
+static inline {q} {{name}}_relu(int32_t sum, uint8_t shift) {{{{
+  int32_t z;
+  if (sum <= 0) {{{{
+    return 0;
+  }}}}
+  z = (sum + (int32_t)(((uint32_t)1 << shift) >> 1)) >> shift;
+  return z > {limit} ? {limit} : ({q})z;
+}}}}"""
+# Nothing negative is shifted to the right, which C leaves to the compiler.
+_SHIFTED = """/* A sum divided by 2^shift, half away from zero, from -{beyond} to {limit}. */
+static inline int32_t {{name}}_shifted(int32_t sum, uint8_t shift) {{{{
+  const int32_t half = (int32_t)(((uint32_t)1 << shift) >> 1);
+  const int32_t z = sum >= 0 ? (sum + half) >> shift : -((half - sum) >> shift);
+  return z > {limit} ? {limit} : z < -{beyond} ? -{beyond} : z;
+}}}}"""
+_TABLE = """/* {f} of a sum, which is rounded to 8 bits. */
+static inline {q} {{name}}_table(int32_t sum, uint8_t shift, const {q} *table) {{{{
+  return table[{{name}}_shifted(sum, shift) + 128];
+}}}}"""
+_LINES = """/* {f} of a sum, which is rounded to 16 bits; lines between the numbers of the table. */
+static inline {q} {{name}}_table(int32_t sum, uint8_t shift, const {q} *table) {{{{
+  const int32_t z = {{name}}_shifted(sum, shift) + 32768;
+  const int32_t at = z >> 8, between = z & 255;
+  const int32_t low = (int32_t)table[at]{lift}, high = (int32_t)table[at + 1]{lift};
+  return ({q})(((low * (256 - between) + high * between + 128) >> 8){lower});
+}}}}"""
+
+
+def integer_network(net: IntegerNetwork, inputs: str) -> CNetwork:
+    """Return a network that computes in integers, as `IntegerNetwork.logits` does."""
+    program, f = net._program, net._program.activation
+    weights, hidden = np.dtype(net.dtype), net._layers[0].dtype
+    limit = int(np.iinfo(weights).max)
+    helpers, enter = [], None
+    per_input: dict[str, NDArray[Any]] = {}
+    if net._factor is not None:
+        enter, per_input["factor"] = "{name}_enter({x} * {factor})", net._factor
+        if program.shift.any():
+            enter, per_input["shift"] = "{name}_enter(({x} - {shift}) * {factor})", program.shift
+        helpers.append(_ENTER.format(q=c_type(weights), limit=limit, twice=2 * limit))
+    if f == "relu":
+        helpers.append(_RELU.format(q=c_type(hidden), limit=np.iinfo(hidden).max))
+    elif f is not None:
+        signed = hidden.kind == "i"
+        helpers.append(_SHIFTED.format(limit=limit, beyond=limit + 1))
+        helpers.append(
+            (_TABLE if net.dtype == "int8" else _LINES).format(
+                q=c_type(hidden), f=f, lift=" + 32768" * signed, lower=" - 32768" * signed
+            )
+        )
+    if program.output.startswith("sigmoid"):
+        helpers.append(_FLOAT_HELPERS["sigmoid"])
+    positions, n_x = _positions(program, inputs)
+    finish = (
+        "{name}_relu({sum}, {shift})" if f == "relu" else "{name}_table({sum}, {shift}, {table})"
+    )
+    return CNetwork(
+        program=program,
+        arithmetic=f"{net.dtype} weights, {weights.itemsize * 8}-bit inputs and neurons, "
+        "32-bit sums",
+        x_dtype=np.dtype(net.input_dtype),
+        n_x=n_x,
+        positions=positions,
+        dtype=np.dtype(np.uint8) if enter is None else weights,
+        enter=enter,
+        per_input=per_input,
+        helpers=helpers,
+        layers=tuple(
+            CLayer(
+                layer.indptr,
+                layer.indices,
+                layer.weights,
+                layer.bias,
+                layer.dtype,
+                "{sum}" if layer.shift is None else finish,
+                {} if layer.shift is None else {"shift": layer.shift},
+                layer.table,
+            )
+            for layer in net._layers
+        ),
+        unit=net.unit,
     )
 
 
@@ -277,11 +388,7 @@ def _csr(net: CNetwork, name: str) -> _Body:
         if not np.array_equal(net.positions, np.arange(n_inputs)):
             places = net.positions.astype(smallest_unsigned(int(net.positions[-1])))
             at = numbers.cell("input", places, "r", uniform=False)
-        x = f"x[{at}]"
-        if net.x_dtype != net.dtype:
-            x = f"({c_type(net.dtype)}){x}"
-        cells = {k: numbers.cell(k, v, "r") for k, v in net.per_input.items()}
-        lines += _loop(n_inputs, f"{below}[r] = {net.enter.format(name=name, x=x, **cells)};")
+        lines += _loop(n_inputs, f"{below}[r] = {_entered(net, numbers, at, 'r')};")
     for at_layer, layer in enumerate(net.layers):
         n_out = len(layer.bias)
         columns = net.positions[layer.indices] if below == "x" else layer.indices
@@ -295,10 +402,9 @@ def _csr(net: CNetwork, name: str) -> _Body:
         weight = numbers.table(f"weight_{at_layer}", layer.values)
         bias = numbers.cell(f"bias_{at_layer}", layer.bias, "r")
         total = f"{bias} + {dot}({begin}[r], {begin}[r + 1u], {column}, {weight}, {below})"
-        cells = {k: numbers.cell(f"{k}_{at_layer}", v, "r") for k, v in layer.per_row.items()}
         is_last = layer is net.layers[-1]
         to = "z" if is_last else buffer(at_layer + 1, layer.dtype, n_out)
-        lines += _loop(n_out, f"{to}[r] = {layer.finish.format(name=name, sum=total, **cells)};")
+        lines += _loop(n_out, f"{to}[r] = {_finished(layer, numbers, total, at_layer, 'r')};")
         below, below_dtype = to, layer.dtype
     declared = [
         f"  {c_type(dtype)} {'ab'[side]}_{dtype.name}[{n}];" for (side, dtype), n in buffers.items()
@@ -310,6 +416,22 @@ def _csr(net: CNetwork, name: str) -> _Body:
         _CODE + _CODE_OF_LAYER * (len(net.layers) + (net.enter is not None)),
         sum(n * dtype.itemsize for (_, dtype), n in buffers.items()),
     )
+
+
+def _entered(net: CNetwork, numbers: _Numbers, place: int | str, at: int | str) -> str:
+    """Return what becomes of x[place], which is input `at`."""
+    assert net.enter is not None
+    cast = "" if net.x_dtype == np.float32 else "(float)"
+    cells = {k: numbers.cell(k, v, at) for k, v in net.per_input.items()}
+    return net.enter.format(name=numbers.tables.name, x=f"{cast}x[{place}]", **cells)
+
+
+def _finished(layer: CLayer, numbers: _Numbers, total: str, at_layer: int, row: int | str) -> str:
+    """Return what becomes of the sum of a row."""
+    cells = {k: numbers.cell(f"{k}_{at_layer}", v, row) for k, v in layer.per_row.items()}
+    if layer.table is not None:
+        cells["table"] = numbers.table(f"table_{at_layer}", layer.table)
+    return layer.finish.format(name=numbers.tables.name, sum=total, **cells)
 
 
 def _loop(n: int, statement: str) -> list[str]:
@@ -338,9 +460,7 @@ def _unrolled(net: CNetwork, name: str) -> _Body:
     lines = []
     below = []
     for i, place in enumerate(net.positions.tolist()):
-        x = f"({total})x[{place}]" if c_type(net.x_dtype) != total else f"x[{place}]"
-        cells = {k: numbers.cell(k, v, i) for k, v in net.per_input.items()}
-        value = x if net.enter is None else net.enter.format(name=name, x=x, **cells)
+        value = f"x[{place}]" if net.enter is None else _entered(net, numbers, place, i)
         lines.append(filled(f"const {total} i{i} = {value};", "  ", "      "))
         below.append(f"i{i}")
     if not below:
@@ -352,20 +472,20 @@ def _unrolled(net: CNetwork, name: str) -> _Body:
             of_row = range(int(layer.indptr[r]), int(layer.indptr[r + 1]))
             terms = [f"{literal(layer.values[k])} * {below[layer.indices[k]]}" for k in of_row]
             value = literal(layer.bias[r]) + (f" + ({' + '.join(terms)})" if terms else "")
-            cells = {k: numbers.cell(k, v, r) for k, v in layer.per_row.items()}
             to = f"z[{r}]" if is_last else f"const {total} n{at_layer}_{r}"
-            value = layer.finish.format(name=name, sum=value, **cells)
+            value = _finished(layer, numbers, value, at_layer, r)
             lines.append(filled(f"{to} = {value};", "  ", "      "))
             above.append(f"n{at_layer}_{r}")
         below = above
     sizes = [len(net.positions), *(len(layer.bias) for layer in net.layers[:-1])]
     n_neurons = sum(len(layer.bias) for layer in net.layers)
-    program = net.program
+    counts = (net.program.n_synapses, n_neurons, len(net.positions) * (net.enter is not None))
+    codes = _CODE_WRITTEN_OUT[net.sum_dtype.name]
     return _Body(
         lines,
         [],
         numbers.tables,
-        program.n_synapses * _CODE_OF_SYNAPSE + n_neurons * _CODE_OF_NEURON,
+        sum(n * code for n, code in zip(counts, codes, strict=True)),
         net.sum_dtype.itemsize * sum(sorted(sizes)[-2:]),
     )
 
@@ -431,6 +551,7 @@ def _needs_math(net: CNetwork) -> bool:
 
 def _head(net: CNetwork, name: str, layout: str, body: _Body) -> str:
     program, x = net.program, c_type(net.x_dtype)
+    n_scaled = len(net.positions) if net.enter is not None and "*" in net.enter else 0
     facts = {
         "network": f"{program.structure}: {program.n_synapses} synapses, "
         + (f"{program.activation}, " if program.activation else "")
@@ -441,8 +562,10 @@ def _head(net: CNetwork, name: str, layout: str, body: _Body) -> str:
         "flash": f"{body.tables.n_bytes} bytes of tables, and some {body.n_code} of code, "
         "with gcc -Os for a Cortex-M0",
         "RAM": f"{body.n_ram} bytes of buffers on the stack",
-        "multiplies": f"{program.n_multiplies} for a row, apart from activations",
+        "multiplies": f"{program.n_synapses + n_scaled} for a row, apart from activations",
     }
+    if net.unit is not None:
+        facts["logits"] = f"integers, of which one step is worth {literal(net.unit)}"
     lines = [f"{name}.h, made by synaprune {_core.__version__}. Do not edit.", ""]
     lines += [f"{key:<11} {text}" for key, text in facts.items()]
     if program.classes is not None:
@@ -575,20 +698,25 @@ static inline void {name}_predict(const {x} *x, float *y) {{
 
 
 def _self_test(net: CNetwork, name: str, rows: Inputs, expected: NDArray[Any]) -> str:
-    """Return a main that compares rows with what they gave in Python."""
+    """Return a main that compares rows with what they gave in Python: integers exactly."""
     program, upper = net.program, name.upper()
     read = rows if net.n_x == program.n_features else rows[:, program.inputs]
     read = np.ascontiguousarray(read, net.x_dtype)
     tables = Tables(name)
     x = tables.add("test_x", read.reshape(-1)) if read.size else None
-    y = tables.add("test_y", np.asarray(expected, np.float32).reshape(-1))
+    expected = expected.astype(np.float32 if net.unit is None else np.int32)
+    y = tables.add("test_y", expected.reshape(-1))
     n, n_y = expected.shape
-    limits = np.full(n_y, 1e-5, np.float32)
-    call = f"{name}_predict_proba"
-    if program.targets is not None:
-        limits = (1e-5 * (np.abs(expected).max(axis=0) + program.targets.scale)).astype(np.float32)
-        call = f"{name}_predict"
-    limit = tables.add("test_limit", limits)
+    call, differs = f"{name}_logits", f"y[j] != {y}[i * {n_y}ul + j]"
+    if net.unit is None:
+        limits = np.full(n_y, 1e-5, np.float32)
+        call = f"{name}_predict_proba"
+        if program.targets is not None:
+            call = f"{name}_predict"
+            limits = 1e-5 * (np.abs(expected).max(axis=0) + program.targets.scale)
+        limit = tables.add("test_limit", limits.astype(np.float32))
+        error = f"y[j] - {y}[i * {n_y}ul + j]"
+        differs = f"!({error} <= {limit}[j] && {error} >= -{limit}[j])"
     row = "0" if x is None else f"{x} + i * {net.n_x}u"
     return f"""#ifdef {upper}_SELF_TEST
 #include <stdio.h>
@@ -599,12 +727,11 @@ def _self_test(net: CNetwork, name: str, rows: Inputs, expected: NDArray[Any]) -
 int main(void) {{
   unsigned long i, j, wrong = 0ul;
   for (i = 0ul; i < {n}ul; ++i) {{
-    float y[{n_y}];
+    {c_type(expected.dtype)} y[{n_y}];
     int agrees = 1;
     {call}({row}, y);
     for (j = 0ul; j < {n_y}ul; ++j) {{
-      const float error = y[j] - {y}[i * {n_y}ul + j];
-      if (!(error <= {limit}[j] && -error <= {limit}[j])) {{
+      if ({differs}) {{
         agrees = 0;
       }}
     }}
