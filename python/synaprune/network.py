@@ -1108,8 +1108,9 @@ class SparseMLP:
         calibration : array_like, DataFrame or Table, optional
             Rows such as the network will see, which integers need.
         layout : {"auto", "csr", "unrolled"}
-            Loops over tables, or one statement a neuron, which is smaller for tiny networks only;
-            "auto" takes what is estimated to be smaller.
+            Loops over tables, or one statement a neuron, which is faster but larger, except for
+            tiny networks; "auto" takes what is estimated to be smaller. A network whose outputs are
+            constants has nothing to loop over.
         inputs : {"all", "used"}
             Whether C is given all columns of X, or only `used_inputs`, in this order.
         input_dtype : {"float32", "uint8"}

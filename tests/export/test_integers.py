@@ -47,7 +47,7 @@ def far(X):
 )
 def test_c_computes_the_same_integers(first, dtype, layout, compiler, tmp_path):
     headers, expected, tied = [], [], 0
-    for seed in range(first, first + 50):
+    for seed in range(first, first + 30):
         net, X = random_network(seed)
         as_bytes = seed % 3 == 0
         options = {"dtype": dtype, "input_dtype": "uint8" if as_bytes else "float32"}

@@ -478,14 +478,11 @@ def _unrolled(net: CNetwork, name: str) -> _Body:
             above.append(f"n{at_layer}_{r}")
         below = above
     sizes = [len(net.positions), *(len(layer.bias) for layer in net.layers[:-1])]
-    n_neurons = sum(len(layer.bias) for layer in net.layers)
-    counts = (net.program.n_synapses, n_neurons, len(net.positions) * (net.enter is not None))
-    codes = _CODE_WRITTEN_OUT[net.sum_dtype.name]
     return _Body(
         lines,
         [],
         numbers.tables,
-        sum(n * code for n, code in zip(counts, codes, strict=True)),
+        _written_out(net),
         net.sum_dtype.itemsize * sum(sorted(sizes)[-2:]),
     )
 
@@ -514,13 +511,7 @@ def render(net: CNetwork, name: str, layout: str, test: tuple[Inputs, NDArray[An
     test : (ndarray, ndarray) or None
         Rows of X, and the probabilities or numbers that they give.
     """
-    bodies = {}
-    if layout != "csr" or not len(net.positions):
-        bodies["unrolled"] = _unrolled(net, name)
-    if layout != "unrolled" and len(net.positions):
-        bodies["csr"] = _csr(net, name)
-    chosen = min(bodies, key=lambda known: bodies[known].n_flash)
-    body = bodies[chosen]
+    chosen, body = _smaller(net, name, layout)
     program, upper = net.program, name.upper()
     x, z = c_type(net.x_dtype), c_type(net.sum_dtype)
     sizes = {"N_INPUTS": net.n_x, "N_OUTPUTS": program.n_outputs}
@@ -547,6 +538,25 @@ def render(net: CNetwork, name: str, layout: str, test: tuple[Inputs, NDArray[An
 
 def _needs_math(net: CNetwork) -> bool:
     return net.program.output != "numbers" or any("expf" in h or "tanhf" in h for h in net.helpers)
+
+
+def _smaller(net: CNetwork, name: str, layout: str) -> tuple[str, _Body]:
+    """Return the layout that is asked for, of "auto" the smaller one, and what it gives."""
+    if layout == "unrolled" or not len(net.positions):
+        return "unrolled", _unrolled(net, name)
+    csr = _csr(net, name)
+    tables = sum(layer.table.nbytes for layer in net.layers if layer.table is not None)
+    if layout == "csr" or csr.n_flash <= _written_out(net) + tables:
+        return "csr", csr
+    return "unrolled", _unrolled(net, name)
+
+
+def _written_out(net: CNetwork) -> int:
+    """Return, roughly, the bytes of code of the network written out."""
+    n_neurons = sum(len(layer.bias) for layer in net.layers)
+    counts = (net.program.n_synapses, n_neurons, len(net.positions) * (net.enter is not None))
+    of_each = _CODE_WRITTEN_OUT[net.sum_dtype.name]
+    return sum(n * code for n, code in zip(counts, of_each, strict=True))
 
 
 def _head(net: CNetwork, name: str, layout: str, body: _Body) -> str:
