@@ -16,7 +16,7 @@ from numpydoc.validate import validate
 
 ROOT = Path(__file__).resolve().parents[1]
 MODULES = (synaprune, synaprune.datasets, synaprune.explain, synaprune.plots, synaprune.report)
-MODULES += (synaprune.callbacks, synaprune.sklearn)
+MODULES += (synaprune.callbacks, synaprune.export, synaprune.sklearn)
 
 
 def public_names() -> Iterator[tuple[str, set[str]]]:

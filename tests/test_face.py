@@ -23,10 +23,11 @@ def test_one_version():
     assert project["version"] in (ROOT / "CHANGELOG.md").read_text()
 
 
-MODULES = (synaprune.callbacks, synaprune.datasets, synaprune.explain, synaprune.plots)
+MODULES = (synaprune.callbacks, synaprune.datasets, synaprune.explain, synaprune.export)
+MODULES += (synaprune.plots, synaprune.report)
 
 
-@pytest.mark.parametrize("module", [synaprune, *MODULES, synaprune.report])
+@pytest.mark.parametrize("module", [synaprune, *MODULES])
 def test_public_names_exist_and_are_listed_once(module):
     assert [name for name in module.__all__ if not hasattr(module, name)] == []
     assert len(set(module.__all__)) == len(module.__all__)

@@ -18,7 +18,7 @@ except ImportError as error:  # pragma: no cover - needs a broken installation
     hint = "install the package with 'pip install .' from its source, and import it from elsewhere"
     raise ImportError(f"synaprune's compiled core cannot be loaded; {hint} ({error})") from error
 
-from synaprune import callbacks, datasets, explain, plots, report, tables
+from synaprune import callbacks, datasets, explain, export, plots, report, tables
 from synaprune.criteria import CRITERIA, Criterion, GradientMoments, saliency
 from synaprune.data import CheckedData
 from synaprune.io import ModelFileError
@@ -53,9 +53,9 @@ __all__ = [
     "ACTIVATIONS", "CRITERIA", "LOSSES", "CheckedData", "ConstantThenCosine", "Criterion",
     "GradientMoments", "Gradual", "InputBudget", "Iterative", "LinearGradients", "ModelFileError",
     "OnProbabilities", "PathStep", "Progress", "PruningInterrupted", "PruningPath", "STOP",
-    "SearchResult", "ShiftImages", "SparseLayer", "SparseLinear", "SparseMLP", "Strategy", "Sweep",
-    "Table", "TableEncoder", "Training", "TrainingDiverged", "__version__", "build_info",
-    "callbacks", "datasets", "explain", "plots", "prune", "read_table", "report", "saliency",
-    "set_isa", "smallest_network", "tables",
+    "SearchResult", "ShiftImages", "SparseLayer", "SparseLinear", "SparseMLP", "Strategy",
+    "Sweep", "Table", "TableEncoder", "Training", "TrainingDiverged", "__version__", "build_info",
+    "callbacks", "datasets", "explain", "export", "plots", "prune", "read_table", "report",
+    "saliency", "set_isa", "smallest_network", "tables",
 ]  # fmt: skip
 __all__ += optimizers.__all__

@@ -1074,6 +1074,80 @@ class SparseMLP:
         loss, n_correct = finite(self._core.evaluate(data.X, data.y, threads))
         return n_correct / len(data), loss
 
+    # ---- other languages
+
+    def to_c(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        name: str = "network",
+        dtype: str = "float32",
+        calibration: Any = None,
+        layout: str = "auto",
+        inputs: str = "all",
+        input_dtype: str = "float32",
+        self_test: Any = None,
+    ) -> str:
+        """Return the network as one C99 header without dependencies; C++ compiles it, too.
+
+        With the name "network" it has ``network_predict(x)``, the class number of a row,
+        ``network_predict_proba(x, p)``, ``network_logits(x, z)`` and
+        ``network_class_name(number)``; of a regression ``network_predict(x, y)`` and
+        ``network_logits``. Nothing is allocated. A comment says what it needs of flash and RAM.
+        docs/export.md has examples.
+
+        Parameters
+        ----------
+        path : path-like, optional
+            A file to write; an older one is replaced only when the new one is whole.
+        name : str
+            What all names in the header begin with.
+        dtype : {"float32", "int8", "int16"}
+            What C computes in. Integers give the same bytes with every compiler; what they cost in
+            accuracy is told by `export.quantize`, which computes the same.
+        calibration : array_like, DataFrame or Table, optional
+            Rows such as the network will see, which integers need.
+        layout : {"auto", "csr", "unrolled"}
+            Loops over tables, or one statement a neuron, which is faster but larger, except for
+            tiny networks; "auto" takes what is estimated to be smaller. A network whose outputs are
+            constants has nothing to loop over.
+        inputs : {"all", "used"}
+            Whether C is given all columns of X, or only `used_inputs`, in this order.
+        input_dtype : {"float32", "uint8"}
+            In which type C is given them.
+        self_test : array_like, DataFrame or Table, optional
+            Rows that a main function, compiled with ``-DNETWORK_SELF_TEST``, predicts and compares
+            with what the network says here.
+
+        Returns
+        -------
+        str
+            The header's text, which is ASCII.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument does not fit, the network was never fitted, or it predicts numbers beyond
+            the range of float32.
+        OSError
+            If the file cannot be written.
+
+        Examples
+        --------
+        >>> import synaprune as sn
+        >>> data = sn.datasets.xor()
+        >>> net = sn.SparseMLP((2, 3, 1), seed=0).fit(*data.train)
+        >>> text = net.to_c(name="xor")
+        >>> "static inline uint16_t xor_predict(const float *x)" in text
+        True
+        """
+        from synaprune.export.c import to_c
+
+        return to_c(
+            self, path, name=name, dtype=dtype, calibration=calibration, layout=layout,
+            inputs=inputs, input_dtype=input_dtype, self_test=self_test,
+        )  # fmt: skip
+
     # ---- files
 
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:

@@ -8,7 +8,7 @@ import io
 import sys
 from typing import Any
 
-from synaprune.datasets import load_columns, load_inputs
+from synaprune.cli.inputs import inputs_for
 from synaprune.io import write_atomically
 from synaprune.network import SparseMLP
 
@@ -34,10 +34,7 @@ def run(args: argparse.Namespace) -> int:
     """Run the command; returns the exit status."""
     net = SparseMLP.load(args.model)
     source = sys.stdin.buffer if args.data == "-" else args.data
-    if net.encoder is None:
-        X: Any = load_inputs(source, net.input_names)
-    else:
-        X = net.as_inputs(load_columns(source, net.encoder.order))
+    X = inputs_for(net, source)
     labels = net.predict(X).tolist()
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

@@ -123,6 +123,7 @@ def smallest_network(
 
     Examples
     --------
+    >>> import numpy as np
     >>> import synaprune as sn
     >>> rng = np.random.default_rng(0)
     >>> X = rng.normal(size=(400, 8))

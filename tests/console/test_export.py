@@ -1,0 +1,67 @@
+"""``synaprune export``: a saved network as a C header."""
+
+import pytest
+import synaprune as sn
+from console.process import QUICK, assert_error, flowers, run, succeed
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """A folder with a table and the model of its flowers."""
+    folder = tmp_path_factory.mktemp("export")
+    table = flowers(folder)
+    succeed("prune", table, "--target", "kind", *QUICK, "--out", folder / "m.npz", "--quiet")
+    return folder
+
+
+def test_the_header_is_that_of_to_c(model):
+    out = model / "flowers.h"
+    args = ("export", model / "m.npz", "--format", "c", "--out", out)
+    assert succeed(*args) == f"wrote {out}\n"
+    net = sn.SparseMLP.load(model / "m.npz")
+    assert out.read_text() == net.to_c()
+
+
+def test_options_reach_it(model):
+    out, table = model / "small.h", model / "flowers.csv"
+    args = ("export", model / "m.npz", "--format", "c", "--out", out, "--name", "iris")
+    args += ("--dtype", "int8", "--calibration", table, "--self-test", table)
+    succeed(*args, "--layout", "csr", "--inputs", "used")
+    net = sn.SparseMLP.load(model / "m.npz")
+    X = net.as_inputs(sn.read_table(table))
+    options = {"dtype": "int8", "layout": "csr", "inputs": "used"}
+    expected = net.to_c(name="iris", calibration=X, self_test=X[:16], **options)
+    assert out.read_text() == expected
+
+
+def test_a_named_dataset_calibrates(tmp_path):
+    data = sn.datasets.digits()
+    sn.SparseMLP((64, 4, 10)).fit(*data.train).save(tmp_path / "d.npz")
+    args = ("export", tmp_path / "d.npz", "--format", "c", "--out", tmp_path / "d.h")
+    succeed(*args, "--dtype", "int16", "--calibration", "digits")
+    assert "int16 weights" in (tmp_path / "d.h").read_text()
+
+
+@pytest.mark.parametrize(
+    ("args", "parts"),
+    [
+        ("", ["MODEL.npz", "--format", "--out"]),
+        ("m.npz --format rust --out a.h", ["'rust'", "'c'"]),
+        ("m.npz --format c --out a.h --dtype int4", ["--dtype", "'int4'", "'int8'"]),
+        ("m.npz --format c --out a.h --dtype int8", ["--dtype int8 needs --calibration"]),
+        (
+            "m.npz --format c --out a.h --calibration flowers.csv",
+            ["--calibration does not apply to --dtype float32"],
+        ),
+        ("m.npz --format c --out m.npz", ["--out would overwrite m.npz"]),
+        ("m.npz --format c --out no/a.h", ["no/a.h does not exist"]),
+        ("no.npz --format c --out a.h", ["no.npz", "no such file"]),
+        ("flowers.csv --format c --out a.h", ["not a synaprune model file"]),
+        ("m.npz --format c --out a.h --name 9", ["name must begin identifiers", "'9'"]),
+        ("m.npz --format c --out a.h --self-test no.csv", ["no.csv"]),
+    ],
+)
+def test_faults_are_told_in_one_line(model, args, parts):
+    done = run("export", *args.split(), cwd=model)
+    assert_error(done, *parts)
+    assert not (model / "a.h").exists()
