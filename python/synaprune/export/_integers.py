@@ -27,10 +27,9 @@ from numpy.typing import NDArray
 
 from synaprune.arrays import Inputs, Labels
 from synaprune.checks import shown
+from synaprune.export._program import ACTIVATIONS, Array, Program, ProgramLayer
 from synaprune.network import SparseMLP
 from synaprune.stats import r2_score
-
-from ._program import ACTIVATIONS, Array, Program, ProgramLayer
 
 DTYPES = ("int8", "int16")
 INPUT_DTYPES = ("float32", "uint8")

@@ -13,10 +13,7 @@ from numpy.typing import NDArray
 from synaprune import _core
 from synaprune.arrays import Inputs
 from synaprune.checks import shown
-from synaprune.io import check_target, write_atomically
-from synaprune.network import SparseMLP
-
-from ._c_text import (
+from synaprune.export._c_text import (
     Tables,
     c_type,
     check_identifier,
@@ -26,9 +23,17 @@ from ._c_text import (
     smallest_unsigned,
     string,
 )
-from ._integers import DTYPES as INTEGERS
-from ._integers import INPUT_DTYPES, IntegerNetwork, check_choice, check_rows, quantize
-from ._program import Program
+from synaprune.export._integers import DTYPES as INTEGERS
+from synaprune.export._integers import (
+    INPUT_DTYPES,
+    IntegerNetwork,
+    check_choice,
+    check_rows,
+    quantize,
+)
+from synaprune.export._program import Program
+from synaprune.io import check_target, write_atomically
+from synaprune.network import SparseMLP
 
 __all__ = ["DTYPES", "INPUTS", "INPUT_DTYPES", "LAYOUTS", "to_c"]
 
