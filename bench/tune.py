@@ -40,7 +40,7 @@ CONSTANTS = {
     "panel_synapses": Constant(("1 << 15", "1 << 19"), ("deep", "layer")),
     "prefetch_rows": Constant(("2", "8", "16"), ("full", "sparse", *PREDICT)),
     "prefetch_samples": Constant(("0", "16"), ("sparse floats", "predict floats")),
-    "prefetch_bytes": Constant(("0", "64", "1024"), ("sparse", "predict")),
+    "prefetch_bytes": Constant(("0", "128", "512"), ("sparse", "predict")),
     "group_synapses": Constant(("1024", "4096"), SMALL),
     "most_groups": Constant(("2", "4"), SMALL),
     "column_cost": Constant(("1.0", "4.0"), SMALL),
