@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from synaprune.checks import shown
+from synaprune.checks import check_bool, shown
+from synaprune.extras import require
 
 CSR = ("indptr", "indices", "values", "initial", "bias")  # the arrays of a layer, in order
 Positions: TypeAlias = NDArray[np.int32] | NDArray[np.int64]
@@ -51,6 +52,121 @@ class SparseLayer:
     def __repr__(self) -> str:
         n_out, n_in = self.shape
         return f"{type(self).__name__}({n_in} to {n_out}, {len(self.values)} synapses)"
+
+    @classmethod
+    def from_dense(
+        cls, values: Any, bias: Any = None, *, initial: Any = None, keep_zeros: bool = False
+    ) -> Self:
+        """Return a layer of dense weights; where they are zero there is no synapse.
+
+        Parameters
+        ----------
+        values : array_like, shape (n_out, n_in)
+            Each becomes float32.
+        bias : array_like, shape (n_out,), optional
+            Zeros if left out.
+        initial : array_like, shape (n_out, n_in), optional
+            Weights at initialisation. Zeros if left out: WSF then ranks by magnitude.
+        keep_zeros : bool
+            Whether weights of zero are synapses, too.
+
+        Returns
+        -------
+        SparseLayer
+
+        Raises
+        ------
+        TypeError, ValueError
+            If they are no numbers, or shapes differ.
+
+        Examples
+        --------
+        >>> SparseLayer.from_dense([[0.0, 2.0], [1.0, 0.0], [0.0, 0.0]])
+        SparseLayer(2 to 3, 2 synapses)
+        """
+        check_bool("keep_zeros", keep_zeros)
+        dense = _float32("values", values, None)
+        if dense.ndim != 2:
+            raise ValueError(f"values must have shape (n_out, n_in), got {dense.shape}")
+        n_out, n_in = dense.shape
+        first = (
+            np.zeros_like(dense) if initial is None else _float32("initial", initial, (n_out, n_in))
+        )
+        kept = np.ones(dense.shape, bool) if keep_zeros else dense != 0.0
+        return cls(
+            n_in,
+            np.concatenate([[0], np.cumsum(kept.sum(axis=1))]).astype(np.int64),
+            np.nonzero(kept)[1].astype(np.int32),
+            dense[kept],
+            first[kept],
+            np.zeros(n_out, np.float32) if bias is None else _float32("bias", bias, (n_out,)),
+        )
+
+    @classmethod
+    def from_scipy(cls, matrix: Any, bias: Any = None, *, initial: Any = None) -> Self:
+        """Return a layer of a sparse matrix of SciPy; stored zeros are synapses.
+
+        Parameters
+        ----------
+        matrix : sparse array or matrix, shape (n_out, n_in)
+            Of any format; entries that are stored twice are added.
+        bias : array_like, shape (n_out,), optional
+            Zeros if left out.
+        initial : sparse array or matrix, shape (n_out, n_in), optional
+            Weights at initialisation, zero where nothing is stored. Zeros if left out: WSF then
+            ranks by magnitude.
+
+        Returns
+        -------
+        SparseLayer
+
+        Raises
+        ------
+        TypeError, ValueError
+            If it is no sparse matrix, or shapes differ.
+
+        Examples
+        --------
+        >>> import synaprune as sn
+        >>> layer = sn.SparseMLP((4, 3, 2), seed=0).weights[0]
+        >>> SparseLayer.from_scipy(layer.to_scipy(), layer.bias)
+        SparseLayer(4 to 3, 12 synapses)
+        """
+        csr = _csr("matrix", matrix)
+        n_out, n_in = csr.shape
+        rows = np.repeat(np.arange(n_out), np.diff(csr.indptr))
+        values = np.ascontiguousarray(csr.data, np.float32)
+        first = np.zeros_like(values)
+        if initial is not None:
+            given = _csr("initial", initial)
+            if given.shape != csr.shape:
+                raise ValueError(f"initial must have shape {csr.shape}, got {given.shape}")
+            keys = np.repeat(np.arange(n_out), np.diff(given.indptr)) * n_in + given.indices
+            _, here, there = np.intersect1d(rows * n_in + csr.indices, keys, return_indices=True)
+            first[here] = given.data[there]
+        return cls(
+            n_in,
+            csr.indptr.astype(np.int64),
+            csr.indices.astype(np.int32),
+            values,
+            first,
+            np.zeros(n_out, np.float32) if bias is None else _float32("bias", bias, (n_out,)),
+        )
+
+    def to_scipy(self) -> Any:
+        """Return the weights as a sparse array of SciPy, which shares nothing with the layer.
+
+        Returns
+        -------
+        scipy.sparse.csr_array of float32, shape (n_out, n_in)
+
+        Raises
+        ------
+        ImportError
+            If SciPy is not installed; the extra "sklearn" brings it.
+        """
+        sparse = require("scipy.sparse", "sklearn")
+        return sparse.csr_array((self.values, self.indices, self.indptr), self.shape, copy=True)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -251,6 +367,29 @@ class SynapseIndex:
 def position_dtype(n_synapses: int) -> type[np.signedinteger[Any]]:
     """Return the smallest dtype that numbers the synapses: int32, beyond its range int64."""
     return np.int32 if n_synapses <= np.iinfo(np.int32).max else np.int64
+
+
+def _float32(name: str, given: Any, shape: tuple[int, ...] | None) -> NDArray[np.float32]:
+    """Return numbers as a new array; those beyond float32 become infinite."""
+    array = np.asarray(given)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{name} must hold numbers, got dtype {array.dtype}")
+    if shape is not None and array.shape != shape:
+        raise ValueError(f"{name} must have shape {shape}, got {array.shape}")
+    with np.errstate(over="ignore"):  # the core refuses what is not finite
+        return np.array(array, np.float32, order="C")
+
+
+def _csr(name: str, given: Any) -> Any:
+    """Return a copy of a sparse matrix in canonical CSR form."""
+    sparse = require("scipy.sparse", "sklearn")
+    if not sparse.issparse(given) or given.ndim != 2:
+        raise TypeError(f"{name} must be a sparse matrix of SciPy, got {shown(given)}")
+    csr = sparse.csr_array(given, copy=True)
+    if csr.dtype.kind not in "fiub":
+        raise TypeError(f"{name} must hold numbers, got dtype {csr.dtype}")
+    csr.sum_duplicates()  # which sorts, too
+    return csr
 
 
 def _integers(name: str, given: NDArray[Any], dtype: type[np.signedinteger[Any]]) -> NDArray[Any]:

@@ -1074,7 +1074,172 @@ class SparseMLP:
         loss, n_correct = finite(self._core.evaluate(data.X, data.y, threads))
         return n_correct / len(data), loss
 
-    # ---- other languages
+    # ---- other libraries and languages
+
+    @classmethod
+    def from_sklearn(cls, model: Any, *, initial: Any = None, keep_zeros: bool = False) -> Self:
+        """Return the network of a trained MLPClassifier or MLPRegressor, to be pruned further.
+
+        It predicts the same, knows the labels and the names of features, and can be trained. The
+        weights at initialisation are not known: without ``initial`` they count as zeros, so that
+        "wsf" ranks by magnitude; no criterion needs them otherwise.
+
+        Parameters
+        ----------
+        model : MLPClassifier, MLPRegressor or Pipeline
+            With the hidden activation "relu", "tanh" or "logistic". A pipeline may have one step
+            before the network, a StandardScaler, which becomes the network's `input_transform`.
+            Numbers are learned in the units of y, as scikit-learn does.
+        initial : sequence of array_like, optional
+            ``model.coefs_`` as it was before training.
+        keep_zeros : bool
+            Whether weights that are exactly zero become synapses; else they are absent.
+
+        Returns
+        -------
+        SparseMLP
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the model is another, not fitted, predicts several labels a sample, or has an
+            activation that `ACTIVATIONS` lacks.
+
+        Examples
+        --------
+        >>> from sklearn.neural_network import MLPClassifier
+        >>> from synaprune import SparseMLP, datasets, prune
+        >>> data = datasets.digits()
+        >>> model = MLPClassifier((40,), early_stopping=True, random_state=0).fit(*data.train)
+        >>> net = SparseMLP.from_sklearn(model)
+        >>> bool((net.predict(data.test.X) == model.predict(data.test.X)).all())
+        True
+        >>> prune(net, *data.train, validation=data.validation, n_synapses=150).smallest.n_synapses
+        150
+        """
+        from synaprune.export.sklearn import from_sklearn
+
+        return from_sklearn(cls, model, initial=initial, keep_zeros=keep_zeros)
+
+    @classmethod
+    def from_torch(
+        cls,
+        model: Any,
+        *,
+        classes: Any = None,
+        loss: str = "auto",
+        initial: Any = None,
+        keep_zeros: bool = False,
+    ) -> Self:
+        """Return the network of a trained torch.nn.Sequential, to be pruned further.
+
+        The weights at initialisation are not known: without ``initial`` they count as zeros, so
+        that "wsf" ranks by magnitude; no criterion needs them otherwise.
+
+        Parameters
+        ----------
+        model : torch.nn.Sequential
+            Linear layers with one activation between them: ReLU, LeakyReLU(0.01), Tanh, Sigmoid or
+            SiLU. A Flatten may stand first, and a Softmax, LogSoftmax or Sigmoid last. Dropout and
+            Identity are left out; Linear layers that torch pruned keep their masks.
+        classes : array_like, optional
+            The label of each output; of one output those of 0 and 1. If left out, 0, 1, 2, …
+        loss : str
+            As in `SparseMLP`. "auto" takes one output with a Sigmoid, or several outputs, for
+            classes; one output alone may be either. A regression learns numbers in the units of
+            the model's outputs.
+        initial : torch.nn.Sequential, optional
+            The model before training, such as a deep copy of it.
+        keep_zeros : bool
+            Whether weights that are exactly zero become synapses; else they are absent.
+
+        Returns
+        -------
+        SparseMLP
+
+        Raises
+        ------
+        ImportError
+            If torch is not installed.
+        TypeError, ValueError
+            Naming the module that a network cannot hold, or the argument that does not fit.
+
+        Examples
+        --------
+        >>> from torch import nn  # doctest: +SKIP
+        >>> model = nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2))  # doctest: +SKIP
+        >>> SparseMLP.from_torch(model, classes=["no", "yes"])  # doctest: +SKIP
+        SparseMLP(4-3-2, 18 synapses, relu, classes ['no', 'yes'])
+        """
+        from synaprune.export.torch import from_torch
+
+        return from_torch(
+            cls, model, classes=classes, loss=loss, initial=initial, keep_zeros=keep_zeros
+        )
+
+    def to_torch(self, *, compact: bool = False, masks: bool = False) -> Any:
+        """Return the network as a torch.nn.Sequential of Linear layers and activations.
+
+        Its outputs are the sums of the last layer, on which a softmax or sigmoid makes
+        probabilities; of a regression the numbers, in the units of y. Input scaling becomes part
+        of the first layer, or a module before it where that would lose precision.
+
+        Parameters
+        ----------
+        compact : bool
+            Leave out neurons that no output depends on, and those that are constant. All columns
+            of X remain.
+        masks : bool
+            Let torch.nn.utils.prune keep the weights at zero where there is no synapse, so that
+            training in torch does not add any.
+
+        Returns
+        -------
+        torch.nn.Sequential
+
+        Raises
+        ------
+        ImportError
+            If torch is not installed.
+        TypeError, ValueError
+            If an argument does not fit, or the network was never fitted.
+        """
+        from synaprune.export.torch import to_torch
+
+        return to_torch(self, compact=compact, masks=masks)
+
+    def to_onnx(self, path: str | os.PathLike[str] | None = None, *, inputs: str = "all") -> Any:
+        """Return the network as an ONNX model of dense layers, without its unused neurons.
+
+        The input is "X", float32. A classifier has the outputs "label" (int64, bool or string, of
+        shape (n,)) and "probabilities", a regressor has "y", shaped as `predict` returns it.
+
+        Parameters
+        ----------
+        path : path-like, optional
+            A file to write; an older one is replaced only when the new one is whole.
+        inputs : {"all", "used"}
+            Whether the model is given all columns of X, or only those that outputs depend on, in
+            their order. Of all columns, unused ones have weights of zero, or are left out by a
+            Gather where under a tenth is in use.
+
+        Returns
+        -------
+        onnx.ModelProto
+            Of opset 17; its metadata have the names of the inputs that it takes.
+
+        Raises
+        ------
+        ImportError
+            If onnx is not installed.
+        TypeError, ValueError
+            If an argument does not fit, the network was never fitted, or labels are beyond int64.
+        OSError
+            If the file cannot be written.
+        """
+        from synaprune.export.onnx import to_onnx
+
+        return to_onnx(self, path, inputs=inputs)
 
     def to_c(
         self,

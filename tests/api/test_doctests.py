@@ -17,4 +17,10 @@ MODULES = ["synaprune"] + [
 @pytest.mark.long
 @pytest.mark.parametrize("name", MODULES)
 def test_examples(name):
-    assert doctest.testmod(importlib.import_module(name)).failed == 0
+    try:
+        module = importlib.import_module(name)
+    except ImportError as error:
+        if error.name != "torch":
+            raise
+        pytest.skip("torch is not installed")
+    assert doctest.testmod(module).failed == 0

@@ -73,3 +73,66 @@ def test_what_is_frozen_is_carried_to_other_synapses(pruned):
         held = dict(zip(old.keys.tolist(), a.tolist(), strict=True))
         assert b.tolist() == [held[key] for key in new.keys.tolist()]
         np.testing.assert_array_equal(a_bias, b_bias)
+
+
+def test_dense_weights_become_layers_and_zeros_no_synapses():
+    dense = np.array([[0, 2, 0], [0, 0, 0], [1, -3, 4]], np.float32)
+    for given in (dense, dense.tolist(), dense.astype(np.float64), np.asfortranarray(dense)):
+        layer = sn.SparseLayer.from_dense(given, [1, 2, 3], initial=dense + 1)
+        assert layer.indptr.tolist() == [0, 1, 1, 4]
+        assert layer.indices.tolist() == [1, 0, 1, 2]
+        np.testing.assert_array_equal(layer.to_dense(), dense)
+        np.testing.assert_array_equal(layer.initial, layer.values + 1)
+        assert layer.bias.tolist() == [1.0, 2.0, 3.0]
+        assert (layer.indptr.dtype, layer.indices.dtype) == (np.int64, np.int32)
+        assert {a.dtype for a in (layer.values, layer.initial, layer.bias)} == {np.dtype("f4")}
+    layer = sn.SparseLayer.from_dense(dense, keep_zeros=True)
+    assert len(layer.values) == 9
+    assert not layer.initial.any()
+    assert not layer.bias.any()
+    assert sn.SparseLayer.from_dense(np.zeros((2, 5))).shape == (2, 5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "error", "message"),
+    [
+        ([[1.0, 2.0]], {}, ValueError, r"values must have shape \(n_out, n_in\), got \(2,\)"),
+        ([[["a"]]], {}, TypeError, "values must hold numbers, got dtype <U1"),
+        ([[[1.0]], [1.0, 2.0]], {}, ValueError, r"bias must have shape \(1,\), got \(2,\)"),
+        ([[[1.0]]], {"initial": [1.0]}, ValueError, r"initial must have shape \(1, 1\)"),
+        ([[[1.0]]], {"keep_zeros": 1}, TypeError, "keep_zeros must be True or False"),
+    ],
+)
+def test_weights_that_are_no_layer_are_refused(arguments, options, error, message):
+    with pytest.raises(error, match=message):
+        sn.SparseLayer.from_dense(*arguments, **options)
+
+
+def test_scipy_keeps_layers(pruned):
+    sparse = pytest.importorskip("scipy.sparse", exc_type=ImportError)
+    for layer in pruned[1]:
+        matrix = layer.to_scipy()
+        assert isinstance(matrix, sparse.csr_array)
+        np.testing.assert_array_equal(matrix.toarray(), layer.to_dense())
+        matrix.data[:] = 0.0  # a copy
+        first = sparse.csr_array((layer.initial, layer.indices, layer.indptr), layer.shape)
+        for given in (layer.to_scipy(), layer.to_scipy().tocsc(), layer.to_scipy().tocoo()):
+            back = sn.SparseLayer.from_scipy(given, layer.bias, initial=first)
+            for name in ("indptr", "indices", "values", "initial", "bias"):
+                np.testing.assert_array_equal(getattr(back, name), getattr(layer, name))
+                assert getattr(back, name).dtype == getattr(layer, name).dtype
+
+
+def test_sparse_matrices_that_are_not_canonical(pruned):
+    sparse = pytest.importorskip("scipy.sparse", exc_type=ImportError)
+    given = sparse.coo_array(([1.0, 2.0, 4.0, 0.0], ([0, 0, 1, 1], [2, 2, 1, 0])), (2, 3))
+    initial = sparse.coo_array(([7.0, 9.0], ([1, 0], [1, 0])), (2, 3))
+    layer = sn.SparseLayer.from_scipy(given, initial=initial)
+    assert (layer.indptr.tolist(), layer.indices.tolist()) == ([0, 1, 3], [2, 0, 1])
+    assert layer.values.tolist() == [3.0, 0.0, 4.0]  # stored zeros are synapses
+    assert layer.initial.tolist() == [0.0, 0.0, 7.0]
+    assert given.nnz == 4
+    with pytest.raises(TypeError, match="matrix must be a sparse matrix of SciPy"):
+        sn.SparseLayer.from_scipy(np.eye(2))
+    with pytest.raises(ValueError, match=r"initial must have shape \(2, 3\), got \(3, 2\)"):
+        sn.SparseLayer.from_scipy(given, initial=initial.T)

@@ -1,4 +1,7 @@
-"""Networks outside of Python: `SparseMLP.to_c` writes C, `quantize` shows what integers cost."""
+"""Networks in other languages and libraries: `SparseMLP.to_c` and the like, and from there.
+
+`quantize` shows what integers cost.
+"""
 
 from synaprune.export._integers import IntegerNetwork, quantize
 
