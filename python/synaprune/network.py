@@ -1148,6 +1148,94 @@ class SparseMLP:
             inputs=inputs, input_dtype=input_dtype, self_test=self_test,
         )  # fmt: skip
 
+    def to_python(
+        self, path: str | os.PathLike[str] | None = None, *, name: str = "network"
+    ) -> str:
+        """Return the network as one Python module that imports nothing but math.
+
+        The module has ``predict(row)``, which gives a label or numbers, and of a classifier
+        ``predict_proba(row)`` and ``CLASSES``. A row is a sequence of all columns of X. For a
+        network of a table it is a dict from column names to raw cells, such as `csv.DictReader`
+        gives: the encoder is part of the module. Only the columns in use have to be there.
+        docs/export.md has examples.
+
+        Parameters
+        ----------
+        path : path-like, optional
+            A file to write; an older one is replaced only when the new one is whole.
+        name : str
+            What the module's first comment calls it.
+
+        Returns
+        -------
+        str
+            The module's text, which is ASCII.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument does not fit, the network was never fitted, or its table holds dates, or
+            numbers with units, which the module cannot read.
+        OSError
+            If the file cannot be written.
+
+        Examples
+        --------
+        >>> import synaprune as sn
+        >>> data = sn.datasets.xor()
+        >>> net = sn.SparseMLP((2, 3, 1), seed=0).fit(*data.train)
+        >>> module = {}
+        >>> exec(net.to_python(), module)
+        >>> row = data.test.X[0].tolist()
+        >>> module["predict"](row) == net.predict([row])[0]
+        True
+        """
+        from synaprune.export.python import to_python
+
+        return to_python(self, path, name=name)
+
+    def to_js(self, path: str | os.PathLike[str] | None = None, *, name: str = "network") -> str:
+        """Return the network as one ES module of JavaScript, without dependencies.
+
+        The module exports ``predict(row)``, which gives a label or numbers, and of a classifier
+        ``predictProba(row)`` and ``classes``; JSDoc tells their types. A row is an array of all
+        columns of X. For a network of a table it is an object from column names to raw cells: the
+        encoder is part of the module. Only the columns in use have to be there. docs/export.md has
+        examples.
+
+        Parameters
+        ----------
+        path : path-like, optional
+            A file to write, such as "network.mjs"; an older one is replaced only when the new one
+            is whole.
+        name : str
+            What the module's first comment calls it.
+
+        Returns
+        -------
+        str
+            The module's text, which is ASCII.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument does not fit, the network was never fitted, or its table holds dates, or
+            numbers with units, which the module cannot read.
+        OSError
+            If the file cannot be written.
+
+        Examples
+        --------
+        >>> import synaprune as sn
+        >>> data = sn.datasets.xor()
+        >>> net = sn.SparseMLP((2, 3, 1), seed=0).fit(*data.train)
+        >>> "export function predictProba(row)" in net.to_js()
+        True
+        """
+        from synaprune.export.javascript import to_js
+
+        return to_js(self, path, name=name)
+
     # ---- files
 
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
