@@ -48,8 +48,11 @@ def table_network(table, target, seed=0, hidden=6):
     return net, columns
 
 
-def odd_table():
-    """A table of hostile columns and categories with gaps, and cells never seen in training."""
+def odd_table(plain=False):
+    """A table of hostile columns and categories with gaps, and cells never seen in training.
+
+    Plain numbers have no underscores.
+    """
     rng = np.random.default_rng(0)
     words = np.array([*(w for w in HOSTILE if w.strip()), "red", "", "NA", "missing", "3", "2.5"])
     rows = [
@@ -68,6 +71,9 @@ def odd_table():
     for row, odd in zip(fresh[::2], ODD_CELLS * 2, strict=False):
         row[0] = odd
     fresh[0][0] = "  spaces \t inside\n"
+    if plain:
+        for row in fresh:
+            row[1] = row[1].replace("_", "")
     fresh[1][0] = "never seen '\""
     return net, sn.Table.from_rows(fresh, names[:4])
 
