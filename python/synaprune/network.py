@@ -1187,7 +1187,7 @@ class SparseMLP:
         >>> module = {}
         >>> exec(net.to_python(), module)
         >>> row = data.test.X[0].tolist()
-        >>> module["predict"](row) == net.predict([row])[0]
+        >>> [module["predict"](row)] == net.predict([row]).tolist()
         True
         """
         from synaprune.export.python import to_python

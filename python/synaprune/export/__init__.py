@@ -1,4 +1,7 @@
-"""Networks outside of Python: `SparseMLP.to_c` writes C, `quantize` shows what integers cost."""
+"""Networks in other languages; `quantize` shows what integers cost.
+
+`SparseMLP.to_c`, `to_python`, `to_js` and `to_sql` write them.
+"""
 
 from synaprune.export._integers import IntegerNetwork, quantize
 
