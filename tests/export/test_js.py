@@ -44,7 +44,7 @@ def ask(folder, modules):
 
 
 def test_random_networks(tmp_path):
-    networks = [random_network(seed) for seed in range(300)]
+    networks = [random_network(seed) for seed in range(100)]
     told = ask(tmp_path, [(net.to_js(), X.tolist()) for net, X in networks])
     for (net, X), found in zip(networks, told, strict=True):
         limit = tolerance(Program.of(net), X)
@@ -60,7 +60,7 @@ def test_random_networks(tmp_path):
 
 def test_a_thousand_rows(tmp_path):
     data = sn.datasets.digits()
-    net = sn.SparseMLP((64, 20, 10), seed=0).fit(*data.train, training=sn.Training(2))
+    net = sn.SparseMLP((64, 6, 10), seed=0).fit(*data.train, training=sn.Training(2))
     X = np.vstack([data.train.X, data.test.X])[:1000]
     (found,) = ask(tmp_path, [(net.to_js(), X.tolist())])
     np.testing.assert_allclose(found["y"], net.predict_proba(X), rtol=0, atol=1e-6)

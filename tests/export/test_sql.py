@@ -75,7 +75,7 @@ def test_random_networks(dialect):
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_a_thousand_rows(dialect):
     data = sn.datasets.digits()
-    net = sn.SparseMLP((64, 6, 10), seed=0).fit(*data.train, training=sn.Training(2))
+    net = sn.SparseMLP((64, 4, 10), seed=0).fit(*data.train, training=sn.Training(2))
     X = np.vstack([data.train.X, data.test.X])[:1000]
     db = database(dialect)
     rows = X.tolist()

@@ -224,8 +224,9 @@ _ACTIVATIONS = {
 class _Query:
     """A SELECT: of common table expressions, each of which reads the one before.
 
-    ``cells`` reads the columns, NULL where they are missing; ``inputs`` encodes and ``scaled``
-    scales them; of each layer, ``sums`` and ``outputs``. Columns to keep go through as k0, k1, …
+    ``cells`` reads the columns, and ``known`` tells which cells are missing; ``inputs`` encodes and
+    ``scaled`` scales them; then come ``sums`` and ``outputs`` of each layer. Columns to keep go
+    through as k0, k1, …
     """
 
     program: Program
@@ -328,7 +329,12 @@ class _Query:
 
     def _steps(self) -> list[tuple[str, list[str]]]:
         """Return the name and the columns of each common table expression."""
-        steps = [("cells", self._cells()), ("inputs", self._inputs()), ("scaled", self._scaled())]
+        steps = [
+            ("cells", self._cells()),
+            ("known", self._known()),
+            ("inputs", self._inputs()),
+            ("scaled", self._scaled()),
+        ]
         for at, layer in enumerate(self.program.layers, 1):
             sums = [f"{self._sum(layer, r)} AS z{r}" for r in range(layer.n_out)]
             steps.append((f"sums_{at}", sums))
@@ -345,34 +351,40 @@ class _Query:
             found.append(f"{read.replace('{c}', identifier(column.name))} AS c{i}")
         return found
 
+    def _known(self) -> list[str]:
+        """Return the cells without infinity and NaN, and with a word for what is missing."""
+        largest = number(_LARGEST_FLOAT64 if self.program.encoded else LARGEST)
+        missing = ", ".join(map(self._string, sorted(MISSING)))
+        return [
+            f"CASE WHEN c{i} BETWEEN -{largest} AND {largest} THEN c{i} END AS c{i}"
+            if column.is_number
+            else f"CASE WHEN c{i} IN ({missing}) THEN 'missing' ELSE c{i} END AS c{i}"
+            for i, column in enumerate(self.columns)
+        ]
+
     def _inputs(self) -> list[str]:
         found: list[str] = []
         for i, column in enumerate(self.columns):
             for made in column.inputs:
-                found.append(f"{self._input(f'c{i}', made)} AS x{len(found)}")
+                value = self._input(f"c{i}", made) if self.program.encoded else f"c{i}"
+                found.append(f"{value} AS x{len(found)}")
         return found
 
     def _input(self, c: str, made: Made) -> str:
         """Return an input made of a cell."""
-        largest = _LARGEST_FLOAT64 if self.program.encoded else LARGEST
-        is_known = f"{c} BETWEEN {number(-largest)} AND {number(largest)}"  # not so infinity, NaN
-        if not self.program.encoded:
-            return f"CASE WHEN {is_known} THEN {c} END"
-        if isinstance(made, Gap):
-            return f"CASE WHEN {is_known} THEN 0.0e0 ELSE 1.0e0 END"
         if isinstance(made, Number):
             return (
-                f"CASE WHEN {is_known} THEN CASE WHEN {c} < {number(made.low)} "
-                f"THEN {number(made.at_low)} WHEN {c} > {number(made.high)} "
-                f"THEN {number(made.at_high)} ELSE {c} - {_signed(made.offset)} END "
-                f"ELSE {number(made.at_missing)} END"
+                f"CASE WHEN {c} IS NULL THEN {number(made.at_missing)} "
+                f"WHEN {c} < {number(made.low)} THEN {number(made.at_low)} "
+                f"WHEN {c} > {number(made.high)} THEN {number(made.at_high)} "
+                f"ELSE {c} - {_signed(made.offset)} END"
             )
-        missing = ", ".join(map(self._string, sorted(MISSING)))
-        word = f"CASE WHEN {c} IN ({missing}) THEN 'missing' ELSE {c} END"
-        words = (made.category,) if isinstance(made, Word) else made.categories
-        known = ", ".join(map(self._string, words))
-        yes, no = ("1.0e0", "0.0e0") if isinstance(made, Word) else ("0.0e0", "1.0e0")
-        return f"CASE WHEN {word} IN ({known}) THEN {yes} ELSE {no} END"
+        if isinstance(made, Gap):
+            return f"CASE WHEN {c} IS NULL THEN 1.0e0 ELSE 0.0e0 END"
+        if isinstance(made, Word):
+            return f"CASE WHEN {c} = {self._string(made.category)} THEN 1.0e0 ELSE 0.0e0 END"
+        categories = ", ".join(map(self._string, made.categories))
+        return f"CASE WHEN {c} IN ({categories}) THEN 0.0e0 ELSE 1.0e0 END"
 
     def _scaled(self) -> list[str]:
         made = [made for column in self.columns for made in column.inputs]
