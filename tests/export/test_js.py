@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import synaprune as sn
 from export.networks import given, random_network, tolerance
-from export.texts import HOSTILE, hostile_network, odd_table, rows_of, table_network
+from export.texts import HOSTILE, hostile_network, odd_table, rows_of, table_network, thousand_rows
 from synaprune.export._program import Program
 
 pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="no node")
@@ -59,11 +59,10 @@ def test_random_networks(tmp_path):
 
 
 def test_a_thousand_rows(tmp_path):
-    data = sn.datasets.digits()
-    net = sn.SparseMLP((64, 6, 10), seed=0).fit(*data.train, training=sn.Training(2))
-    X = np.vstack([data.train.X, data.test.X])[:1000]
-    (found,) = ask(tmp_path, [(net.to_js(), X.tolist())])
-    np.testing.assert_allclose(found["y"], net.predict_proba(X), rtol=0, atol=1e-6)
+    cases = thousand_rows()
+    told = ask(tmp_path, [(net.to_js(), X.tolist()) for net, X in cases])
+    for (net, X), found in zip(cases, told, strict=True):
+        np.testing.assert_allclose(found["y"], given(net, X), rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.filterwarnings("ignore:table. cells of")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import synaprune as sn
 from export.networks import given, random_network, tolerance
-from export.texts import HOSTILE, hostile_network, odd_table, rows_of, table_network
+from export.texts import HOSTILE, hostile_network, odd_table, rows_of, table_network, thousand_rows
 from synaprune.export._program import Program
 
 
@@ -44,11 +44,9 @@ def test_random_networks():
 
 
 def test_a_thousand_rows():
-    data = sn.datasets.digits()
-    net = sn.SparseMLP((64, 4, 10), seed=0).fit(*data.train, training=sn.Training(2))
-    X = np.vstack([data.train.X, data.test.X])[:1000]
-    names = module(net.to_python())
-    np.testing.assert_allclose(outputs(names, X.tolist()), net.predict_proba(X), rtol=0, atol=1e-6)
+    for net, X in thousand_rows():
+        found = outputs(module(net.to_python()), X.tolist())
+        np.testing.assert_allclose(found, given(net, X), rtol=1e-6, atol=1e-6)
 
 
 def test_titanic_takes_raw_cells(tables_dir):

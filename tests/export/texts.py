@@ -1,5 +1,7 @@
 """What the exports as text are tested with: a table with gaps, and strings that could break out."""
 
+import functools
+
 import numpy as np
 import synaprune as sn
 
@@ -82,3 +84,16 @@ def rows_of(table):
     """The rows of a table as dicts."""
     columns = {name: column.tolist() for name, column in table.columns.items()}
     return [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
+
+
+@functools.cache
+def thousand_rows():
+    """A classifier of digits and a regression of two numbers, each with 1000 rows."""
+    data = sn.datasets.digits()
+    digits = sn.SparseMLP((64, 4, 10), seed=0).fit(*data.train, training=sn.Training(2))
+    rng = np.random.default_rng(0)
+    X = rng.normal(3.0, 2.0, (1000, 5)).astype(np.float32)
+    y = np.stack([np.sin(X[:, 0]) + 50.0, X[:, 1] * X[:, 2]], axis=1)
+    numbers = sn.SparseMLP((5, 8, 6, 2), activation="silu", loss="squared_error", seed=0)
+    numbers.fit(X, y, training=sn.Training(3))
+    return [(digits, np.vstack([data.train.X, data.test.X])[:1000]), (numbers, X)]
