@@ -168,6 +168,17 @@ def test_no_number_gives_no_class(dialect, sizes, labels):
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("columns", [["x0"], ["x1"]])
+def test_a_missing_column_is_an_error(dialect, columns):
+    """SQLite takes "x1" for a string if there is no such column, and would predict with it."""
+    db = database(dialect)
+    create(db, "t", columns, [["1"]], "VARCHAR")
+    text = wide(2).to_sql(table="t", dialect=dialect, keep=["row number"])
+    with pytest.raises((duckdb.Error, sqlite3.Error), match=r"x[01]"):
+        db.execute(text)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
 def test_sums_far_from_zero_neither_overflow_nor_underflow(dialect):
     for activation in ("sigmoid", "silu"):
         for loss, n in (("softmax", 2), ("sigmoid", 1), ("squared", 2)):
@@ -242,7 +253,8 @@ def wide(n_in, n_out=2):
         (wide(2), {"keep": ["Class"]}, ValueError, "'Class', 'class' apart"),
         (wide(2), {"probabilities": 1}, TypeError, "probabilities must be True or False"),
         (regression(), {"probabilities": False}, ValueError, "predicts numbers"),
-        (wide(2000), {"dialect": "sqlite"}, ValueError, "takes 2000 columns .* needs 2001 .*prune"),
+        (wide(2001), {"dialect": "sqlite"}, ValueError, "takes 2000 columns .* needs 2001 .*prune"),
+        (wide(1, 1000), {"dialect": "sqlite"}, ValueError, "needs 2002 "),
         (wide(1700), {"dialect": "postgresql"}, ValueError, "takes 1664 columns"),
         (wide(900, 50), {"dialect": "sqlite"}, ValueError, "bytes, and sqlite takes 1000000"),
         (hostile_network(["a", "A"])[0], {}, ValueError, "cannot tell the columns 'a', 'A' apart"),

@@ -9,7 +9,7 @@ from itertools import chain
 
 import numpy as np
 
-from synaprune.checks import check_bool, listing, shown
+from synaprune.checks import check_bool, listing, shown, shown_structure
 from synaprune.export._columns import Gap, Made, Number, TableColumn, Word, table_columns
 from synaprune.export._integers import check_choice
 from synaprune.export._program import Program, ProgramLayer
@@ -189,6 +189,11 @@ def identifier(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def _column(name: str) -> str:
+    """Return a column of the table. SQLite takes a bare name that no column has for a string."""
+    return f"data.{identifier(name)}"
+
+
 def string(text: str, escapes: bool) -> str:
     """Return a string literal; `escapes` where a backslash may escape, by a setting."""
     quoted = "'" + text.replace("'", "''") + "'"
@@ -271,15 +276,16 @@ class _Query:
                 words = made.categories if not isinstance(made, Number | Gap | Word) else ()
                 for word in (made.category,) if isinstance(made, Word) else words:
                     self._check_text(word, f"a category of {shown(column.name)},", dialect)
-        widest = max(
-            len(self.program.inputs), len(self.results), *(x.n_out for x in self.program.layers)
-        )
-        limit = self.dialect.n_columns
-        if limit is not None and widest + len(self.keep) + 1 > limit:
+        program = self.program
+        widths = [len(program.inputs), len(self.results), *(x.n_out for x in program.layers)]
+        if self.probabilities and program.classes is not None:
+            widths.append(2 * program.n_outputs + 2)  # sums and shares, the largest and the total
+        needed, limit = max(widths) + len(self.keep), self.dialect.n_columns
+        if limit is not None and needed > limit:
             raise ValueError(
-                f"{dialect} takes {limit} columns in a SELECT, and this network needs "
-                f"{widest + len(self.keep) + 1} ({self.program.structure}): prune it to fewer "
-                "inputs and neurons (prune(n_inputs=...)), or use the dialect duckdb"
+                f"{dialect} takes {limit} columns in a SELECT, and this network needs {needed} "
+                f"({shown_structure(program.structure)}): prune it to fewer inputs and neurons "
+                "(prune(n_inputs=...)), or use the dialect duckdb"
             )
 
     def _check_text(self, text: str, what: str, dialect: str) -> None:
@@ -311,12 +317,12 @@ class _Query:
         prefix = "synaprune"
         while self.table[-1].lower().startswith(prefix):  # no name that is the table's
             prefix += "_"
-        below = ".".join(map(identifier, self.table))
+        below = f"{'.'.join(map(identifier, self.table))} AS data"
         steps: list[str] = []
         for step, columns in self._steps():
             kept = [f"k{i}" for i in range(len(self.keep))]
             if not steps:
-                kept = [f"{identifier(name)} AS k{i}" for i, name in enumerate(self.keep)]
+                kept = [f"{_column(name)} AS k{i}" for i, name in enumerate(self.keep)]
             select = ",\n    ".join([*kept, *columns] or ["1 AS one"])
             called = f"{prefix}_{step}"
             steps.append(f"{called} AS MATERIALIZED (\n  SELECT\n    {select}\n  FROM {below}\n)")
@@ -348,7 +354,7 @@ class _Query:
         found = []
         for i, column in enumerate(self.columns):
             read = self.dialect.number if column.is_number else f"COALESCE({self.dialect.text}, '')"
-            found.append(f"{read.replace('{c}', identifier(column.name))} AS c{i}")
+            found.append(f"{read.replace('{c}', _column(column.name))} AS c{i}")
         return found
 
     def _known(self) -> list[str]:
