@@ -1313,6 +1313,155 @@ class SparseMLP:
             inputs=inputs, input_dtype=input_dtype, self_test=self_test,
         )  # fmt: skip
 
+    def to_python(
+        self, path: str | os.PathLike[str] | None = None, *, name: str = "network"
+    ) -> str:
+        """Return the network as one Python module that imports nothing but math.
+
+        The module has ``predict(row)``, which gives a label or numbers, and of a classifier
+        ``predict_proba(row)`` and ``CLASSES``. A row is a sequence of all columns of X. For a
+        network of a table it is a dict from column names to raw cells, such as `csv.DictReader`
+        gives: the encoder is part of the module. Only the columns in use have to be there.
+        docs/export.md has examples.
+
+        Parameters
+        ----------
+        path : path-like, optional
+            A file to write; an older one is replaced only when the new one is whole.
+        name : str
+            What the module's first comment calls it.
+
+        Returns
+        -------
+        str
+            The module's text, which is ASCII.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument does not fit, the network was never fitted, or its table holds dates, or
+            numbers with units, which the module cannot read.
+        OSError
+            If the file cannot be written.
+
+        Examples
+        --------
+        >>> import synaprune as sn
+        >>> data = sn.datasets.xor()
+        >>> net = sn.SparseMLP((2, 3, 1), seed=0).fit(*data.train)
+        >>> module = {}
+        >>> exec(net.to_python(), module)
+        >>> row = data.test.X[0].tolist()
+        >>> [module["predict"](row)] == net.predict([row]).tolist()
+        True
+        """
+        from synaprune.export.python import to_python
+
+        return to_python(self, path, name=name)
+
+    def to_js(self, path: str | os.PathLike[str] | None = None, *, name: str = "network") -> str:
+        """Return the network as one ES module of JavaScript, without dependencies.
+
+        The module exports ``predict(row)``, which gives a label or numbers, and of a classifier
+        ``predictProba(row)`` and ``classes``; JSDoc tells their types. A row is an array of all
+        columns of X. For a network of a table it is an object from column names to raw cells: the
+        encoder is part of the module. Only the columns in use have to be there. docs/export.md has
+        examples.
+
+        Parameters
+        ----------
+        path : path-like, optional
+            A file to write, such as "network.mjs"; an older one is replaced only when the new one
+            is whole.
+        name : str
+            What the module's first comment calls it.
+
+        Returns
+        -------
+        str
+            The module's text, which is ASCII.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument does not fit, the network was never fitted, or its table holds dates, or
+            numbers with units, which the module cannot read.
+        OSError
+            If the file cannot be written.
+
+        Examples
+        --------
+        >>> import synaprune as sn
+        >>> data = sn.datasets.xor()
+        >>> net = sn.SparseMLP((2, 3, 1), seed=0).fit(*data.train)
+        >>> "export function predictProba(row)" in net.to_js()
+        True
+        """
+        from synaprune.export.javascript import to_js
+
+        return to_js(self, path, name=name)
+
+    def to_sql(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        table: str | Sequence[str],
+        dialect: str = "duckdb",
+        keep: Iterable[str] = (),
+        probabilities: bool = True,
+    ) -> str:
+        """Return the network as one SELECT over the rows of a table in a database.
+
+        It gives ``class`` and the probabilities ``p0``, ``p1``, … of the classes in their order; of
+        a regression ``y``, or ``y0``, ``y1``, … The table has the columns `used_columns`. For a
+        network of a table these are the raw columns: the encoder is part of the SELECT. If a number
+        that the network needs is NULL, NaN or no number, so is the result; the encoder of a table
+        fills such gaps. docs/export.md has examples.
+
+        Parameters
+        ----------
+        path : path-like, optional
+            A file to write, in UTF-8; an older one is replaced only when the new one is whole.
+        table : str or sequence of str
+            The name of the table, after that of its schema if it is a sequence. Names are quoted.
+        dialect : {"duckdb", "sqlite", "postgresql"}
+            SQLite from 3.35, PostgreSQL from 12. Activations with exponentials and probabilities
+            need a SQLite that was built with its mathematical functions.
+        keep : iterable of str
+            Columns of the table that the result keeps, such as a key. Rows have no order.
+        probabilities : bool
+            Whether a classifier gives probabilities. The class alone needs no exponential unless
+            the activation does.
+
+        Returns
+        -------
+        str
+            The SELECT, without a semicolon.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument does not fit, the network was never fitted, its table holds dates, or
+            numbers with units, or the database cannot hold it: too many columns or synapses, or
+            names that it does not take.
+        OSError
+            If the file cannot be written.
+
+        Examples
+        --------
+        >>> import synaprune as sn
+        >>> data = sn.datasets.xor()
+        >>> net = sn.SparseMLP((2, 3, 1), seed=0).fit(*data.train)
+        >>> text = net.to_sql(table="points", dialect="sqlite")
+        >>> 'FROM "points"' in text
+        True
+        """
+        from synaprune.export.sql import to_sql
+
+        return to_sql(
+            self, path, table=table, dialect=dialect, keep=keep, probabilities=probabilities
+        )
+
     # ---- files
 
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:

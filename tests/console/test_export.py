@@ -1,4 +1,4 @@
-"""``synaprune export``: a saved network as a C header."""
+"""``synaprune export``: a saved network in another language."""
 
 import pytest
 import synaprune as sn
@@ -42,6 +42,24 @@ def test_a_named_dataset_calibrates(tmp_path):
     assert "int16 weights" in (tmp_path / "d.h").read_text()
 
 
+def test_modules_are_those_of_the_methods(model):
+    net = sn.SparseMLP.load(model / "m.npz")
+    for kind, expected in (("python", net.to_python(name="iris")), ("js", net.to_js(name="iris"))):
+        out = model / f"flowers.{kind}"
+        succeed("export", model / "m.npz", "--format", kind, "--out", out, "--name", "iris")
+        assert out.read_text() == expected
+
+
+def test_sql_is_that_of_to_sql(model):
+    net = sn.SparseMLP.load(model / "m.npz")
+    args = ("export", model / "m.npz", "--format", "sql", "--out", model / "f.sql", "--table", "t")
+    succeed(*args)
+    assert (model / "f.sql").read_text() == net.to_sql(table="t")
+    succeed(*args, "--dialect", "sqlite", "--keep", "id", "--keep", "day", "--no-probabilities")
+    options = {"dialect": "sqlite", "keep": ["id", "day"], "probabilities": False}
+    assert (model / "f.sql").read_text() == net.to_sql(table="t", **options)
+
+
 @pytest.mark.parametrize(
     ("args", "parts"),
     [
@@ -59,6 +77,12 @@ def test_a_named_dataset_calibrates(tmp_path):
         ("flowers.csv --format c --out a.h", ["not a synaprune model file"]),
         ("m.npz --format c --out a.h --name 9", ["name must begin identifiers", "'9'"]),
         ("m.npz --format c --out a.h --self-test no.csv", ["no.csv"]),
+        ("m.npz --format sql --out a.h", ["--format sql needs --table"]),
+        ("m.npz --format sql --out a.h --table t --name n", ["--name does not apply", "sql"]),
+        ("m.npz --format js --out a.h --table t", ["--table does not apply to --format js"]),
+        ("m.npz --format python --out a.h --dtype int8", ["--dtype does not apply", "python"]),
+        ("m.npz --format c --out a.h --no-probabilities", ["--no-probabilities does not apply"]),
+        ("m.npz --format c --out a.h --keep a", ["--keep does not apply to --format c"]),
     ],
 )
 def test_faults_are_told_in_one_line(model, args, parts):

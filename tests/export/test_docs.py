@@ -1,8 +1,9 @@
-"""The examples of docs/export.md run, those in C after those in Python."""
+"""The examples of docs/export.md run, those in C and JavaScript after those in Python."""
 
 import importlib.util
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -43,3 +44,8 @@ def test_the_examples_run(tmp_path):
         mine = commands.replace("DIGITS", name.upper()).replace("digits.h", f"{name}.h")
         done = subprocess.run(["sh", "-c", mine], **run)
         assert (done.returncode, done.stdout) == (0, "0 of 20 rows differ\n"), done.stderr
+    if shutil.which("node"):
+        (code,) = blocks("js")
+        (tmp_path / "main.mjs").write_text(code)
+        done = subprocess.run(["node", "main.mjs"], **run)
+        assert re.match(r"\d of 10 classes \[", done.stdout), done.stderr

@@ -2,33 +2,16 @@
 
 from __future__ import annotations
 
-import re
-import textwrap
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from synaprune.checks import shown
+from synaprune.export._text import filled
 
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*")
-_LONGEST_NAME = 40
 _LONGEST_STRING = 4095  # bytes that a C99 compiler has to take
-_IN_COMMENTS = re.compile(r"[^ -~]|[*\\?]")  # may end a comment, or the line, or form a trigraph
 _C_TYPES = {"float32": "float"}
-WIDTH = 100
-
-
-def check_identifier(name: object) -> str:
-    """Return a name that C and C++ take as the beginning of identifiers, or raise."""
-    if not isinstance(name, str):
-        raise TypeError(f"name must be a string, got {shown(name)}")
-    if not _NAME.fullmatch(name) or len(name) > _LONGEST_NAME:
-        raise ValueError(
-            f"name must begin identifiers of C: at most {_LONGEST_NAME} ASCII letters, digits and "
-            f"single underscores, a letter first and no underscore last; got {shown(name)}"
-        )
-    return name
 
 
 def c_type(dtype: Any) -> str:
@@ -47,11 +30,6 @@ def literal(value: np.generic) -> str:
     return f"{value!s}f" if isinstance(value, np.float32) else str(value)
 
 
-def comment(text: str) -> str:
-    """Return text in quotes that can stand in a comment: odd characters by their numbers."""
-    return '"' + _IN_COMMENTS.sub(lambda found: f"<U+{ord(found[0]):04X}>", text) + '"'
-
-
 def string(text: str) -> str:
     """Return a string literal of the UTF-8 bytes; what is not plain stands as octal numbers."""
     content = text.encode("utf-8", "surrogatepass")
@@ -61,14 +39,6 @@ def string(text: str) -> str:
         )
     plain = (chr(b) if 32 <= b < 127 and chr(b) not in '"\\?' else f"\\{b:03o}" for b in content)
     return '"' + "".join(plain) + '"'
-
-
-def filled(text: str, first: str = "", rest: str = "  ") -> str:
-    """Return text wrapped to the width of a line."""
-    return textwrap.fill(
-        text, WIDTH, initial_indent=first, subsequent_indent=rest, break_long_words=False,
-        break_on_hyphens=False,
-    )  # fmt: skip
 
 
 class Tables:

@@ -16,9 +16,6 @@ from synaprune.checks import shown
 from synaprune.export._c_text import (
     Tables,
     c_type,
-    check_identifier,
-    comment,
-    filled,
     literal,
     smallest_unsigned,
     string,
@@ -32,6 +29,7 @@ from synaprune.export._integers import (
     quantize,
 )
 from synaprune.export._program import Program
+from synaprune.export._text import check_identifier, comment, filled
 from synaprune.io import check_target, write_atomically
 from synaprune.network import SparseMLP
 

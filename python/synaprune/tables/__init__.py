@@ -4,12 +4,14 @@
 `read_target` makes labels or numbers of one of them.
 """
 
+from ._cells import MISSING
 from ._encoder import TableEncoder, numbers
 from ._files import read_table
 from ._table import Table
 from ._target import Target, find_target, is_amount, read_target
 
 __all__ = [
+    "MISSING",
     "Table",
     "TableEncoder",
     "Target",

@@ -1,0 +1,213 @@
+"""A network as one Python module that imports nothing but math."""
+
+from __future__ import annotations
+
+import os
+
+from synaprune.export._columns import Gap, Number, TableColumn, Word, table_columns
+from synaprune.export._program import Program
+from synaprune.export._text import LARGEST, SPLIT, check_identifier, filled, head, number, numbers
+from synaprune.io import check_target, write_atomically
+from synaprune.network import SparseMLP
+from synaprune.tables import MISSING
+
+__all__ = ["to_python"]
+
+
+def to_python(
+    net: SparseMLP, path: str | os.PathLike[str] | None = None, *, name: str = "network"
+) -> str:
+    """Return a network as a Python module; `SparseMLP.to_python` documents the arguments."""
+    check_identifier(name)
+    program = Program.of(net)
+    columns = table_columns(net, program) if program.encoded else None
+    if path is not None:
+        check_target(path)
+    text = _render(program, columns, name)
+    if path is not None:
+        write_atomically(path, text.encode("ascii"))
+    return text
+
+
+_ACTIVATIONS = {
+    "relu": "def _relu(z):\n    return z if z > 0.0 else 0.0",
+    "leaky_relu": "def _leaky_relu(z):\n    return z if z > 0.0 else 0.01 * z",
+    "sigmoid": """def _sigmoid(z):
+    return 1.0 / (1.0 + math.exp(-min(max(z, -700.0), 700.0)))""",
+    "tanh": "def _tanh(z):\n    return math.tanh(z)",
+    "silu": "def _silu(z):\n    return z * _sigmoid(z)",
+}
+
+_FLOAT32 = f'''def _float32(x):
+    """Return a number rounded to the 24 bits of float32."""
+    c = x * {number(SPLIT)}
+    return c - (c - x)'''
+
+_ROW_OF_NUMBERS = f'''def _inputs(row):
+    """Return the inputs that the network uses, scaled."""
+    if len(row) != N_FEATURES:
+        raise ValueError(f"row must hold {{N_FEATURES}} numbers, got {{len(row)}}")
+    x = [float(value) for value in row]
+    if not all(abs(value) <= {number(LARGEST)} for value in x):
+        raise ValueError("row must hold finite numbers within the range of float32")
+    used = [x[i] for i in _INPUTS]
+    return [(_float32(v) - shift) * scale for v, shift, scale in zip(used, _SHIFT, _SCALE)]'''
+
+_CELLS = f'''# Cells that stand for a missing value.
+_MISSING = {{
+{filled(", ".join(map(ascii, sorted(MISSING))), "    ", "    ")}
+}}
+
+
+def _text(cell):
+    """Return a cell as the text of a CSV file."""
+    if cell is None:
+        return ""
+    if isinstance(cell, float) and cell.is_integer() and abs(cell) < 2.0**53:
+        cell = int(cell)
+    return " ".join(str(cell).split())
+
+
+def _word(cell):
+    """Return the category of a cell."""
+    text = _text(cell)
+    return "missing" if text in _MISSING else text
+
+
+def _number(cell):
+    """Return the number of a cell; None if it is missing, infinite or no number."""
+    try:
+        value = float(_text(cell))
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def _limited(value, low, high, at_low, at_high, at_missing, offset):
+    """Return the input of a number, which is cut off at `low` and `high`."""
+    if value is None:
+        return at_missing
+    if value < low:
+        return at_low
+    if value > high:
+        return at_high
+    return value - offset'''
+
+_SUMS = '''def _sums(row):
+    """Return the sums of the last layer."""
+    x = _inputs(row)
+    for activation, begin, column, weight, bias in _LAYERS:
+        z = [
+            bias[r] + sum(weight[k] * x[column[k]] for k in range(begin[r], begin[r + 1]))
+            for r in range(len(bias))
+        ]
+        x = z if activation is None else [activation(value) for value in z]
+    return x'''
+
+
+def _render(program: Program, columns: tuple[TableColumn, ...] | None, name: str) -> str:
+    given = f"a row of {program.n_features} numbers"
+    if columns is not None:
+        given = "a dict from the names of a table's columns to their cells"
+    places = [
+        f"row[{i}]" if columns is None else f"input {k}"
+        for k, i in enumerate(program.inputs.tolist())
+    ]
+    lines = [f"# {line}".rstrip() for line in head(program, name, given, places)]
+    needed = {program.activation}
+    if program.activation == "silu" or program.output.startswith("sigmoid"):
+        needed.add("sigmoid")
+    sections = [
+        "\n".join(lines) + "\n\nimport math",
+        *(text for known, text in _ACTIVATIONS.items() if known in needed),
+        _FLOAT32,
+        _tables(program, columns),
+        _ROW_OF_NUMBERS if columns is None else _CELLS,
+        *([] if columns is None else [_encoder(columns)]),
+        _SUMS,
+        _NUMBERS if program.classes is None else _CLASSES.format(_PROBABILITIES[program.output]),
+    ]
+    return "\n\n\n".join(sections) + "\n"
+
+
+def _tables(program: Program, columns: tuple[TableColumn, ...] | None) -> str:
+    """Return the numbers of the network, and its labels."""
+    lines = []
+    if columns is None:
+        lines += [f"N_FEATURES = {program.n_features}", f"_INPUTS = {numbers(program.inputs)}"]
+    lines += [f"_SHIFT = {numbers(program.shift)}", f"_SCALE = {numbers(program.scale)}"]
+    if program.classes is not None:
+        labels = ", ".join(map(ascii, program.classes.tolist()))
+        lines.append(f"CLASSES = [{labels}]")
+    elif program.targets is not None:
+        lines.append(f"_UNIT = {numbers(program.targets.scale)}")
+        lines.append(f"_MEAN = {numbers(program.targets.mean)}")
+    # Labels are not wrapped: that would change the spaces in them.
+    lines = [line if line.startswith("CLASSES") else filled(line, "", "    ") for line in lines]
+    lines += [
+        "# Of each layer: activation, where the synapses of a neuron begin, their columns and",
+        "# weights, and the biases.",
+        "_LAYERS = [",
+    ]
+    for layer in program.layers:
+        activation = "None" if layer.activation == "identity" else f"_{layer.activation}"
+        lines += ["    (", f"        {activation},"]
+        for values in (layer.indptr, layer.indices, layer.values, layer.bias):
+            lines.append(filled(numbers(values) + ",", "        ", "         "))
+        lines.append("    ),")
+    return "\n".join([*lines, "]"])
+
+
+def _encoder(columns: tuple[TableColumn, ...]) -> str:
+    """Return the function that makes inputs of a table's row."""
+    lines = ["    x = []"]
+    for column in columns:
+        read = "_number" if column.is_number else "_word"
+        lines.append(f"    cell = {read}(row[{column.name!a}])")
+        for made in column.inputs:
+            if isinstance(made, Number):
+                limits = (made.low, made.high, made.at_low, made.at_high, made.at_missing)
+                arguments = ", ".join(map(number, (*limits, made.offset)))
+                value = f"_limited(cell, {arguments})"
+            elif isinstance(made, Gap):
+                value = "1.0 if cell is None else 0.0"
+            elif isinstance(made, Word):
+                value = f"1.0 if cell == {made.category!a} else 0.0"
+            else:
+                known = ", ".join(map(ascii, made.categories))
+                value = f"0.0 if cell in [{known}] else 1.0"
+            lines.append(f"    x.append({value})")
+    body = "\n".join(lines)
+    return f'''def _inputs(row):
+    """Return the inputs that the network uses, as the table's encoder makes them, scaled."""
+{body}
+    return [(_float32(v) - shift) * scale for v, shift, scale in zip(x, _SHIFT, _SCALE)]'''
+
+
+_PROBABILITIES = {
+    "softmax": """    largest = max(z)
+    p = [math.exp(value - largest) for value in z]
+    total = sum(p)
+    return [value / total for value in p]""",
+    "sigmoid": """    p = _sigmoid(z[0])
+    return [1.0 - p, p]""",
+    "sigmoid_shares": """    p = [_sigmoid(value) for value in z]
+    total = sum(p)
+    return [value / total for value in p]""",
+}
+
+_CLASSES = '''def predict_proba(row):
+    """Return the probability of each of CLASSES."""
+    z = _sums(row)
+{}
+
+
+def predict(row):
+    """Return the class of a row; of equally likely ones the first."""
+    z = _sums(row)
+    return CLASSES[int(z[0] > 0.0) if len(z) == 1 else z.index(max(z))]'''
+
+_NUMBERS = '''def predict(row):
+    """Return the number that the network predicts; a list if it predicts several."""
+    y = [z * unit + mean for z, unit, mean in zip(_sums(row), _UNIT, _MEAN)]
+    return y[0] if len(y) == 1 else y'''
