@@ -6,10 +6,10 @@ import os
 import re
 from collections.abc import Iterable
 
-from synaprune.export._columns import Gap, Number, TableColumn, Word, table_columns
+from synaprune.export._columns import Gap, Number, TableColumn, Word
+from synaprune.export._module import write_module
 from synaprune.export._program import Program
-from synaprune.export._text import LARGEST, check_identifier, filled, head, number, numbers
-from synaprune.io import check_target, write_atomically
+from synaprune.export._text import LARGEST, filled, head, number, numbers
 from synaprune.network import SparseMLP
 from synaprune.tables import MISSING
 
@@ -24,15 +24,7 @@ def to_js(
     net: SparseMLP, path: str | os.PathLike[str] | None = None, *, name: str = "network"
 ) -> str:
     """Return a network as an ES module; `SparseMLP.to_js` documents the arguments."""
-    check_identifier(name)
-    program = Program.of(net)
-    columns = table_columns(net, program) if program.encoded else None
-    if path is not None:
-        check_target(path)
-    text = _render(program, columns, name)
-    if path is not None:
-        write_atomically(path, text.encode("ascii"))
-    return text
+    return write_module(net, path, name, _render)
 
 
 def string(text: str) -> str:

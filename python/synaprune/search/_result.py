@@ -180,4 +180,5 @@ def in_percent(metric: Metric) -> bool:
 
 
 def shown_score(value: float, metric: Metric) -> str:
+    """Return a score as it is printed."""
     return f"{value:.2%}" if in_percent(metric) else f"{round(value, 12):.3g}"

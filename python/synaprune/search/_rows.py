@@ -125,6 +125,7 @@ def read_validation(
 
 
 def joined(rows: Any, judges: Any) -> Any:
+    """Return an array with those of the rows that judge, if there are any, at its end."""
     return rows if judges is None else np.concatenate([rows, judges])
 
 
