@@ -112,8 +112,8 @@ py::array gather_all(const std::string& isa, const py::array& X, const py::array
   expect_images(images, inputs.d);
   std::vector<float> scratch(max_tile * inputs.d);
   for (offset_t t = 0; t < tiles.count(); ++t) {
-    gather(kernels_for(isa), {inputs, rows.data(), images}, t * max_tile, tiles.size(t), view,
-           false, reinterpret_cast<char*>(scratch.data()), tile.data());
+    gather(kernels_for(isa), {inputs, rows.data(), images}, t * max_tile, tiles.size(t), inputs.n,
+           view, false, reinterpret_cast<char*>(scratch.data()), tile.data());
     for (index_t i = 0; i < n_columns; ++i)
       std::copy_n(tile.data() + static_cast<offset_t>(i) * tiles.width(t), tiles.size(t),
                   out.mutable_data(i, t * max_tile));

@@ -12,25 +12,24 @@ Forward::Forward(const Model& model, const Kernels& kernels, offset_t most, bool
   }
 }
 
-bool Forward::run(const Samples& samples, offset_t first, offset_t n, bool check,
-                  Prefetcher* prefetcher) {
+bool Forward::run(const Samples& samples, offset_t first, offset_t n, offset_t next, bool check) {
   set_batch(n);
   const InputView view = model_.view();
   const auto floats = static_cast<std::size_t>(tiles_.floats(view.n_columns));
   if (inputs_.size() < floats) inputs_.resize(floats);
   for (offset_t t = 0; t < tiles_.count(); ++t)
-    if (!gather(kernels_, samples, first + t * tiles_.step, tiles_.size(t), view, check, nullptr,
+    if (!gather(kernels_, samples, first + t * tiles_.step, tiles_.size(t),
+                t + 1 < tiles_.count() ? first + (t + 1) * tiles_.step : next, view, check, nullptr,
                 inputs_.data() + tiles_.at(t, view.n_columns)))
       return false;
-  for (std::size_t l = 0; l < model_.n_layers(); ++l)
-    layer(l, model_.all_rows(l), below(l), prefetcher);
+  for (std::size_t l = 0; l < model_.n_layers(); ++l) layer(l, model_.all_rows(l), below(l));
   return true;
 }
 
-void Forward::layer(std::size_t l, Rows rows, const float* X, Prefetcher* prefetcher) {
+void Forward::layer(std::size_t l, Rows rows, const float* X) {
   const LayerParameters& p = model_.parameters[l];
   forward_rows(kernels_, model_.weights(l), rows, p.synapses.values.data(), p.biases.values.data(),
-               tiles_, {0, tiles_.count()}, X, sums(l), prefetcher);
+               tiles_, {0, tiles_.count()}, X, sums(l));
   activate(l, rows);
 }
 

@@ -58,13 +58,15 @@ const char* moved(const Samples& samples, offset_t i, const InputView& view, ind
 }  // namespace
 
 bool gather(const Kernels& kernels, const Samples& samples, offset_t first, index_t size,
-            const InputView& view, bool check, char* scratch, float* tile) {
-  const char* rows[max_tile];
+            offset_t next, const InputView& view, bool check, char* scratch, float* tile) {
+  const char *rows[max_tile], *soon[max_tile];
   const auto ld = static_cast<index_t>(padded(size));
+  const auto n_soon = static_cast<index_t>(std::min<offset_t>(size, samples.X.n - next));
+  for (index_t s = 0; s < n_soon; ++s) soon[s] = samples[next + s];
   for (index_t s = 0; s < size; ++s)
     rows[s] = scratch ? moved(samples, first + s, view, s, scratch) : samples[first + s];
   std::fill(rows + size, rows + ld, rows[0]);
-  return kernels.gather(samples.X.is_uint8, rows, samples.X.row_bytes(), view.columns,
+  return kernels.gather(samples.X.is_uint8, rows, soon, n_soon, samples.X.row_bytes(), view.columns,
                         view.n_columns, view.shift, view.scale, ld, check, tile);
 }
 

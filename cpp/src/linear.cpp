@@ -96,7 +96,7 @@ void Linear::forward_tile(const Kernels& kernels, const float* X, Tiles tiles, o
     return block.data();
   };
   forward_blocks(kernels, W, rows, {0, W.n_blocks}, values_.data(), bias_.data(), tiles, {t, t + 1},
-                 nullptr, lay_out, [&](offset_t) { return target; });
+                 lay_out, [&](offset_t) { return target; });
   for (offset_t r = rows.first; !whole && r < rows.last; ++r)
     std::copy_n(target.Y + r * ld, size, Y + r * tiles.n + t * tiles.step);
 }

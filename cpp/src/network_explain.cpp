@@ -132,7 +132,7 @@ bool Network::for_traced_tiles(const Kernels& k, const Inputs& X, int threads, F
         if (team.stopped()) return;
         const offset_t first = t * max_tile;
         const auto size = static_cast<index_t>(std::min<offset_t>(max_tile, X.n - first));
-        if (!forward.run({X, nullptr}, first, size, true)) {
+        if (!forward.run({X, nullptr}, first, size, first + size, true)) {
           finite = false;
           team.stop();
           return;

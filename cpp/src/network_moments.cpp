@@ -29,7 +29,7 @@ class MomentPass {
   }
 
   void add(offset_t first, index_t size) {
-    forward_.run(t_.samples, first, size, false);
+    forward_.run(t_.samples, first, size, first + size, false);
     const index_t ld = forward_.tiles().width(0);
     offset_t position[max_tile];
     for (index_t s = 0; s < size; ++s) position[s] = t_.samples.position(first + s);

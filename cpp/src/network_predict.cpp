@@ -19,23 +19,18 @@ bool Network::for_tiles(const Kernels& k, const Inputs& X, int threads,
   }
   const offset_t n_tiles = (X.n + max_tile - 1) / max_tile;
   const bool worth = (n_synapses() + X.row_bytes()) * X.n >= tuning::worth_a_team;
-  offset_t calls = 0;
-  for (std::size_t l = 0; l < n_layers(); ++l)
-    calls += panels(m.weights(l).n_rows, m.weights(l).n_blocks);
   Team team(worth ? static_cast<int>(std::min<offset_t>(threads, n_tiles)) : 1);
   StopCheck check(should_stop);
   Atomic<bool> finite{true};
   const Samples samples{X, nullptr};
   team.run([&](int worker) {
     Forward forward(m, k, max_tile);
-    Prefetcher prefetcher;
     offset_t next = team.next_ticket();
     for (offset_t t; (t = next) < n_tiles && !team.stopped();) {
       next = team.next_ticket();
       const offset_t first = t * max_tile, soon = std::min(next * max_tile, X.n);
       const auto size = static_cast<index_t>(std::min<offset_t>(max_tile, X.n - first));
-      prefetcher.begin(samples, soon, std::min<offset_t>(max_tile, X.n - soon), m.view(), calls);
-      if (!forward.run(samples, first, size, true, &prefetcher)) {
+      if (!forward.run(samples, first, size, soon, true)) {
         finite = false;
         team.stop();
         return;

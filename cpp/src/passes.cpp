@@ -3,10 +3,9 @@
 namespace synaprune {
 
 void forward_rows(const Kernels& kernels, const BlockedCsr& W, Rows rows, const float* values,
-                  const float* bias, Tiles tiles, Range<offset_t> which, const float* X, float* Y,
-                  Prefetcher* prefetcher) {
+                  const float* bias, Tiles tiles, Range<offset_t> which, const float* X, float* Y) {
   forward_blocks(
-      kernels, W, rows, {0, W.n_blocks}, values, bias, tiles, which, prefetcher,
+      kernels, W, rows, {0, W.n_blocks}, values, bias, tiles, which,
       [&](offset_t t, index_t b) {
         return X + tiles.at(t, W.n_columns) + offset_t{W.first_column(b)} * tiles.width(t);
       },

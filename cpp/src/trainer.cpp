@@ -2,6 +2,10 @@
 
 #include <cmath>
 
+#include "synaprune/prefetch.hpp"
+
+#include "synaprune/prefetch.hpp"
+
 namespace synaprune {
 
 namespace {
@@ -59,7 +63,6 @@ Trainer::Trainer(const TrainingTask& task, const UpdateRule* rule, int threads)
   }
   if (t_.samples.shift.pixels > 0)
     moved_.resize(team_.size(), Buffer(max_tile * t_.samples.X.row_bytes() / sizeof(float) + 1));
-  prefetchers_.resize(team_.size());
   losses_.resize(batch.count());
   if (!t_.targets.plain()) {
     targets_.resize(batch.floats(weights(n_layers_ - 1).n_rows));
@@ -91,27 +94,25 @@ void Trainer::run(const std::function<void()>& before, const std::function<bool(
 
 void Trainer::column_group_batches(int w) {
   const Rows own = own_groups(w);
-  const bool bytes = t_.samples.X.is_uint8, alone = team_.size() == 1;
+  const bool alone = team_.size() == 1;
   const unsigned signals = whole() ? 3 : 1;  // of each thread, a batch
   const auto gather_own = [&](offset_t i) {
-    if (!bytes) prefetch(i + 1, w);
     for (index_t g = own.first; g < own.last && i < n_batches_; ++g) gather(i, g, group(g), w);
   };
   gather_own(0);
   for (offset_t i = 0; i < n_batches_; ++i) {
     const auto here = static_cast<unsigned>(i) * signals + 1;
     if (w == 0) before_();
-    if (w == 0 && bytes) prefetch(i + 1, w);
-    for (index_t g = own.first; g < own.last; ++g) partial_sums(i, g, w);
+    for (index_t g = own.first; g < own.last; ++g) partial_sums(i, g);
     if (w == 0) {
       if (!alone)
         prefetch_to_write(backward_.delta(forward_, 0), forward_.tiles().floats(weights(0).n_rows));
       for (int other = 1; other < team_.size(); ++other)
-        if (!wait(other, here, w)) return;
+        if (!team_.wait(other, here)) return;
       forward_.set_batch(tiles(i).n);
       add_partial_sums(i);
       for (std::size_t l = 1; l < n_layers_; ++l)
-        forward_.layer(l, all_rows(l), forward_.outputs(l - 1), &prefetchers_[w]);
+        forward_.layer(l, all_rows(l), forward_.outputs(l - 1));
       for (offset_t t = 0; t < tiles(i).count(); ++t) loss_of_tile(i, t);
       finish_loss(i);
       for (std::size_t l = n_layers_; l-- > 1;)
@@ -124,8 +125,7 @@ void Trainer::column_group_batches(int w) {
     } else {
       team_.signal(w);
       gather_own(i + 1);
-      if (bytes) prefetch(i + 2, w);
-      if (!wait(0, here, w)) return;
+      if (!team_.wait(0, here)) return;
       for (index_t g = own.first; g < own.last; ++g)
         prefetch_to_write(partial_[g].data(), tiles(i).floats(weights(0).n_rows));
     }
@@ -133,9 +133,9 @@ void Trainer::column_group_batches(int w) {
       synapse_gradient(0, group(g), all_rows(0), i, columns(i, g), w);
     if (w == 0) bias_gradient(0, all_rows(0), i);
     if (whole()) {
-      if (!barrier(w)) return;
+      if (!team_.barrier(w)) return;
       if (w == 0) run_hook();
-      if (!barrier(w)) return;
+      if (!team_.barrier(w)) return;
       for (index_t g = own.first; g < own.last; ++g) update(0, group(g), all_rows(0), i);
       for (std::size_t l = 0; l < n_layers_ && w == 0; ++l) {
         if (l > 0) update(l, all_blocks(l), all_rows(l), i);
@@ -154,27 +154,26 @@ void Trainer::row_batches(int w) {
 
 bool Trainer::row_batch(offset_t i, int w) {
   const Tiles batch = tiles(i);
-  prefetch(i + 1, w);
   if (w == 0) {
     before_();
     forward_.set_batch(batch.n);
   }
   for_own_parts(w, team_, blocks_, [&](Rows blocks) { gather(i, 0, blocks, w); });
   for (std::size_t l = 0; l < n_layers_; ++l) {
-    if (!barrier(w)) return false;
+    if (!team_.barrier(w)) return false;
     for_own_parts(w, team_, rows_[l], [&](Rows rows) {
-      forward_.layer(l, rows, l == 0 ? inputs(i, 0) : forward_.outputs(l - 1), &prefetchers_[w]);
+      forward_.layer(l, rows, l == 0 ? inputs(i, 0) : forward_.outputs(l - 1));
     });
   }
-  if (!barrier(w)) return false;
+  if (!team_.barrier(w)) return false;
   for (offset_t t = w; t < batch.count(); t += team_.size()) loss_of_tile(i, t);
-  if (!barrier(w)) return false;
+  if (!team_.barrier(w)) return false;
   if (w == 0) finish_loss(i);
   for (std::size_t l = n_layers_; l-- > 0;) {
     if (l > 0) {
       for_own_parts(w, team_, columns_[l],
                     [&](Rows columns) { backward_.step(forward_, l, columns); });
-      if (!barrier(w)) return false;
+      if (!team_.barrier(w)) return false;
     }
     for_own_parts(w, team_, rows_[l], [&](Rows rows) {
       bias_gradient(l, rows, i);
@@ -182,16 +181,16 @@ bool Trainer::row_batch(offset_t i, int w) {
     });
   }
   if (whole()) {
-    if (!barrier(w)) return false;
+    if (!team_.barrier(w)) return false;
     if (w == 0) run_hook();
-    if (!barrier(w)) return false;
+    if (!team_.barrier(w)) return false;
     for (std::size_t l = 0; l < n_layers_; ++l)
       for_own_parts(w, team_, rows_[l], [&](Rows rows) {
         update(l, all_blocks(l), rows, i);
         update_biases(l, rows, i);
       });
   }
-  return barrier(w);
+  return team_.barrier(w);
 }
 
 // A thread's groups: neighbours, the same share of them for each.
@@ -201,20 +200,6 @@ Rows Trainer::own_groups(int w) const {
 }
 
 // ---- steps
-
-// What a thread gathers of batch i is asked for while it computes what comes before: on its way
-// forward, and while it waits.
-void Trainer::prefetch(offset_t i, int w) {
-  const BlockedCsr& W = weights(0);
-  const Rows groups = own_groups(w);
-  const Rows blocks =
-      small_ ? Rows{groups_[groups.first], groups_[groups.last]} : Rows{blocks_[w], blocks_[w + 1]};
-  const offset_t n = i < n_batches_ ? tiles(i).n : 0;
-  offset_t calls = tiles(0).count() * panels(W.n_rows, blocks.last - blocks.first);
-  for (std::size_t l = 1; l < n_layers_ && w == 0; ++l)
-    calls += tiles(0).count() * panels(weights(l).n_rows, 1);
-  prefetchers_[w].begin(t_.samples, i * t_.batch_size, n, t_.model.view(blocks), calls);
-}
 
 // A thread that gathers ahead has two arrays in turn.
 float* Trainer::inputs(offset_t i, index_t g) {
@@ -236,20 +221,22 @@ void Trainer::gather(offset_t i, index_t g, Rows blocks, int w) {
   const index_t begin = W.columns[groups_[g]], end = W.columns[groups_[g + 1]];
   const offset_t column = W.columns[blocks.first] - begin;
   char* scratch = moved_.empty() ? nullptr : reinterpret_cast<char*>(moved_[w].data());
-  for (offset_t t = 0; t < batch.count(); ++t)
-    synaprune::gather(kernels_, t_.samples, i * t_.batch_size + t * batch.step, batch.size(t), view,
+  for (offset_t t = 0; t < batch.count(); ++t) {
+    const offset_t first = i * t_.batch_size + t * batch.step;
+    synaprune::gather(kernels_, t_.samples, first, batch.size(t), first + batch.size(t), view,
                       false, scratch,
                       inputs(i, g) + batch.at(t, end - begin) + column * batch.width(t));
+  }
 }
 
 // What a group's columns add to the first layer's sums.
-void Trainer::partial_sums(offset_t i, index_t g, int w) {
+void Trainer::partial_sums(offset_t i, index_t g) {
   const Tiles batch = tiles(i);
   const BlockedCsr& W = weights(0);
   const Columns X = columns(i, g);
   forward_blocks(
       kernels_, W, all_rows(0), group(g), t_.model.parameters[0].synapses.values.data(), nullptr,
-      batch, {0, batch.count()}, &prefetchers_[w],
+      batch, {0, batch.count()},
       [&](offset_t t, index_t b) { return X.at(batch, t, W.first_column(b)); },
       [&](offset_t t) {
         return Target{partial_[g].data() + batch.at(t, W.n_rows), batch.width(t)};

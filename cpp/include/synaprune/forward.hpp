@@ -2,6 +2,7 @@
 // them. All that passes data through a network does it here.
 #pragma once
 
+#include "synaprune/inputs.hpp"
 #include "synaprune/passes.hpp"
 
 namespace synaprune {
@@ -36,13 +37,12 @@ class Forward {
   void set_batch(offset_t n) { tiles_.n = n; }
   Tiles tiles() const { return tiles_; }
 
-  // All steps for samples first .. first + n. With check, returns whether their numbers are finite;
-  // nothing else is done then if they are not.
-  bool run(const Samples& samples, offset_t first, offset_t n, bool check,
-           Prefetcher* prefetcher = nullptr);
+  // All steps for samples first .. first + n; those from next on are prefetched. With check,
+  // returns whether their numbers are finite; nothing else is done then if they are not.
+  bool run(const Samples& samples, offset_t first, offset_t n, offset_t next, bool check);
 
   // Sums of a layer over X, its inputs in tiles, and what its neurons give.
-  void layer(std::size_t l, Rows rows, const float* X, Prefetcher* prefetcher = nullptr);
+  void layer(std::size_t l, Rows rows, const float* X);
   // What neurons give, once their sums stand in sums(l).
   void activate(std::size_t l, Rows rows);
 

@@ -52,11 +52,12 @@ struct Samples {
 
 // One tile, feature-major; see kernels/gather.inl.
 //   in  size   of the tile, at most max_tile
+//       next   the first sample of the tile that is gathered after it, to prefetch; n if none is
 //       scratch[max_tile * row_bytes]   to move images in; null if none moves
 //   out tile[view.n_columns, padded(size)]   behind the last sample the first one is repeated
 // With check, returns whether all numbers of the samples are finite.
 bool gather(const Kernels& kernels, const Samples& samples, offset_t first, index_t size,
-            const InputView& view, bool check, char* scratch, float* tile);
+            offset_t next, const InputView& view, bool check, char* scratch, float* tile);
 
 // One sample: x[view.n_columns].
 void gather_one(const Inputs& X, offset_t row, const InputView& view, float* x);

@@ -37,9 +37,10 @@ using GradWeightsFn = void (*)(Rows rows, index_t ld, Block W, const float* D, c
 using RowSumsFn = void (*)(index_t n_rows, index_t ld, const float* D, bool accumulate,
                            float* sums);
 // Samples into a tile; see kernels/gather.inl.
-using GatherFn = bool (*)(bool bytes, const char* const* rows, offset_t row_bytes,
-                          const index_t* columns, index_t n_columns, const float* shift,
-                          const float* scale, index_t ld, bool check, float* tile);
+using GatherFn = bool (*)(bool bytes, const char* const* rows, const char* const* soon,
+                          index_t n_soon, offset_t row_bytes, const index_t* columns,
+                          index_t n_columns, const float* shift, const float* scale, index_t ld,
+                          bool check, float* tile);
 
 // Element by element; see kernels/pointwise.inl.
 using AddSumsFn = void (*)(index_t n_rows, index_t ld, const float* bias, const float* const* parts,

@@ -250,19 +250,14 @@ class Team {
 
   int size() const { return size_; }
 
-  // A barrier: thread w waits until all have come as far; meanwhile it calls idle(), which does a
-  // little useful work and returns true, or false if there is none. Returns false once the team was
-  // stopped. Nobody writes to another's flag: a barrier costs one transfer between cores.
-  template <class Idle>
-  bool barrier(int w, Idle&& idle) {
+  // A barrier: thread w waits until all have come as far. Returns false once the team was stopped.
+  // Nobody writes to another's flag: a barrier costs one transfer between cores.
+  bool barrier(int w) {
     if (size_ == 1) return !stopped();
     const unsigned here = signal(w);
     for (int other = 0; other < size_; ++other)
-      if (!wait(other, here, idle)) return false;
+      if (!wait(other, here)) return false;
     return !stopped();
-  }
-  bool barrier(int w) {
-    return barrier(w, [] { return false; });
   }
 
   // The halves of a barrier, for threads that go on at once: thread w tells that it has come to its
@@ -273,14 +268,13 @@ class Team {
     flags_[w].arrived.store(here, std::memory_order_release);
     return here;
   }
-  template <class Idle>
-  bool wait(int other, unsigned n, Idle&& idle) {
+  bool wait(int other, unsigned n) {
     const auto arrived = [&] {
       return static_cast<int>(flags_[other].arrived.load(std::memory_order_acquire) - n) >= 0;
     };
     for (int tries = 0; !arrived();) {
       if (stopped()) return false;
-      if (!idle()) give_way(tries);
+      give_way(tries);
     }
     return true;
   }

@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "synaprune/plan.hpp"
-#include "synaprune/prefetch.hpp"
 #include "synaprune/tuning.hpp"
 
 namespace synaprune {
@@ -36,21 +35,6 @@ struct Columns {
   }
 };
 
-// Calls f(rows) for some rows at a time while there is something to prefetch between them.
-template <class F>
-void in_panels(Rows rows, Prefetcher* prefetcher, F&& f) {
-  if (!prefetcher || prefetcher->done()) return f(rows);
-  for (index_t r = rows.first; r < rows.last; r += tuning::prefetch_rows) {
-    f(Rows{r, std::min(rows.last, r + tuning::prefetch_rows)});
-    prefetcher->next();
-  }
-}
-
-// How often a pass over W calls a prefetcher.
-inline offset_t panels(index_t n_rows, index_t n_blocks) {
-  return offset_t{n_blocks} * ((n_rows + tuning::prefetch_rows - 1) / tuning::prefetch_rows);
-}
-
 // Rows whose weights stay in the second cache while n_tiles tiles pass by.
 inline index_t panel_rows(const BlockedCsr& W, index_t rows, offset_t n_tiles) {
   if (n_tiles == 1 || W.nnz() == 0) return std::max(rows, 1);
@@ -72,7 +56,7 @@ struct Target {
 template <class Source, class To>
 void forward_blocks(const Kernels& kernels, const BlockedCsr& W, Rows rows, Rows blocks,
                     const float* values, const float* bias, Tiles tiles, Range<offset_t> which,
-                    Prefetcher* prefetcher, Source&& source, To&& target) {
+                    Source&& source, To&& target) {
   const index_t panel = panel_rows(W, rows.last - rows.first, which.last - which.first);
   for (index_t row0 = rows.first; row0 < rows.last; row0 += panel) {
     const Rows some{row0, std::min(rows.last, row0 + panel)};
@@ -80,10 +64,8 @@ void forward_blocks(const Kernels& kernels, const BlockedCsr& W, Rows rows, Rows
       const Target to = target(t);
       for (index_t b = blocks.first; b < blocks.last; ++b) {
         const float* X = source(t, b);
-        in_panels(some, prefetcher, [&](Rows few) {
-          kernels.spmm(few, tiles.width(t), W.block(b), values, X, bias, b > blocks.first, to.ld,
-                       to.Y);
-        });
+        kernels.spmm(some, tiles.width(t), W.block(b), values, X, bias, b > blocks.first, to.ld,
+                     to.Y);
       }
     }
   }
@@ -91,8 +73,7 @@ void forward_blocks(const Kernels& kernels, const BlockedCsr& W, Rows rows, Rows
 
 // The same for all blocks; X [columns], Y [rows] in tiles.
 void forward_rows(const Kernels& kernels, const BlockedCsr& W, Rows rows, const float* values,
-                  const float* bias, Tiles tiles, Range<offset_t> which, const float* X, float* Y,
-                  Prefetcher* prefetcher = nullptr);
+                  const float* bias, Tiles tiles, Range<offset_t> which, const float* X, float* Y);
 
 // g (+)= D Xt at the synapses of one block of W in some rows, over all tiles.
 //   out g[W.count(block, rows)]   accumulate: added to, else overwritten

@@ -74,7 +74,7 @@ class Trainer {
 
   // Steps, of batch i.
   void gather(offset_t i, index_t group, Rows blocks, int w);
-  void partial_sums(offset_t i, index_t group, int w);
+  void partial_sums(offset_t i, index_t group);
   void add_partial_sums(offset_t i);
   void loss_of_tile(offset_t i, offset_t t);
   void finish_loss(offset_t i);
@@ -84,14 +84,6 @@ class Trainer {
   void update(std::size_t l, Rows blocks, Rows rows, offset_t i);
   void update_biases(std::size_t l, Rows rows, offset_t i);
   void update_block(std::size_t l, index_t block, Rows rows, offset_t i, const float* gradient);
-
-  void prefetch(offset_t i, int w);
-  bool barrier(int w) {
-    return team_.barrier(w, [&] { return prefetchers_[w].next(); });
-  }
-  bool wait(int other, unsigned n, int w) {
-    return team_.wait(other, n, [&] { return prefetchers_[w].next(); });
-  }
 
   Tiles tiles(offset_t i) const {
     return {std::min(t_.batch_size, t_.samples.X.n - i * t_.batch_size), max_tile};
@@ -125,13 +117,12 @@ class Trainer {
   // Borders between threads in a large network: the first layer's blocks, rows, columns.
   std::vector<index_t> blocks_;
   std::vector<std::vector<index_t>> rows_, columns_;
-  std::vector<Prefetcher> prefetchers_;  // per thread
-  std::vector<Buffer> moved_;            // per thread, for images that move: [a tile's samples, d]
-  std::vector<Buffer> inputs_;           // two per group, for a thread that gathers ahead
-  std::vector<Buffer> partial_;          // per group: its part of the first layer's sums
-  std::vector<const float*> partials_;   // of groups that have a block
-  std::vector<Buffer> bias_gradients_;   // per layer [rows]
-  std::vector<Buffer> gradients_;        // per layer if whole, else per thread, of a block
+  std::vector<Buffer> moved_;           // per thread, for images that move: [a tile's samples, d]
+  std::vector<Buffer> inputs_;          // two per group, for a thread that gathers ahead
+  std::vector<Buffer> partial_;         // per group: its part of the first layer's sums
+  std::vector<const float*> partials_;  // of groups that have a block
+  std::vector<Buffer> bias_gradients_;  // per layer [rows]
+  std::vector<Buffer> gradients_;       // per layer if whole, else per thread, of a block
   std::vector<GradientView> all_gradients_;  // if whole
   Buffer targets_, sample_weights_;          // unless targets are plain: [outputs], [1] in tiles
   std::vector<double> losses_;               // per tile

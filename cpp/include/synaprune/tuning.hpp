@@ -16,11 +16,6 @@ inline constexpr double min_row_synapses = 20.0, good_row_synapses = 38.0;
 // Rows whose weights stay in the second cache while several tiles pass by, in synapses of 6 bytes.
 inline constexpr offset_t panel_synapses = 1 << 17;
 
-// Rows of synapses between two calls of a prefetcher; how much it asks for: samples of floats,
-// bytes of each sample of bytes.
-inline constexpr index_t prefetch_rows = 4;
-inline constexpr offset_t prefetch_samples = 8, prefetch_bytes = 1024;
-
 // Column groups of a small network's first layer: the fewest synapses of one, and the most groups.
 inline constexpr offset_t group_synapses = 2048;
 inline constexpr index_t most_groups = 8;

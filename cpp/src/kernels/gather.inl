@@ -1,5 +1,7 @@
 // tile[i, s] = (X[rows[s], columns[i]] - shift[columns[i]]) * scale[columns[i]], feature-major.
 //   in  rows[ld]            the start of each sample: row_bytes bytes of uint8 (bytes) or float32
+//   in  soon[n_soon]        n_soon <= ld samples that are read next: prefetched column by column
+//                           where those of rows are read
 //   in  columns[n_columns]  ascending
 //   in  shift, scale        one per column of X; shift is null if all are 0
 //   out tile[n_columns, ld] overwritten; caller allocates; ld a multiple of `lanes`
@@ -8,8 +10,8 @@
 //
 // Allocates nothing, throws nothing. Pieces of 16 columns of `width` samples are transposed in
 // registers; those without a wanted column are skipped. Floats are many: a few samples at a time
-// are read from end to end, while the next few are prefetched. Bytes are few: a piece of all
-// samples is transposed, then written column by column, while lines further on are prefetched.
+// are read from end to end. Bytes are few: a piece of all samples is transposed, then written
+// column by column.
 
 // Words [at, at + 4 n_words) of `width` samples, transposed: words[w] holds word w of each.
 template <int n_words>
@@ -39,20 +41,25 @@ static inline vec transformed(vec x, const float* shift, const float* scale, ind
 }
 
 template <bool shifted>
-static inline bool gather_bytes(const char* const* rows, offset_t row_bytes, const index_t* columns,
-                                index_t n_columns, const float* shift, const float* scale,
-                                index_t ld, float* tile) {
-  constexpr offset_t n = 16;  // columns of a piece
-  constexpr offset_t line = 64, ahead = 2 * line;
-  offset_t asked = -1;
+static inline bool gather_bytes(const char* const* rows, const char* const* soon, index_t n_soon,
+                                offset_t row_bytes, const index_t* columns, index_t n_columns,
+                                const float* shift, const float* scale, index_t ld, float* tile) {
+  constexpr offset_t n = 16, line = 64;  // columns of a piece, of a cache line
+  offset_t asked = -1;                   // the line that is asked for of each sample soon read
+  index_t next = n_soon;                 // the next sample that it is asked for of
+  const auto ask = [&](index_t last) {
+    for (; next < last; ++next) SYNAPRUNE_PREFETCH_L2(soon[next] + asked);
+  };
   const index_t* const end = columns + n_columns;
   alignas(64) float words[4 * max_tile];
   while (columns != end) {
     const offset_t first = *columns / n * n;
-    if (first / line != asked && first + ahead < row_bytes) {
-      asked = first / line;
-      for (index_t s = 0; s < ld; ++s) SYNAPRUNE_PREFETCH_L2(rows[s] + first + ahead);
+    if (first / line * line != asked) {
+      ask(n_soon);
+      asked = first / line * line;
+      next = 0;
     }
+    ask(next + ld / 4 < n_soon ? next + ld / 4 : n_soon);  // as evenly as its four pieces
     for (index_t s = 0; s < ld; s += width) {
       vec piece[4];
       transpose_piece<4>(rows + s, first, row_bytes, piece);
@@ -67,13 +74,14 @@ static inline bool gather_bytes(const char* const* rows, offset_t row_bytes, con
         store(tile + s, transformed<shifted>(byte_of(load(word + s), which), shift, scale, c));
     }
   }
+  ask(n_soon);
   return true;
 }
 
 template <bool shifted, bool check>
-static inline bool gather_floats(const char* const* rows, offset_t row_bytes,
-                                 const index_t* columns, index_t n_columns, const float* shift,
-                                 const float* scale, index_t ld, float* tile) {
+static inline bool gather_floats(const char* const* rows, const char* const* soon, index_t n_soon,
+                                 offset_t row_bytes, const index_t* columns, index_t n_columns,
+                                 const float* shift, const float* scale, index_t ld, float* tile) {
   constexpr int n = 16;  // columns of a piece
   const index_t* const end = columns + n_columns;
   const auto n_words = static_cast<index_t>(row_bytes / sizeof(float));
@@ -88,8 +96,7 @@ static inline bool gather_floats(const char* const* rows, offset_t row_bytes,
         first = *wanted / n * n;
       }
       const offset_t at = first * static_cast<offset_t>(sizeof(float));
-      for (index_t j = s + width; j < s + 2 * width && j < ld; ++j)
-        SYNAPRUNE_PREFETCH_L2(rows[j] + at);
+      for (index_t j = s; j < s + width && j < n_soon; ++j) SYNAPRUNE_PREFETCH_L2(soon[j] + at);
       const bool some = wanted != end && *wanted < first + n;
       if (check && !some && first + n <= n_words) {
         for (int j = 0; j < width; ++j)
@@ -115,12 +122,12 @@ static inline bool gather_floats(const char* const* rows, offset_t row_bytes,
   return all;
 }
 
-static bool gather(bool bytes, const char* const* rows, offset_t row_bytes, const index_t* columns,
-                   index_t n_columns, const float* shift, const float* scale, index_t ld,
-                   bool check, float* tile) {
+static bool gather(bool bytes, const char* const* rows, const char* const* soon, index_t n_soon,
+                   offset_t row_bytes, const index_t* columns, index_t n_columns,
+                   const float* shift, const float* scale, index_t ld, bool check, float* tile) {
   const auto of_bytes = shift ? gather_bytes<true> : gather_bytes<false>;
   const auto checked = shift ? gather_floats<true, true> : gather_floats<false, true>;
   const auto unchecked = shift ? gather_floats<true, false> : gather_floats<false, false>;
   const auto as = bytes ? of_bytes : check ? checked : unchecked;
-  return as(rows, row_bytes, columns, n_columns, shift, scale, ld, tile);
+  return as(rows, soon, n_soon, row_bytes, columns, n_columns, shift, scale, ld, tile);
 }
