@@ -19,7 +19,9 @@ def ready(sizes, rows, biases, *, loss="auto", activation="relu", scaling="none"
     """A network with given dense weights."""
     net = sn.SparseMLP(sizes, loss=loss, activation=activation, input_scaling=scaling)
     if y is None:
-        y = np.arange(4.0) if net.is_regression else np.arange(4) % max(2, sizes[-1])
+        y = np.arange(4) % max(2, sizes[-1])
+    if net.is_regression:
+        y = np.random.default_rng(0).normal(size=(4, sizes[-1])).squeeze()
     net.fit(np.arange(4.0 * sizes[0]).reshape(4, -1) % 5, y, training=sn.Training(1))
     if net.is_regression:
         one = np.ones(sizes[-1])
@@ -71,7 +73,7 @@ def test_random_networks_are_said_by_every_form(first):
 LOSSES = ("softmax", "sigmoid", "squared", "squared_error", "softmax")
 
 
-@pytest.mark.parametrize(("activation", "loss"), zip(sn.ACTIVATIONS, LOSSES, strict=True))
+@pytest.mark.parametrize(("activation", "loss"), list(zip(sn.ACTIVATIONS, LOSSES, strict=True)))
 def test_sympy_says_the_same(activation, loss):
     sympy = pytest.importorskip("sympy")
     n_out = 1 if loss == "sigmoid" else 3
