@@ -1,11 +1,13 @@
 """Activations and probabilities as text of Python, which needs only the module math."""
 
+from synaprune.program import LEAST_SIGMOID
+
 # Functions of one sum, called _relu and the like; silu needs sigmoid.
 ACTIVATIONS = {
     "relu": "def _relu(z):\n    return z if z > 0.0 else 0.0",
     "leaky_relu": "def _leaky_relu(z):\n    return z if z > 0.0 else 0.01 * z",
-    "sigmoid": """def _sigmoid(z):
-    return 1.0 / (1.0 + math.exp(-min(max(z, -700.0), 700.0)))""",
+    "sigmoid": f"""def _sigmoid(z):
+    return 1.0 / (1.0 + math.exp(min(-z, {LEAST_SIGMOID})))""",
     "tanh": "def _tanh(z):\n    return math.tanh(z)",
     "silu": "def _silu(z):\n    return z * _sigmoid(z)",
 }

@@ -15,14 +15,14 @@ from synaprune.program import Program
 XOR = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32)
 
 
-def ready(sizes, rows, biases, *, loss="auto", activation="relu", scaling="none", y=None):
+def ready(sizes, rows, biases, *, loss="auto", activation="relu", scaling="none"):
     """A network with given dense weights."""
     net = sn.SparseMLP(sizes, loss=loss, activation=activation, input_scaling=scaling)
-    if y is None:
-        y = np.arange(4) % max(2, sizes[-1])
+    n = max(4, sizes[-1])
+    y = np.arange(n) % max(2, sizes[-1])
     if net.is_regression:
-        y = np.random.default_rng(0).normal(size=(4, sizes[-1])).squeeze()
-    net.fit(np.arange(4.0 * sizes[0]).reshape(4, -1) % 5, y, training=sn.Training(1))
+        y = np.random.default_rng(0).normal(size=(n, sizes[-1])).squeeze()
+    net.fit(np.arange(1.0 * n * sizes[0]).reshape(n, -1) % 5, y, training=sn.Training(1))
     if net.is_regression:
         one = np.ones(sizes[-1])
         net._targets = dataclasses.replace(net._targets, mean=0 * one, scale=one)
@@ -376,7 +376,7 @@ def test_what_does_not_apply_is_refused():
     number = ready((2, 1), [[[1, 1]]], [[0]], loss="squared_error")
     with pytest.raises(ValueError, match="probabilities must be False"):
         pytest.importorskip("sympy") and explain.equation(number).sympy(probabilities=True)
-    for name in ("1a", "for", "a b", "é"):
+    for name in ("1a", "for", "a b", "é", "_relu", "max", "math", ""):
         with pytest.raises(ValueError, match="name must be an identifier"):
             explain.equation(number).python(name)
     with pytest.raises(TypeError, match="name must be a string"):

@@ -87,16 +87,18 @@ def test_a_relu_neuron_that_never_switches_makes_no_interaction():
 
 
 def test_a_linear_classifier_has_no_interactions_on_the_scale_of_logits():
-    net = ready((3, 3), [np.arange(9).reshape(3, 3)], [[0, 1, 2]], y=[0, 1, 2, 0])
+    net = ready((3, 3), [np.arange(9).reshape(3, 3)], [[0, 1, 2]])
     found = explain.interactions(net, np.eye(3))
     assert (found.scale, found.pairs()) == ("logits", [])
 
 
 def test_what_all_logits_share_is_no_interaction():
     """Softmax does not see what is added to all logits."""
-    net = ready((2, 1, 2), [[[1, 1]], [[2], [2]]], [[-1], [0, 1]])
-    assert not explain.interactions(net, XOR).index.any()
-    assert explain.interactions(net.with_weight(1, 0, 0, 1.0), XOR).pairs()
+    for n in (2, 3, 7, 11):
+        weights = [[[1, 1]], [[0.1]] * n]
+        net = ready((2, 1, n), weights, [[-1], range(n)])
+        assert not explain.interactions(net, XOR).index.any()
+        assert explain.interactions(net.with_weight(1, 0, 0, 1.0), XOR).pairs()
 
 
 def test_the_product_of_two_inputs_is_found_with_its_share():
@@ -152,7 +154,7 @@ def test_bad_arguments_are_refused():
         explain.interactions(None, X)
     large = sn.SparseMLP((120, 1, 1), seed=0).fit(np.eye(120), np.arange(120) % 2,
                                                   training=sn.Training(1))  # fmt: skip
-    with pytest.raises(ValueError, match="inputs must name some inputs: 7140 pairs"):
+    with pytest.raises(ValueError, match="inputs must name some of the 120"):
         explain.interactions(large, np.eye(120))
     assert len(explain.interactions(large, np.eye(120), inputs=range(3)).names) == 3
 

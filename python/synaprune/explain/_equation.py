@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import keyword
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -238,12 +237,15 @@ class Equation:
         Raises
         ------
         TypeError, ValueError
-            If the name is no identifier in ASCII, or a keyword.
+            If the name is no identifier in ASCII, or one that the text uses itself.
         """
         if not isinstance(name, str):
             raise TypeError(f"name must be a string, got {shown(name)}")
-        if not (name.isascii() and name.isidentifier()) or keyword.iskeyword(name):
-            raise ValueError(f"name must be an identifier of Python in ASCII, got {shown(name)}")
+        if identifiers({0: name})[0] != name:
+            raise ValueError(
+                "name must be an identifier of Python in ASCII which the text does not use itself, "
+                f"got {shown(name)}"
+            )
         notation = python({i.feature: i.identifier for i in self.inputs})
         defined, sums = self._written(notation, inside=frozenset())
         needed = {self._formula.activation} if defined else set()

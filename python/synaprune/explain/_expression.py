@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TypeAlias
@@ -264,10 +264,17 @@ class Expression:
 
     def centred(self) -> Expression:
         """Return it with the mean of all outputs subtracted, which a softmax does not see."""
-        n = len(self.outputs)
-        parts = {-1 - j: z for j, z in enumerate(self.outputs)}
-        weights = [{-1 - j: (j == k) - 1.0 / n for j in range(n)} for k in range(n)]
-        outputs = tuple(Sum(0.0, {}, w).substituted(parts) for w in weights)
+        constant = math.fsum(z.constant for z in self.outputs) / len(self.outputs)
+        inputs = _means([z.inputs for z in self.outputs])
+        neurons = _means([z.neurons for z in self.outputs])
+        outputs = tuple(
+            Sum.of(
+                z.constant - constant,
+                {i: z.inputs.get(i, 0.0) - v for i, v in inputs.items()},
+                {k: z.neurons.get(k, 0.0) - v for k, v in neurons.items()},
+            )
+            for z in self.outputs
+        )
         formula = replace(self, outputs=outputs)
         needed = formula._below(outputs)
         return replace(formula, neurons={k: z for k, z in self.neurons.items() if k in needed})
@@ -302,6 +309,12 @@ def groups(members: Iterable[int], sets: Iterable[Iterable[int]]) -> list[tuple[
         met = [g for g in found if g & together]
         found = [g for g in found if not g & together] + ([set().union(*met)] if met else [])
     return sorted(tuple(sorted(g)) for g in found)
+
+
+def _means(terms: Sequence[Terms]) -> dict[int, float]:
+    """Return the mean of each coefficient; of equal ones of float32 it is exactly that."""
+    keys = {k for some in terms for k in some}
+    return {k: math.fsum(some.get(k, 0.0) for some in terms) / len(terms) for k in keys}
 
 
 def _add(terms: dict[int, float], others: Terms) -> None:

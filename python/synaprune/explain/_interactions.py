@@ -198,17 +198,7 @@ def interactions(
     rows = net.as_inputs(X).astype(np.float64)
     if len(rows) < 2:
         raise ValueError(f"X must hold at least 2 rows to exchange values between, got {len(rows)}")
-    depends = expression.dependencies()
-    shared = {
-        (a, b): [k for k, on in depends.items() if features[a] in on and features[b] in on]
-        for a, b in combinations(range(len(features)), 2)
-    }
-    shared = {pair: neurons for pair, neurons in shared.items() if neurons}
-    if len(shared) > _MOST_PAIRS:
-        raise ValueError(
-            f"inputs must name some inputs: {len(shared)} pairs share neurons, and at most "
-            f"{_MOST_PAIRS} can be measured"
-        )
+    shared = _sharing(expression, features)
     n_outputs, n = len(expression.outputs), len(features)
     index = np.zeros((n_outputs, n, n))
     shares_neuron = np.zeros((n_outputs, n, n), bool)
@@ -264,6 +254,23 @@ def _features(net: SparseMLP, given: Iterable[int | str] | None, used: list[int]
     if len(set(found)) < len(found):
         raise ValueError(f"inputs must name each input once, got {shown(list(given))}")
     return found
+
+
+def _sharing(expression: Expression, features: list[int]) -> dict[tuple[int, int], list[int]]:
+    """Return the neurons that depend on both of a pair of inputs, for each pair with some."""
+    shared: dict[tuple[int, int], list[int]] = {}
+    for k, depends in expression.dependencies().items():
+        here = [a for a, feature in enumerate(features) if feature in depends]
+        if len(here) * (len(here) - 1) // 2 <= _MOST_PAIRS:
+            for pair in combinations(here, 2):
+                shared.setdefault(pair, []).append(k)
+            if len(shared) <= _MOST_PAIRS:
+                continue
+        raise ValueError(
+            f"inputs must name some of the {len(features)} inputs: more than {_MOST_PAIRS} pairs "
+            "share neurons, which is too many to measure"
+        )
+    return dict(sorted(shared.items()))
 
 
 def _row_pairs(n: int, n_samples: int, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
