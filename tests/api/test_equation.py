@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -337,6 +338,17 @@ def test_the_equation_of_xor_is_one_line():
     assert np.abs(equation.evaluate(XOR) - net.predict_proba(XOR)).max() < 1e-6
     assert np.abs(called(equation, XOR) - net.predict_proba(XOR)).max() < 1e-6
     assert equation._repr_latex_().startswith(r"$\displaystyle \begin{aligned}")
+
+
+@pytest.mark.long
+def test_the_examples_of_the_docs_print_what_they_show(capsys):
+    page = (Path(__file__).resolve().parents[2] / "docs" / "explain.md").read_text("utf-8")
+    blocks = re.findall(r"```python\n(.*?)```\n\n```\n(.*?)```", page, re.DOTALL)
+    space = {}
+    for code, _ in blocks:
+        exec(code, space)
+    assert capsys.readouterr().out == "".join(shown for _, shown in blocks)
+    assert len(blocks) == 2
 
 
 # --- bad input
