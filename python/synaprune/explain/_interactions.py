@@ -122,7 +122,9 @@ class Interactions:
             told = f"{of} is a sum of functions of one input each."
             return f"No inputs interact on the {self.n_rows} rows: {told}"
         lines = [f"Interactions on {self.n_rows} rows, as shares of the variance of {of}:"]
-        lines += [f"  {quoted(a)} and {quoted(b)}: {share:.2%}" for a, b, share in found[:_LINES]]
+        for a, b, share in found[:_LINES]:
+            told = f"{share:.2%}" if share >= 1e-4 else "under 0.01%"
+            lines.append(f"  {quoted(a)} and {quoted(b)}: {told}")
         if len(found) > _LINES:
             lines.append(f"  … and {len(found) - _LINES} more pairs")
         n = len(self.names) * (len(self.names) - 1) // 2 - len(found)
