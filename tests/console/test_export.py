@@ -50,6 +50,16 @@ def test_modules_are_those_of_the_methods(model):
         assert out.read_text() == expected
 
 
+def test_formulas_are_those_of_explain(model):
+    net = sn.SparseMLP.load(model / "m.npz")
+    args = ("export", model / "m.npz", "--out", model / "f.txt", "--format")
+    succeed(*args, "formula")
+    assert (model / "f.txt").read_text() == f"{sn.explain.equation(net)!r}\n"
+    succeed(*args, "latex", "--digits", "3")
+    expected = sn.explain.equation(net, digits=3).latex
+    assert (model / "f.txt").read_text() == f"{expected}\n"
+
+
 def test_sql_is_that_of_to_sql(model):
     net = sn.SparseMLP.load(model / "m.npz")
     args = ("export", model / "m.npz", "--format", "sql", "--out", model / "f.sql", "--table", "t")

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import synaprune as sn
-from synaprune.export._program import Program
+from synaprune.program import Program
 
 REGRESSIONS = ("squared_error", "absolute_error", "huber")
 

@@ -16,7 +16,7 @@ from export.compiling import (
     run,
 )
 from export.networks import given, random_network, tolerance
-from synaprune.export._program import Program
+from synaprune.program import Program
 
 pytestmark = needs_gcc
 

@@ -16,7 +16,7 @@ from export.compiling import (
     run,
 )
 from export.networks import given, random_network
-from synaprune.export._program import Program
+from synaprune.program import Program
 
 
 def bytes_of(X):

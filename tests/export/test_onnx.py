@@ -7,7 +7,7 @@ import pytest
 import synaprune as sn
 from export.dense import close
 from export.networks import random_network
-from synaprune.export._program import Program
+from synaprune.program import Program
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")

@@ -13,8 +13,8 @@ import pytest
 import synaprune as sn
 from export.networks import given, random_network, tolerance
 from export.texts import HOSTILE, hostile_network, odd_table, table_network
-from synaprune.export._program import Program
 from synaprune.export.sql import identifier, string
+from synaprune.program import Program
 
 TOOLS = ("initdb", "pg_ctl", "psql", *(["runuser"] if os.geteuid() == 0 else []))
 pytestmark = pytest.mark.skipif(not all(map(shutil.which, TOOLS)), reason="no PostgreSQL")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import synaprune as sn
 from export.networks import given, program_and_reference, random_network, tolerance
-from synaprune.export._program import ACTIVATIONS, Program
+from synaprune.program import ACTIVATIONS, Program
 
 
 @pytest.mark.parametrize("first", range(0, 400, 100))

@@ -9,7 +9,7 @@ import pytest
 import synaprune as sn
 from export.networks import given, random_network, tolerance
 from export.texts import HOSTILE, hostile_network, odd_table, rows_of, table_network, thousand_rows
-from synaprune.export._program import Program
+from synaprune.program import Program
 
 
 def module(text):

@@ -10,8 +10,8 @@ import pytest
 import synaprune as sn
 from export.networks import given, random_network, tolerance
 from export.texts import HOSTILE, hostile_network, odd_table, table_network, thousand_rows
-from synaprune.export._program import Program
 from synaprune.export.sql import identifier
+from synaprune.program import Program
 
 
 def has_math():

@@ -211,3 +211,20 @@ def test_what_cannot_be_reported_is_named(tmp_path):
     with pytest.raises(ValueError, match="must have a step to report"):
         write_report(tmp_path / "x.html", sn.PruningPath(sn.SparseMLP((3, 2))))
     assert not (tmp_path / "x.html").exists()
+
+
+def test_small_networks_show_their_formula_and_interactions(facts):
+    assert facts["formula"] is None  # of 150 synapses
+    X = np.random.default_rng(0).uniform(size=(80, 3)).astype(np.float32)
+    net = sn.SparseMLP((3, 3, 1), loss="squared_error", seed=0)
+    net.fit(X, X[:, 0] * X[:, 1], training=sn.Training(20))
+    arguments = {"test": None, "image_shape": None, "max_synapses": 9, "threads": 1}
+    told = collect(net, validation=(X, X[:, 2]), **arguments)["formula"]
+    everywhere = explain.equation(net, digits=4)
+    assert told["lines"] == everywhere.text.split("\n")
+    assert any(
+        note.startswith("Numbers are rounded to 4 digits. On the 80") for note in told["notes"]
+    )
+    assert told["interactions"] == str(explain.interactions(net, X)).split("\n")
+    bare = collect(net, validation=None, **arguments)["formula"]
+    assert (bare["lines"], bare["interactions"]) == (told["lines"], [])

@@ -132,7 +132,7 @@ def test_numbers_have_a_page_without_classes(of_numbers, browse, tmp_path):
     path.report(file, validation=(X, y))
     browser = browse(file)
     assert browser.get_log("browser") == []
-    shown = ["network", "units", "inputs", "responses", "curve", "origin"]
+    shown = ["network", "units", "inputs", "responses", "formula", "curve", "origin"]
     assert [s.get_attribute("id") for s in every(browser, "section")] == shown
     assert len(every(browser, "#responses svg")) == 2 * path.smallest.n_used_inputs
     assert "R², validation" in one(browser, "header").text
@@ -180,3 +180,17 @@ def test_a_page_without_data_says_so(digits_path, browse, tmp_path):
     assert "without its pruning path" in one(browser, "#curve").text
     ActionChains(browser).move_to_element(one(browser, '[data-key^="1:"]')).perform()
     assert "needs samples" in one(browser, ".details").text
+
+
+def test_the_formula_of_a_small_network_is_shown_as_text(named, browse, tmp_path):
+    evil = "<script>window.hurt = 1</script>"
+    net, X, y = named(("a", "b", "c"), (evil, "b", "c", "d"))
+    sn.report.write_report(tmp_path / "formula.html", net, validation=(X, y))
+    browser = browse(tmp_path / "formula.html")
+    assert browser.get_log("browser") == []
+    assert browser.execute_script("return window.hurt") is None
+    lines = [code.text for code in every(browser, "#formula li code")]
+    assert [line.partition(" = ")[0] for line in lines if line.startswith(("logit", "P"))] == [
+        "logit(a)", "logit(b)", "logit(c)", "P",
+    ]  # fmt: skip
+    assert repr(evil) in "".join(lines)

@@ -9,15 +9,18 @@ from typing import Any
 from synaprune import datasets
 from synaprune.cli.inputs import inputs_for
 from synaprune.cli.presets import PRESETS
+from synaprune.explain import equation
 from synaprune.export.c import DTYPES, INPUT_DTYPES, INPUTS, LAYOUTS
 from synaprune.export.sql import DIALECTS
-from synaprune.io import check_target
+from synaprune.io import check_target, write_atomically
 from synaprune.network import SparseMLP
 
 # The options that apply to each format; of others every one that is given raises.
 _C = ("name", "dtype", "calibration", "layout", "inputs", "input_dtype", "self_test", "data_dir")
 _OPTIONS = {
     "c": _C,
+    "formula": ("digits",),
+    "latex": ("digits",),
     "python": ("name",),
     "js": ("name",),
     "sql": ("table", "dialect", "keep", "no_probabilities"),
@@ -41,6 +44,10 @@ def add_parser(commands: Any) -> None:
     p.add_argument(
         "--name", help="c: what all names in FILE begin with; python, js: what FILE is called"
     )
+    p.add_argument(
+        "--digits", type=int, metavar="N",
+        help="formula, latex: to how many significant digits numbers are rounded",
+    )  # fmt: skip
     c = p.add_argument_group("C")
     c.add_argument("--dtype", choices=DTYPES, help="what C computes in; float32 by default")
     c.add_argument(
@@ -97,6 +104,10 @@ def run(args: argparse.Namespace) -> int:
         if "self_test" in given:
             given["self_test"] = given["self_test"][:_SELF_TEST_ROWS]
         net.to_c(out, **given)
+    elif args.format in ("formula", "latex"):
+        found = equation(net, **given)
+        text = repr(found) if args.format == "formula" else found.latex
+        write_atomically(out, f"{text}\n".encode())
     elif args.format == "python":
         net.to_python(out, **given)
     elif args.format == "js":

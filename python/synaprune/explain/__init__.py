@@ -16,6 +16,8 @@ from synaprune.explain._attributions import (
 from synaprune.explain._compare import Comparison, compare, confusion_matrix
 from synaprune.explain._dependence import PartialDependence, partial_dependence
 from synaprune.explain._energy import PathEnergy, feature_energy, path_energy
+from synaprune.explain._equation import Equation, EquationInput, NeuronState, equation
+from synaprune.explain._interactions import Interactions, interactions
 from synaprune.explain._rules import (
     MAX_TABLE_INPUTS,
     ClassRules,
@@ -32,9 +34,10 @@ from synaprune.explain._samples import (
 
 __all__ = [
     "MAX_TABLE_INPUTS", "Ablation", "ActivationPattern", "Attributions", "ClassPrototypes",
-    "ClassRules", "Comparison", "Formula", "PartialDependence", "PathEnergy", "PathTerm",
-    "RegressionAblation", "Replication", "Unit", "UnitLabel", "ablate", "activation_patterns",
-    "activations", "annotate_units", "attributions", "class_rules", "compare", "confusion_matrix",
-    "feature_energy", "partial_dependence", "path_energy", "prototypes", "replicate",
-    "strongest_paths", "truth_tables",
+    "ClassRules", "Comparison", "Equation", "EquationInput", "Formula", "Interactions",
+    "NeuronState", "PartialDependence", "PathEnergy", "PathTerm", "RegressionAblation",
+    "Replication", "Unit", "UnitLabel", "ablate", "activation_patterns", "activations",
+    "annotate_units", "attributions", "class_rules", "compare", "confusion_matrix", "equation",
+    "feature_energy", "interactions", "partial_dependence", "path_energy", "prototypes",
+    "replicate", "strongest_paths", "truth_tables",
 ]  # fmt: skip

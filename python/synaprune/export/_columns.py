@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from synaprune.checks import listing, shown
-from synaprune.export._program import Program
 from synaprune.export._text import LARGEST
 from synaprune.network import SparseMLP
+from synaprune.program import Program
 
 
 @dataclass(frozen=True)

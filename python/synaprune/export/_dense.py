@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from synaprune.export._program import Array, Program, ProgramLayer
 from synaprune.network import SparseMLP
+from synaprune.program import Array, Program, ProgramLayer
 from synaprune.scaling import InputTransform
 
 # Inputs whose shift is at most so many times what the scale makes 1 lose no more precision than

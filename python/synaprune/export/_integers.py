@@ -27,8 +27,8 @@ from numpy.typing import NDArray
 
 from synaprune.arrays import Inputs, Labels
 from synaprune.checks import shown
-from synaprune.export._program import ACTIVATIONS, Array, Program, ProgramLayer
 from synaprune.network import SparseMLP
+from synaprune.program import ACTIVATIONS, Array, Program, ProgramLayer
 from synaprune.stats import r2_score
 
 DTYPES = ("int8", "int16")

@@ -6,10 +6,10 @@ import os
 from collections.abc import Callable
 
 from synaprune.export._columns import TableColumn, table_columns
-from synaprune.export._program import Program
 from synaprune.export._text import check_identifier
 from synaprune.io import check_target, write_atomically
 from synaprune.network import SparseMLP
+from synaprune.program import Program
 
 
 def write_module(

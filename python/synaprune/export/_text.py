@@ -12,7 +12,7 @@ import numpy as np
 
 from synaprune import _core
 from synaprune.checks import shown
-from synaprune.export._program import Program
+from synaprune.program import Program
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*")
 _LONGEST_NAME = 40

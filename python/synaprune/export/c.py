@@ -28,10 +28,10 @@ from synaprune.export._integers import (
     check_rows,
     quantize,
 )
-from synaprune.export._program import Program
 from synaprune.export._text import check_identifier, comment, filled
 from synaprune.io import check_target, write_atomically
 from synaprune.network import SparseMLP
+from synaprune.program import Program
 
 __all__ = ["DTYPES", "INPUTS", "INPUT_DTYPES", "LAYOUTS", "to_c"]
 

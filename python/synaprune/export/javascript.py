@@ -8,9 +8,9 @@ from collections.abc import Iterable
 
 from synaprune.export._columns import Gap, Number, TableColumn, Word
 from synaprune.export._module import write_module
-from synaprune.export._program import Program
 from synaprune.export._text import LARGEST, filled, head, number, numbers
 from synaprune.network import SparseMLP
+from synaprune.program import Program
 from synaprune.tables import MISSING
 
 __all__ = ["to_js"]

@@ -13,10 +13,10 @@ from synaprune import _core
 from synaprune.arrays import Labels
 from synaprune.checks import shown
 from synaprune.export._dense import DenseLayer, dense
-from synaprune.export._program import Program
 from synaprune.extras import require
 from synaprune.io import check_target, write_atomically
 from synaprune.network import SparseMLP
+from synaprune.program import Program
 
 __all__ = ["to_onnx"]
 

@@ -6,9 +6,10 @@ import os
 
 from synaprune.export._columns import Gap, Number, TableColumn, Word
 from synaprune.export._module import write_module
-from synaprune.export._program import Program
 from synaprune.export._text import LARGEST, SPLIT, filled, head, number, numbers
 from synaprune.network import SparseMLP
+from synaprune.program import Program
+from synaprune.python_text import ACTIVATIONS, PROBABILITIES
 from synaprune.tables import MISSING
 
 __all__ = ["to_python"]
@@ -20,15 +21,6 @@ def to_python(
     """Return a network as a Python module; `SparseMLP.to_python` documents the arguments."""
     return write_module(net, path, name, _render)
 
-
-_ACTIVATIONS = {
-    "relu": "def _relu(z):\n    return z if z > 0.0 else 0.0",
-    "leaky_relu": "def _leaky_relu(z):\n    return z if z > 0.0 else 0.01 * z",
-    "sigmoid": """def _sigmoid(z):
-    return 1.0 / (1.0 + math.exp(-min(max(z, -700.0), 700.0)))""",
-    "tanh": "def _tanh(z):\n    return math.tanh(z)",
-    "silu": "def _silu(z):\n    return z * _sigmoid(z)",
-}
 
 _FLOAT32 = f'''def _float32(x):
     """Return a number rounded to the 24 bits of float32."""
@@ -111,13 +103,13 @@ def _render(program: Program, columns: tuple[TableColumn, ...] | None, name: str
         needed.add("sigmoid")
     sections = [
         "\n".join(lines) + "\n\nimport math",
-        *(text for known, text in _ACTIVATIONS.items() if known in needed),
+        *(text for known, text in ACTIVATIONS.items() if known in needed),
         _FLOAT32,
         _tables(program, columns),
         _ROW_OF_NUMBERS if columns is None else _CELLS,
         *([] if columns is None else [_encoder(columns)]),
         _SUMS,
-        _NUMBERS if program.classes is None else _CLASSES.format(_PROBABILITIES[program.output]),
+        _NUMBERS if program.classes is None else _CLASSES.format(PROBABILITIES[program.output]),
     ]
     return "\n\n\n".join(sections) + "\n"
 
@@ -175,18 +167,6 @@ def _encoder(columns: tuple[TableColumn, ...]) -> str:
 {body}
     return [(_float32(v) - shift) * scale for v, shift, scale in zip(x, _SHIFT, _SCALE)]'''
 
-
-_PROBABILITIES = {
-    "softmax": """    largest = max(z)
-    p = [math.exp(value - largest) for value in z]
-    total = sum(p)
-    return [value / total for value in p]""",
-    "sigmoid": """    p = _sigmoid(z[0])
-    return [1.0 - p, p]""",
-    "sigmoid_shares": """    p = [_sigmoid(value) for value in z]
-    total = sum(p)
-    return [value / total for value in p]""",
-}
 
 _CLASSES = '''def predict_proba(row):
     """Return the probability of each of CLASSES."""

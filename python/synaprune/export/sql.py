@@ -12,11 +12,11 @@ import numpy as np
 from synaprune.checks import check_bool, listing, shown, shown_structure
 from synaprune.export._columns import Gap, Made, Number, TableColumn, Word, table_columns
 from synaprune.export._integers import check_choice
-from synaprune.export._program import Program, ProgramLayer
 from synaprune.export._text import LARGEST, SPLIT, head
 from synaprune.export._text import number as plain_number
 from synaprune.io import check_target, write_atomically
 from synaprune.network import SparseMLP
+from synaprune.program import Program, ProgramLayer
 from synaprune.tables import MISSING
 
 __all__ = ["DIALECTS", "to_sql"]

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from synaprune.checks import check_bool, shown
 from synaprune.export._dense import dense, whole_program
-from synaprune.export._program import Program
 from synaprune.export._trained import Net, network_of
 from synaprune.extras import require
 from synaprune.network import REGRESSION_LOSSES, SparseMLP
+from synaprune.program import Program
 from synaprune.scaling import InputTransform
 
 torch = require("torch", "torch")

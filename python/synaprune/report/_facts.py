@@ -16,6 +16,7 @@ from synaprune.explain.graph_layout import output_name
 from synaprune.metrics import metric_title
 from synaprune.network import SparseMLP
 from synaprune.path import PruningPath
+from synaprune.report._formula import formula_facts
 from synaprune.report._network import network_facts, regression_unit_facts, unit_facts
 from synaprune.report._responses import response_facts
 from synaprune.report._samples import rule_facts, sample_facts
@@ -38,7 +39,7 @@ def collect(
         JSON values: "summary", "classes" or "numbers" (names of what is predicted; the other is
         None), "image_shape", "network", "units" (None without samples), "curve" (None without a
         path), "rules" (None of numbers), "samples" (None without samples, or of numbers),
-        "responses" (None of classes) and "origin".
+        "formula" (None of large networks), "responses" (None of classes) and "origin".
     """
     if not isinstance(subject, PruningPath | SparseMLP):
         raise TypeError(
@@ -81,6 +82,7 @@ def collect(
             if net.is_regression
             else sample_facts(net, samples, image_shape is not None, threads)
         ),
+        "formula": formula_facts(net, X),
         "responses": response_facts(net, X, threads) if net.is_regression else None,
         "origin": _origin(net, path),
     }

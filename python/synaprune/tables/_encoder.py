@@ -82,6 +82,17 @@ class Numbers:
         """Names of the inputs."""
         return (self.name, f"{self.name} is missing") if self.missing else (self.name,)
 
+    @property
+    def meanings(self) -> tuple[str, ...]:
+        """What the value of each input is."""
+        less = f", less {self.offset!r}" if self.offset else ""
+        value = (
+            f"the number in {self.name!r}, cut off at {self.low!r} and {self.high!r}, "
+            f"{self.fill!r} where it is missing{less}"
+        )
+        gap = f"1 where the number in {self.name!r} is missing, else 0"
+        return (value, gap) if self.missing else (value,)
+
     def encode(self, column: Column) -> list[Values]:
         """Return the values of each input."""
         values = numbers(column, self.style)
@@ -128,6 +139,13 @@ class Categories:
         named = tuple(f"{self.name}={value}" for value in self.values)
         return (*named, f"{self.name} is other") if self.other else named
 
+    @property
+    def meanings(self) -> tuple[str, ...]:
+        """What the value of each input is."""
+        named = tuple(f"1 where {self.name!r} is {value!r}, else 0" for value in self.values)
+        other = f"1 where {self.name!r} is none of {', '.join(map(repr, self.values))}, else 0"
+        return (*named, other) if self.other else named
+
     def encode(self, column: Column) -> list[Values]:
         """Return the values of each input."""
         codes = {value: i for i, value in enumerate(self.values)}
@@ -172,6 +190,14 @@ class Dates:
         """Names of the inputs."""
         return tuple(f"{self.name}: {part}" for part in self.parts)
 
+    @property
+    def meanings(self) -> tuple[str, ...]:
+        """What the value of each input is."""
+        return tuple(
+            f"the {_PARTS[part]} of {self.name!r} less {fill!r}, 0 where it is missing"
+            for part, fill in zip(self.parts, self.fill, strict=True)
+        )
+
     def encode(self, column: Column) -> list[Values]:
         """Return the values of each input, less their mean."""
         values = _date_parts(column, self.form)
@@ -181,6 +207,13 @@ class Dates:
         ]
 
 
+# What is counted in each part of a date.
+_PARTS = {
+    "days": "days since 1970",
+    "month": "month, from 1",
+    "weekday": "weekday, Monday being 0,",
+    "hour": "hour",
+}
 Encoded = Numbers | Categories | Dates
 _KINDS: dict[str, type[Encoded]] = {kind.kind: kind for kind in (Numbers, Categories, Dates)}
 
@@ -277,6 +310,11 @@ class TableEncoder:
                 name += "'"
             names.append(name)
         return tuple(names)
+
+    @property
+    def meanings(self) -> tuple[str, ...]:
+        """What the value of each input is, in terms of the table's cells."""
+        return tuple(text for column in self.columns for text in column.meanings)
 
     def columns_of(self, inputs: Iterable[int]) -> list[str]:
         """Return the columns that some inputs come from, in the table's order.

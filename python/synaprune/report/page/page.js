@@ -20,9 +20,19 @@ function summarySection() {
     make("div", { class: "figures" }, ...tiles));
 }
 
+const codeLines = (lines) => make("ul", { class: "rules" }, ...lines.map((line) => make("li", null, make("code", null, line))));
+
 function rulesSection() {
-  return section("rules", "Rules", make("p", { class: "soft" }, facts.rules.text),
-    make("ul", { class: "rules" }, ...facts.rules.lines.map((line) => make("li", null, make("code", null, line)))));
+  return section("rules", "Rules", make("p", { class: "soft" }, facts.rules.text), codeLines(facts.rules.lines));
+}
+
+// Nothing of a network that is too large to be read.
+function formulaSection() {
+  const f = facts.formula;
+  if (f === null) return [];
+  return [section("formula", "Formula", codeLines(f.lines),
+    ...f.notes.map((note) => make("p", { class: "soft" }, note)),
+    ...(f.interactions.length ? [make("p", null, f.interactions[0]), codeLines(f.interactions.slice(1))] : []))];
 }
 
 function originSection() {
@@ -31,5 +41,5 @@ function originSection() {
 }
 
 document.getElementById("page").append(summarySection(), networkSection(), ...(numbers
-  ? [numberUnitsSection(), inputsSection(), responsesSection(), curveSection()]
-  : [unitsSection(), inputsSection(), curveSection(), rulesSection(), samplesSection()]), originSection());
+  ? [numberUnitsSection(), inputsSection(), responsesSection(), ...formulaSection(), curveSection()]
+  : [unitsSection(), inputsSection(), curveSection(), rulesSection(), ...formulaSection(), samplesSection()]), originSection());

@@ -26,11 +26,11 @@ from synaprune.network import SparseMLP
 from synaprune.scaling import TargetScaler
 
 Array = NDArray[np.float64]
+LEAST_SIGMOID = 87.0  # no sigmoid of the core is less than e^-87: shares of them are no 0/0
 
 
 def _sigmoid(z: Array) -> Array:
-    """Without overflow: beyond ±700 it is 0 or 1 in float64."""
-    y: Array = 1.0 / (1.0 + np.exp(-np.clip(z, -700.0, 700.0)))
+    y: Array = 1.0 / (1.0 + np.exp(np.minimum(-z, LEAST_SIGMOID)))
     return y
 
 
@@ -42,7 +42,25 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "tanh": np.tanh,
     "silu": lambda z: z * _sigmoid(z),
 }
-# What makes probabilities, or numbers, of the last layer's sums z.
+
+
+def _softmax(z: Array) -> Array:
+    p = np.exp(z - z.max(axis=1, keepdims=True))
+    return _shares(p)
+
+
+def _shares(p: Array) -> Array:
+    shares: Array = p / p.sum(axis=1, keepdims=True)
+    return shares
+
+
+# Probabilities, shape (n, n_classes), of the last layer's sums z, shape (n, n_outputs).
+PROBABILITIES: dict[str, Callable[[Array], Array]] = {
+    "softmax": _softmax,
+    "sigmoid": lambda z: np.hstack([_sigmoid(-z), _sigmoid(z)]),
+    "sigmoid_shares": lambda z: _shares(_sigmoid(z)),
+}
+# Which of them a loss trains.
 _OUTPUTS = {
     "softmax": "softmax",  # e^z divided by their sum
     "sigmoid": "sigmoid",  # of one output, the probability of the second class
@@ -104,7 +122,7 @@ class Program:
     layers : tuple of ProgramLayer
         At least one.
     output : {"softmax", "sigmoid", "sigmoid_shares", "numbers"}
-        What the sums of the last layer become; see `_OUTPUTS`. Numbers are z·scale + mean.
+        What the sums of the last layer become; see `PROBABILITIES`. Numbers are z·scale + mean.
     classes : ndarray or None
         The labels, None of a regression.
     targets : TargetScaler or None
