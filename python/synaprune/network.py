@@ -1241,6 +1241,78 @@ class SparseMLP:
 
         return to_onnx(self, path, inputs=inputs)
 
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Return the network that `to_json` wrote; it predicts the same, to the last bit.
+
+        Parameters
+        ----------
+        text : str or bytes
+            The text, such as ``pathlib.Path("net.json").read_bytes()``. Nothing in it is run, and
+            memory is taken only for what it holds.
+
+        Returns
+        -------
+        SparseMLP
+
+        Raises
+        ------
+        TypeError
+            If it is no text.
+        ModelFileError
+            A ValueError, if the text does not describe a network, or is of another version.
+
+        Examples
+        --------
+        >>> from synaprune import SparseMLP, datasets
+        >>> data = datasets.xor()
+        >>> net = SparseMLP((2, 4, 1), seed=0).fit(*data.train)
+        >>> again = SparseMLP.from_json(net.to_json())
+        >>> bool((again.predict_proba(data.test.X) == net.predict_proba(data.test.X)).all())
+        True
+        """
+        from synaprune.export.json import from_json
+
+        return from_json(cls, text)
+
+    def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
+        """Return the network as JSON, for programs in other languages; `from_json` reads it.
+
+        All of what predicts is part of it: weights, input scaling, classes, names, and the encoder
+        of a table; and weights at initialisation. `save` also keeps what a training goes on with:
+        frozen parts, the optimiser's and the random state. docs/export.md describes the text, and
+        ``synaprune/export/network.schema.json`` is its JSON Schema.
+
+        Parameters
+        ----------
+        path : path-like, optional
+            A file to write; an older one is replaced only when the new one is whole.
+
+        Returns
+        -------
+        str
+            One line of ASCII, which can stand in a script of an HTML page.
+
+        Raises
+        ------
+        ValueError
+            If the network was never fitted, or holds a number that is not finite.
+        OSError
+            If the file cannot be written.
+
+        Examples
+        --------
+        >>> import json
+        >>> from synaprune import SparseMLP, datasets
+        >>> data = datasets.xor()
+        >>> text = SparseMLP((2, 4, 1), seed=0).fit(*data.train).to_json()
+        >>> json.loads(text)["classes"]
+        [0, 1]
+        """
+        from synaprune.export.json import to_json
+
+        return to_json(self, path)
+
     def to_c(
         self,
         path: str | os.PathLike[str] | None = None,
