@@ -1140,8 +1140,9 @@ class SparseMLP:
         ----------
         model : torch.nn.Sequential
             Linear layers with one activation between them: ReLU, LeakyReLU(0.01), Tanh, Sigmoid or
-            SiLU. A Flatten may stand first, and a Softmax, LogSoftmax or Sigmoid last. Dropout and
-            Identity are left out; Linear layers that torch pruned keep their masks.
+            SiLU. A Flatten may stand first, and a Softmax, LogSoftmax or Sigmoid last. BatchNorm1d
+            becomes part of the layers, as ``model.eval()`` computes it. Dropout and Identity are
+            left out; Linear layers that torch pruned keep their masks.
         classes : array_like, optional
             The label of each output; of one output those of 0 and 1. If left out, 0, 1, 2, …
         loss : str
@@ -1174,6 +1175,63 @@ class SparseMLP:
         from synaprune.export.torch import from_torch
 
         return from_torch(
+            cls, model, classes=classes, loss=loss, initial=initial, keep_zeros=keep_zeros
+        )
+
+    @classmethod
+    def from_keras(
+        cls,
+        model: Any,
+        *,
+        classes: Any = None,
+        loss: str = "auto",
+        initial: Any = None,
+        keep_zeros: bool = False,
+    ) -> Self:
+        """Return the network of a trained model of Keras 3, to be pruned further.
+
+        It may be one of any backend. The weights at initialisation are not known: without
+        ``initial`` they count as zeros, so that "wsf" ranks by magnitude; no criterion needs them
+        otherwise.
+
+        Parameters
+        ----------
+        model : keras.Sequential or keras.Model
+            A chain of Dense layers with one activation between them: relu, leaky_relu with the
+            slope 0.01, tanh, sigmoid or silu, in Dense or as a layer of its own. Softmax or sigmoid
+            may stand last. Flatten, Rescaling and Normalization may stand first; the latter become
+            the network's `input_transform`. BatchNormalization becomes part of the layers. Dropout,
+            noise and Identity are left out.
+        classes, loss, keep_zeros
+            As in `from_torch`.
+        initial : keras.Sequential or keras.Model, optional
+            The model before training, such as ``keras.models.clone_model(model)`` with the weights
+            of then.
+
+        Returns
+        -------
+        SparseMLP
+
+        Raises
+        ------
+        ImportError
+            If Keras or its backend is not installed.
+        TypeError, ValueError
+            Naming the layer that a network cannot hold, or the argument that does not fit.
+
+        Examples
+        --------
+        >>> import keras  # doctest: +SKIP
+        >>> from keras import layers  # doctest: +SKIP
+        >>> model = keras.Sequential(
+        ...     [layers.Input((4,)), layers.Dense(3, "relu"), layers.Dense(2, "softmax")]
+        ... )  # doctest: +SKIP
+        >>> SparseMLP.from_keras(model, classes=["no", "yes"])  # doctest: +SKIP
+        SparseMLP(4-3-2, 18 synapses, relu, classes ['no', 'yes'])
+        """
+        from synaprune.export.keras import from_keras
+
+        return from_keras(
             cls, model, classes=classes, loss=loss, initial=initial, keep_zeros=keep_zeros
         )
 

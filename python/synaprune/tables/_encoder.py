@@ -418,7 +418,7 @@ def _column_of(record: Mapping[str, Any]) -> Encoded:
             values[part.name] = tuple(_number(part.name, item) for item in items)
         elif part.type == "tuple[str, ...]":
             values[part.name] = _items(part.name, value, str)
-        elif not isinstance(value, {"str": str, "bool": bool}[part.type]):
+        elif not isinstance(value, {"str": str, "bool": bool}[str(part.type)]):
             raise TypeError(f"{part.name} must be a {part.type}, got {shown(value)}")
     column = kind(**values)
     if isinstance(column, Numbers) and column.style not in NUMBERS:
