@@ -13,6 +13,7 @@ pytest.importorskip("keras")
 import keras
 from keras import layers
 
+# NumPy 2 asks variables of Keras for an argument that they lack.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 X = np.random.default_rng(0).normal(size=(1000, 12)).astype(np.float32)
