@@ -1202,11 +1202,12 @@ class SparseMLP:
             may stand last. Flatten, Rescaling and Normalization may stand first; the latter become
             the network's `input_transform`. BatchNormalization becomes part of the layers. Dropout,
             noise and Identity are left out.
-        classes, loss, keep_zeros
+        classes, loss
             As in `from_torch`.
         initial : keras.Sequential or keras.Model, optional
-            The model before training, such as ``keras.models.clone_model(model)`` with the weights
-            of then.
+            The model before training, such as a deep copy of it.
+        keep_zeros : bool
+            Whether weights that are exactly zero become synapses; else they are absent.
 
         Returns
         -------
