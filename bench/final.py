@@ -47,9 +47,14 @@ def write_results(name: str, title: str, command: str, markdown: str) -> None:
         log.write(f"\n## {command}\n\n{markdown.rstrip()}\n")
 
 
+def parser(description: str) -> argparse.ArgumentParser:
+    """Return a parser of a script that looks at the test split only under ``--final``."""
+    made = argparse.ArgumentParser(description=description)
+    made.add_argument("--data-dir", required=True, help="folder that holds mnist/")
+    made.add_argument("--final", action="store_true", help="announced seeds, test figures, log")
+    return made
+
+
 def parse_arguments(description: str) -> argparse.Namespace:
-    """Read the options of a script that looks at the test split only under ``--final``."""
-    parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--data-dir", required=True, help="folder that holds mnist/")
-    parser.add_argument("--final", action="store_true", help="announced seeds, test figures, log")
-    return parser.parse_args()
+    """Read the options of such a script."""
+    return parser(description).parse_args()

@@ -1140,8 +1140,9 @@ class SparseMLP:
         ----------
         model : torch.nn.Sequential
             Linear layers with one activation between them: ReLU, LeakyReLU(0.01), Tanh, Sigmoid or
-            SiLU. A Flatten may stand first, and a Softmax, LogSoftmax or Sigmoid last. Dropout and
-            Identity are left out; Linear layers that torch pruned keep their masks.
+            SiLU. A Flatten may stand first, and a Softmax, LogSoftmax or Sigmoid last. BatchNorm1d
+            becomes part of the layers, as ``model.eval()`` computes it. Dropout and Identity are
+            left out; Linear layers that torch pruned keep their masks.
         classes : array_like, optional
             The label of each output; of one output those of 0 and 1. If left out, 0, 1, 2, …
         loss : str
@@ -1174,6 +1175,64 @@ class SparseMLP:
         from synaprune.export.torch import from_torch
 
         return from_torch(
+            cls, model, classes=classes, loss=loss, initial=initial, keep_zeros=keep_zeros
+        )
+
+    @classmethod
+    def from_keras(
+        cls,
+        model: Any,
+        *,
+        classes: Any = None,
+        loss: str = "auto",
+        initial: Any = None,
+        keep_zeros: bool = False,
+    ) -> Self:
+        """Return the network of a trained model of Keras 3, to be pruned further.
+
+        It may be one of any backend. The weights at initialisation are not known: without
+        ``initial`` they count as zeros, so that "wsf" ranks by magnitude; no criterion needs them
+        otherwise.
+
+        Parameters
+        ----------
+        model : keras.Sequential or keras.Model
+            A chain of Dense layers with one activation between them: relu, leaky_relu with the
+            slope 0.01, tanh, sigmoid or silu, in Dense or as a layer of its own. Softmax or sigmoid
+            may stand last. Flatten, Rescaling and Normalization may stand first; the latter become
+            the network's `input_transform`. BatchNormalization becomes part of the layers. Dropout,
+            noise and Identity are left out.
+        classes, loss
+            As in `from_torch`.
+        initial : keras.Sequential or keras.Model, optional
+            The model before training, such as a deep copy of it.
+        keep_zeros : bool
+            Whether weights that are exactly zero become synapses; else they are absent.
+
+        Returns
+        -------
+        SparseMLP
+
+        Raises
+        ------
+        ImportError
+            If Keras or its backend is not installed.
+        TypeError, ValueError
+            Naming the layer that a network cannot hold, or the argument that does not fit.
+
+        Examples
+        --------
+        >>> import keras  # doctest: +SKIP
+        >>> from keras import layers  # doctest: +SKIP
+        >>> model = keras.Sequential(
+        ...     [layers.Input((4,)), layers.Dense(3, "relu"), layers.Dense(2, "softmax")]
+        ... )  # doctest: +SKIP
+        >>> SparseMLP.from_keras(model, classes=["no", "yes"])  # doctest: +SKIP
+        SparseMLP(4-3-2, 18 synapses, relu, classes ['no', 'yes'])
+        """
+        from synaprune.export.keras import from_keras
+
+        return from_keras(
             cls, model, classes=classes, loss=loss, initial=initial, keep_zeros=keep_zeros
         )
 
@@ -1240,6 +1299,78 @@ class SparseMLP:
         from synaprune.export.onnx import to_onnx
 
         return to_onnx(self, path, inputs=inputs)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Return the network that `to_json` wrote; it predicts the same, to the last bit.
+
+        Parameters
+        ----------
+        text : str or bytes
+            The text, such as ``pathlib.Path("net.json").read_bytes()``. Nothing in it is run, and
+            memory is taken only for what it holds.
+
+        Returns
+        -------
+        SparseMLP
+
+        Raises
+        ------
+        TypeError
+            If it is no text.
+        ModelFileError
+            A ValueError, if the text does not describe a network, or is of another version.
+
+        Examples
+        --------
+        >>> from synaprune import SparseMLP, datasets
+        >>> data = datasets.xor()
+        >>> net = SparseMLP((2, 4, 1), seed=0).fit(*data.train)
+        >>> again = SparseMLP.from_json(net.to_json())
+        >>> bool((again.predict_proba(data.test.X) == net.predict_proba(data.test.X)).all())
+        True
+        """
+        from synaprune.export.json import from_json
+
+        return from_json(cls, text)
+
+    def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
+        """Return the network as JSON, for programs in other languages; `from_json` reads it.
+
+        All of what predicts is part of it: weights, input scaling, classes, names, and the encoder
+        of a table; and weights at initialisation. `save` also keeps what a training goes on with:
+        frozen parts, the optimiser's and the random state. docs/export.md describes the text, and
+        ``synaprune/export/network.schema.json`` is its JSON Schema.
+
+        Parameters
+        ----------
+        path : path-like, optional
+            A file to write; an older one is replaced only when the new one is whole.
+
+        Returns
+        -------
+        str
+            One line of ASCII, which can stand in a script of an HTML page.
+
+        Raises
+        ------
+        ValueError
+            If the network was never fitted, or holds a number that is not finite.
+        OSError
+            If the file cannot be written.
+
+        Examples
+        --------
+        >>> import json
+        >>> from synaprune import SparseMLP, datasets
+        >>> data = datasets.xor()
+        >>> text = SparseMLP((2, 4, 1), seed=0).fit(*data.train).to_json()
+        >>> json.loads(text)["classes"]
+        [0, 1]
+        """
+        from synaprune.export.json import to_json
+
+        return to_json(self, path)
 
     def to_c(
         self,

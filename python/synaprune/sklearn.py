@@ -52,7 +52,9 @@ from sklearn.utils.validation import (  # noqa: E402
     validate_data,
 )
 
-__all__ = ["NetworkSelector", "PrunedMLPClassifier", "PrunedMLPRegressor"]
+__all__ = [
+    "NetworkSelector", "PrunedMLPClassifier", "PrunedMLPRegressor", "register_skl2onnx",
+]  # fmt: skip
 
 _HIDDEN = (100,)  # of a network that no folds choose
 # Of the gradients (Pascanu et al., 2013): a row with rare values, which are large once they are
@@ -1193,6 +1195,29 @@ class NetworkSelector(SelectorMixin, _NetworkEstimator):
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
         return tags
+
+
+def register_skl2onnx() -> None:
+    """Let skl2onnx convert these estimators, alone and in pipelines; call it once.
+
+    Inputs may be floats of 32 or 64 bits, ints or bools. Labels and probabilities, and the options
+    "zipmap", "nocl" and "output_class_labels", are those that skl2onnx has for its classifiers.
+
+    Raises
+    ------
+    ImportError
+        If skl2onnx is not installed; the extra "skl2onnx" brings it.
+
+    Examples
+    --------
+    >>> from skl2onnx import to_onnx  # doctest: +SKIP
+    >>> register_skl2onnx()  # doctest: +SKIP
+    >>> pipeline = make_pipeline(StandardScaler(), PrunedMLPClassifier())  # doctest: +SKIP
+    >>> model = to_onnx(pipeline.fit(X, y), X[:1], options={"zipmap": False})  # doctest: +SKIP
+    """
+    from synaprune.export.skl2onnx import register
+
+    register(PrunedMLPClassifier, PrunedMLPRegressor, NetworkSelector)
 
 
 def _plain(y: NDArray[Any]) -> NDArray[Any]:

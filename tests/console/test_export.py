@@ -70,6 +70,21 @@ def test_sql_is_that_of_to_sql(model):
     assert (model / "f.sql").read_text() == net.to_sql(table="t", **options)
 
 
+def test_json_is_that_of_to_json(model):
+    succeed("export", model / "m.npz", "--format", "json", "--out", model / "f.json")
+    net = sn.SparseMLP.load(model / "m.npz")
+    assert (model / "f.json").read_text() == net.to_json()
+
+
+def test_onnx_is_that_of_to_onnx(model):
+    onnx = pytest.importorskip("onnx")
+    args = ("export", model / "m.npz", "--format", "onnx", "--out", model / "f.onnx")
+    net = sn.SparseMLP.load(model / "m.npz")
+    for options, inputs in (((), "all"), (("--inputs", "used"), "used")):
+        succeed(*args, *options)
+        assert onnx.load(model / "f.onnx") == net.to_onnx(inputs=inputs)
+
+
 @pytest.mark.parametrize(
     ("args", "parts"),
     [
@@ -92,6 +107,7 @@ def test_sql_is_that_of_to_sql(model):
         ("m.npz --format js --out a.h --table t", ["--table does not apply to --format js"]),
         ("m.npz --format python --out a.h --dtype int8", ["--dtype does not apply", "python"]),
         ("m.npz --format c --out a.h --no-probabilities", ["--no-probabilities does not apply"]),
+        ("m.npz --format json --out a.h --name n", ["--name does not apply to --format json"]),
         ("m.npz --format c --out a.h --keep a", ["--keep does not apply to --format c"]),
     ],
 )

@@ -13,7 +13,8 @@ from export.compiling import C99, compile_file, needs_gcc
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "export.md").read_text(encoding="utf-8")
 PACKAGE = str(Path(sn.__file__).resolve().parents[1])
-OPTIONAL = ("sklearn", "torch", "onnx", "onnxruntime")  # libraries that examples may name
+# Libraries that examples may name.
+OPTIONAL = ("sklearn", "torch", "keras", "onnx", "onnxruntime", "skl2onnx")
 
 
 def blocks(language):
@@ -30,7 +31,8 @@ def test_the_examples_run(tmp_path):
     ]
     script.write_text("\n".join(installed), encoding="utf-8")
     paths = [PACKAGE, *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
+    environment = {"KERAS_BACKEND": "numpy"} | os.environ
+    environment["PYTHONPATH"] = os.pathsep.join(paths)
     run = {"cwd": tmp_path, "capture_output": True, "text": True, "timeout": 120}
     done = subprocess.run([sys.executable, script.name], env=environment, **run)
     assert done.returncode == 0, done.stderr

@@ -102,6 +102,47 @@ def test_pruned_and_parametrised_layers_are_taken_as_they_compute():
     assert sn.SparseMLP.from_torch(model, keep_zeros=True).n_synapses == 12 * 9 + 9 * 7 + 7 * 3
 
 
+def trained_norm(n, **options):
+    """Batch normalisation that has seen data, and says no to one of them."""
+    norm = nn.BatchNorm1d(n, **options)
+    with torch.no_grad():
+        for values in (norm.running_mean, norm.weight, norm.bias):
+            if values is not None:
+                values.copy_(torch.randn(n))
+        norm.running_var.copy_(0.1 + torch.rand(n))
+        if norm.affine:
+            norm.weight[n // 2] = 0.0
+    return norm
+
+
+def test_batch_normalisation_becomes_part_of_the_layers():
+    for places in range(1, 32):
+        model = nn.Sequential()
+        for at, module in enumerate([nn.Linear(12, 9), nn.Tanh(), nn.Linear(9, 3)]):
+            for twice in range(2 if places == 31 else 1):
+                if places >> at & 1:
+                    model.append(trained_norm((12, 9, 9)[at], affine=places % 3 != twice))
+            model.append(module)
+        if places >> 3 & 1:
+            model.append(trained_norm(3))
+        if places >> 4 & 1:
+            model.append(nn.Softmax(dim=1))
+        net = sn.SparseMLP.from_torch(model)
+        said = outputs(model, X)
+        assert close(net.predict_proba(X), said if places >> 4 & 1 else softmax(said)), places
+        assert net.layers == (12, 9, 3)
+
+
+def test_inputs_far_from_zero_are_normalised_with_their_precision():
+    far = 2000.0 + X
+    model = nn.Sequential(nn.BatchNorm1d(12), nn.BatchNorm1d(12), nn.Linear(12, 3))
+    model[1].running_mean += 2000.0 / (1.0 + 1e-5) ** 0.5
+    net = sn.SparseMLP.from_torch(model)
+    weights, bias = (p.detach().double().numpy() for p in model[2].parameters())
+    x = (far.astype(np.float64) - 2000.0) / (1.0 + 1e-5)
+    assert np.abs(net.predict_proba(far) - softmax(x @ weights.T + bias)).max() < 1e-4
+
+
 def test_layers_without_biases_and_of_other_precision():
     model = nn.Sequential(nn.Linear(12, 5, bias=False), nn.Tanh(), nn.Linear(5, 2)).double()
     net = sn.SparseMLP.from_torch(model)
@@ -142,7 +183,7 @@ def hooked():
     [
         (lambda: nn.Linear(2, 2), TypeError, "model must be a torch.nn.Sequential, got Linear"),
         (linear(nn.Linear(2, 2), nn.GELU(), nn.Linear(2, 2)), TypeError, r"model\[1\]: .*a GELU"),
-        (linear(nn.Sequential(nn.BatchNorm1d(2))), TypeError, r"model\[0\]\[0\]: .*a BatchNorm1d"),
+        (linear(nn.Sequential(nn.LayerNorm(2))), TypeError, r"model\[0\]\[0\]: .*a LayerNorm"),
         (linear(MyLinear(2, 2)), TypeError, "cannot hold a MyLinear"),
         (hooked, TypeError, "has hooks"),
         (linear(), ValueError, "must have a Linear layer"),
@@ -150,14 +191,27 @@ def hooked():
         (
             linear(nn.ReLU(), nn.Linear(2, 2)),
             ValueError,
-            "a Linear layer must stand here, got ReLU",
+            r"model\[0\]: a Linear layer must stand before ReLU",
         ),
         (
             linear(nn.Linear(2, 2), nn.Tanh(), nn.Softmax(dim=1)),
             ValueError,
             "a Linear layer must stand before Softmax",
         ),
-        (linear(nn.Softmax(dim=1)), ValueError, "a Linear layer must stand before Softmax"),
+        (linear(nn.Softmax(dim=1)), ValueError, "must have a Linear layer"),
+        (
+            linear(nn.Linear(2, 2), nn.ReLU(), nn.BatchNorm1d(2)),
+            ValueError,
+            r"model\[2\]: only Softmax or Sigmoid may stand last, got BatchNorm1d",
+        ),
+        (linear(nn.BatchNorm1d(3), nn.Linear(2, 2)), ValueError, "must have 3 inputs"),
+        (linear(nn.Linear(2, 2), nn.BatchNorm1d(3)), ValueError, "must have 2 inputs"),
+        (
+            linear(nn.Linear(2, 2), nn.BatchNorm1d(2, track_running_stats=False)),
+            ValueError,
+            "must have running statistics",
+        ),
+        (linear(nn.Linear(2, 2), nn.Flatten()), ValueError, r"model\[1\]: model may begin with"),
         (linear(nn.Linear(2, 2), nn.ReLU()), ValueError, "only Softmax or Sigmoid may stand last"),
         (linear(nn.Linear(2, 2), nn.Softmax(dim=0)), ValueError, "dim 1 or -1"),
         (
@@ -239,6 +293,10 @@ def test_inputs_far_from_zero_are_scaled_by_a_module_of_their_own():
             assert type(model[0]).__name__ == first
             z = outputs(model, X + np.float32(far))
             assert close(softmax(z), net.predict_proba(X + np.float32(far)))
+        back = sn.SparseMLP.from_torch(net.to_torch())
+        assert close(
+            back.predict_proba(X + np.float32(far)), net.predict_proba(X + np.float32(far))
+        )
 
 
 def test_masks_hold_while_torch_trains():

@@ -24,6 +24,8 @@ _OPTIONS = {
     "python": ("name",),
     "js": ("name",),
     "sql": ("table", "dialect", "keep", "no_probabilities"),
+    "onnx": ("inputs",),
+    "json": (),
 }
 FORMATS = tuple(_OPTIONS)
 _SELF_TEST_ROWS = 16
@@ -35,7 +37,8 @@ def add_parser(commands: Any) -> None:
         "export",
         help="write a saved network in another language",
         description="Write the network of a model as one C99 header, which needs no library and "
-        "allocates nothing, as a Python or JavaScript module, or as a SELECT of SQL.",
+        "allocates nothing, as a Python or JavaScript module, a SELECT of SQL, an ONNX model, or "
+        "JSON.",
     )
     p.set_defaults(run=run)
     p.add_argument("model", metavar="MODEL.npz")
@@ -56,7 +59,9 @@ def add_parser(commands: Any) -> None:
         "file",
     )  # fmt: skip
     c.add_argument("--layout", choices=LAYOUTS, help="tables, or code alone")
-    c.add_argument("--inputs", choices=INPUTS, help="whether C is given all inputs of a row")
+    c.add_argument(
+        "--inputs", choices=INPUTS, help="whether C, or an ONNX model, is given all inputs of a row"
+    )
     c.add_argument("--input-dtype", choices=INPUT_DTYPES, help="type of these inputs")
     c.add_argument(
         "--self-test", metavar="DATA",
@@ -112,6 +117,10 @@ def run(args: argparse.Namespace) -> int:
         net.to_python(out, **given)
     elif args.format == "js":
         net.to_js(out, **given)
+    elif args.format == "onnx":
+        net.to_onnx(out, **given)
+    elif args.format == "json":
+        net.to_json(out)
     else:
         probabilities = not given.pop("no_probabilities", False)
         net.to_sql(out, **given, probabilities=probabilities)

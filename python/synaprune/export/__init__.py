@@ -1,7 +1,7 @@
 """Networks in other languages and libraries, and from there; `quantize` shows what integers cost.
 
-`SparseMLP.to_c`, `to_python`, `to_js`, `to_sql`, `to_torch` and `to_onnx` write them,
-`from_sklearn` and `from_torch` read them.
+`SparseMLP.to_c`, `to_python`, `to_js`, `to_sql`, `to_json`, `to_torch` and `to_onnx` write them,
+`from_json`, `from_sklearn`, `from_torch` and `from_keras` read them.
 """
 
 from synaprune.export._integers import IntegerNetwork, quantize

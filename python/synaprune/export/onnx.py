@@ -18,7 +18,7 @@ from synaprune.io import check_target, write_atomically
 from synaprune.network import SparseMLP
 from synaprune.program import Program
 
-__all__ = ["to_onnx"]
+__all__ = ["Graph", "labels_of", "to_onnx"]
 
 INPUTS = ("all", "used")
 _OPSET, _IR_VERSION = 17, 8  # of 2022
@@ -39,48 +39,49 @@ def to_onnx(net: SparseMLP, path: str | os.PathLike[str] | None, *, inputs: str)
         raise ValueError("inputs must be 'all', as no output depends on any input")
     if path is not None:
         check_target(path)
-    model = _Graph(onnx, program, inputs).model()
+    columns = program.inputs if inputs == "used" else np.arange(program.n_features)
+    model = _Model(onnx, program, columns).model()
     onnx.checker.check_model(model)
     if path is not None:
         write_atomically(path, model.SerializeToString())
     return model
 
 
-class _Graph:
-    """Nodes and constants of a program."""
+class Graph:
+    """Nodes and constants that compute a program; subclasses say where they go.
 
-    def __init__(self, onnx: Any, program: Program, inputs: str) -> None:
-        self.onnx, self.program = onnx, program
-        self.nodes: list[Any] = []
-        self.constants: list[Any] = []
-        used = program.inputs
-        self.columns = used if inputs == "used" else np.arange(program.n_features)
-        gathers = inputs == "all" and 0 < len(used) < _FEW * program.n_features
-        network = dense(program, used if gathers else self.columns)
-        x = "X"
+    Parameters
+    ----------
+    program : Program
+    columns : ndarray of int64
+        The columns of X that the graph is given, those that the program needs among them.
+    """
+
+    def __init__(self, program: Program, columns: NDArray[np.int64]) -> None:
+        self.program, self.columns = program, columns
+
+    def constant(self, name: str, values: NDArray[Any]) -> str:
+        """Add an array; returns what it is called."""
+        raise NotImplementedError
+
+    def add(self, operator: str, *inputs: str, out: str | None = None, **attributes: Any) -> str:
+        """Add a node; returns the name of its output, which `out` may say."""
+        raise NotImplementedError
+
+    def sums(self, x: str) -> str:
+        """Add everything from the inputs to the sums of the last layer."""
+        used = self.program.inputs
+        gathers = 0 < len(used) < _FEW * len(self.columns)
+        network = dense(self.program, used if gathers else self.columns)
         if gathers:
-            x = self.add("Gather", x, self.constant("inputs", used), axis=1)
+            places = np.searchsorted(self.columns, used)
+            x = self.add("Gather", x, self.constant("inputs", places), axis=1)
         if network.transform is not None:
             x = self.add("Sub", x, self.constant("shift", network.transform.shift))
             x = self.add("Mul", x, self.constant("scale", network.transform.scale))
         for number, layer in enumerate(network.layers):
             x = self.layer(x, layer, number)
-        if program.classes is None:
-            self.numbers(x)
-        else:
-            self.classes(x, program.classes)
-
-    def constant(self, name: str, values: NDArray[Any]) -> str:
-        """Add an array; returns its name."""
-        self.constants.append(self.onnx.numpy_helper.from_array(np.ascontiguousarray(values), name))
-        return name
-
-    def add(self, operator: str, *inputs: str, to: str | None = None, **attributes: Any) -> str:
-        """Add a node; returns the name of its output."""
-        name = f"t{len(self.nodes)}" if to is None else to
-        made = self.onnx.helper.make_node(operator, list(inputs), [name], **attributes)
-        self.nodes.append(made)
-        return name
+        return x
 
     def layer(self, x: str, layer: DenseLayer, number: int) -> str:
         """Add a layer; a classifier's only output z becomes (0, z), whose softmax is a sigmoid."""
@@ -97,34 +98,62 @@ class _Graph:
         operator, attributes = _OPERATORS[layer.activation]
         return self.add(operator, z, **attributes)
 
-    def numbers(self, z: str) -> None:
-        """Add the output of a regression."""
-        targets, n = self.program.targets, self.program.n_outputs
-        assert targets is not None
-        shape = np.array([-1] if targets.one_axis else [-1, n], np.int64)
-        self.add("Reshape", z, self.constant("shape", shape), to="y")
-        self.outputs = [self.declared("y", np.float32, "N", *([] if targets.one_axis else [n]))]
+    def probabilities(self, z: str, out: str | None = None) -> str:
+        """Add what makes probabilities of the sums."""
+        if self.program.output != "sigmoid_shares":
+            return self.add("Softmax", z, axis=1, out=out)
+        p = self.add("Sigmoid", z)
+        total = self.add("ReduceSum", p, self.constant("axis", np.array([1])), keepdims=1)
+        return self.add("Div", p, total, out=out)
 
-    def classes(self, z: str, classes: Labels) -> None:
-        """Add the outputs of a classifier."""
-        if self.program.output == "sigmoid_shares":
-            p = self.add("Sigmoid", z)
-            total = self.add("ReduceSum", p, self.constant("axis", np.array([1])), keepdims=1)
-            self.add("Div", p, total, to="probabilities")
-        else:
-            self.add("Softmax", z, axis=1, to="probabilities")
-        labels = _labels(classes)
+    def label(self, z: str, labels: NDArray[Any], out: str) -> str:
+        """Add what names the class of the largest sum."""
         number = self.add("ArgMax", z, axis=1, keepdims=0)
-        self.add("Gather", self.constant("classes", labels), number, to="label")
-        self.outputs = [
-            self.declared("label", labels.dtype, "N"),
-            self.declared("probabilities", np.float32, "N", len(classes)),
-        ]
+        return self.add("Gather", self.constant("classes", labels), number, out=out)
 
-    def declared(self, name: str, dtype: Any, *shape: int | str) -> Any:
-        """Return what an input or output is."""
+    def shaped(self, y: str, shape: tuple[int, ...], out: str) -> str:
+        """Add what gives numbers their shape."""
+        return self.add("Reshape", y, self.constant("shape", np.array(shape, np.int64)), out=out)
+
+
+class _Model(Graph):
+    """A graph that becomes a model."""
+
+    def __init__(self, onnx: Any, program: Program, columns: NDArray[np.int64]) -> None:
+        super().__init__(program, columns)
+        self.onnx = onnx
+        self.nodes: list[Any] = []
+        self.constants: list[Any] = []
+        z, targets, n = self.sums("X"), program.targets, program.n_outputs
+        if targets is not None:
+            self.shaped(z, (-1,) if targets.one_axis else (-1, n), out="y")
+            self.outputs = [self.declared("y", np.float32, *([] if targets.one_axis else [n]))]
+        else:
+            assert program.classes is not None
+            self.probabilities(z, out="probabilities")
+            labels = labels_of(program.classes)
+            self.label(z, labels, out="label")
+            self.outputs = [
+                self.declared("label", labels.dtype),
+                self.declared("probabilities", np.float32, len(labels)),
+            ]
+
+    def constant(self, name: str, values: NDArray[Any]) -> str:
+        """Add an array under this name."""
+        self.constants.append(self.onnx.numpy_helper.from_array(np.ascontiguousarray(values), name))
+        return name
+
+    def add(self, operator: str, *inputs: str, out: str | None = None, **attributes: Any) -> str:
+        """Add a node."""
+        name = f"t{len(self.nodes)}" if out is None else out
+        made = self.onnx.helper.make_node(operator, list(inputs), [name], **attributes)
+        self.nodes.append(made)
+        return name
+
+    def declared(self, name: str, dtype: Any, *columns: int) -> Any:
+        """Return what an input or output of N rows is."""
         kind = self.onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
-        return self.onnx.helper.make_tensor_value_info(name, kind, list(shape))
+        return self.onnx.helper.make_tensor_value_info(name, kind, ["N", *columns])
 
     def model(self) -> Any:
         """Return the model."""
@@ -132,7 +161,7 @@ class _Graph:
         graph = helper.make_graph(
             self.nodes,
             "synaprune",
-            [self.declared("X", np.float32, "N", len(self.columns))],
+            [self.declared("X", np.float32, len(self.columns))],
             self.outputs,
             self.constants,
         )
@@ -147,7 +176,7 @@ class _Graph:
         return model
 
 
-def _labels(classes: Labels) -> NDArray[Any]:
+def labels_of(classes: Labels) -> NDArray[Any]:
     """Return labels in a type that ONNX has."""
     if classes.dtype.kind == "U":
         return classes.astype(object)

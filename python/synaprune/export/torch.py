@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from synaprune.checks import check_bool, shown
+from synaprune.checks import check_bool
 from synaprune.export._dense import dense, whole_program
-from synaprune.export._trained import Net, network_of
+from synaprune.export._trained import (
+    Activation,
+    Affine,
+    Chain,
+    Dense,
+    Net,
+    Part,
+    chain,
+    network_of_chain,
+)
 from synaprune.extras import require
-from synaprune.network import REGRESSION_LOSSES, SparseMLP
+from synaprune.network import SparseMLP
 from synaprune.program import Program
 from synaprune.scaling import InputTransform
 
@@ -25,13 +34,9 @@ __all__ = ["Scaling", "from_torch", "to_torch"]
 
 _ACTIVATIONS = {
     nn.ReLU: "relu", nn.LeakyReLU: "leaky_relu", nn.Tanh: "tanh", nn.Sigmoid: "sigmoid",
-    nn.SiLU: "silu",
+    nn.SiLU: "silu", nn.Softmax: "softmax", nn.LogSoftmax: "softmax",
 }  # fmt: skip
-_AT_END = {nn.Softmax: "softmax", nn.LogSoftmax: "softmax", nn.Sigmoid: "sigmoid"}
 _SKIPPED = (nn.Dropout, nn.Identity)
-_KNOWN = (nn.Linear, nn.Flatten, *_ACTIVATIONS, nn.Softmax, nn.LogSoftmax, *_SKIPPED)
-# Which losses fit a model that ends so; any fits one that ends with a Linear layer.
-_LOSSES = {"softmax": ("softmax",), "sigmoid": ("sigmoid", "squared")}
 
 
 class Scaling(_Module):
@@ -57,28 +62,19 @@ class Scaling(_Module):
         return (x - self.shift) * self.scale
 
 
-class _Parsed(NamedTuple):
-    """What a Sequential consists of."""
-
-    weights: list[NDArray[np.float64]]
-    biases: list[NDArray[np.float64]]
-    activation: str
-    end: str | None
+_KNOWN = (nn.Linear, nn.BatchNorm1d, nn.Flatten, *_ACTIVATIONS, *_SKIPPED, Scaling)
 
 
 def from_torch(
     kind: type[Net], model: Any, *, classes: Any, loss: str, initial: Any, keep_zeros: bool
 ) -> Net:
     """Return the network of a model; `SparseMLP.from_torch` documents the arguments."""
-    parsed = _parse("model", model)
-    return network_of(
+    return network_of_chain(
         kind,
-        parsed.weights,
-        parsed.biases,
-        initial=None if initial is None else _parse("initial", initial).weights,
+        _parse("model", model),
+        initial=None if initial is None else _parse("initial", initial),
         keep_zeros=keep_zeros,
-        activation=parsed.activation,
-        loss=_loss(loss, parsed.end, len(parsed.biases[-1])),
+        loss=loss,
         classes=classes,
     )
 
@@ -105,76 +101,41 @@ def to_torch(net: SparseMLP, *, compact: bool, masks: bool) -> Any:
     return nn.Sequential(*modules)
 
 
-def _loss(loss: str, end: str | None, n_outputs: int) -> str:
-    """Return the loss that a model's end means, or raise if they do not fit."""
-    if end is None and n_outputs == 1 and loss == "auto":
-        raise ValueError(
-            "model has one output and no Sigmoid after it: loss must be 'sigmoid' if it tells two "
-            f"classes apart, or one of {', '.join(REGRESSION_LOSSES)} if it predicts numbers"
-        )
-    if end is None:
-        return loss
-    if loss == "auto" and not (end == "sigmoid" and n_outputs > 1):
-        return end
-    if loss not in _LOSSES[end]:
-        raise ValueError(
-            f"model ends with a {end} over {n_outputs} output{'s' * (n_outputs > 1)}: loss must be "
-            f"{' or '.join(map(repr, _LOSSES[end]))}, got {shown(loss)}"
-        )
-    return loss
-
-
-def _parse(name: str, model: Any) -> _Parsed:
+def _parse(name: str, model: Any) -> Chain:
     """Return the parts of a Sequential, or raise naming the module that no network has."""
     if not _is(model, nn.Sequential):
         raise TypeError(f"{name} must be a torch.nn.Sequential, got {type(model).__name__}")
-    modules = [pair for pair in _modules(name, model) if not isinstance(pair[1], _SKIPPED)]
-    if modules and isinstance(modules[0][1], nn.Flatten):
-        flatten = modules.pop(0)[1]
-        if (flatten.start_dim, flatten.end_dim) != (1, -1):
-            raise ValueError(f"{name} must begin with Flatten(1, -1), got {flatten}")
-    if not modules:
-        raise ValueError(f"{name} must have a Linear layer")
-    end = None
-    if not isinstance(modules[-1][1], nn.Linear):
-        place, last = modules.pop()
-        end = next((what for kind, what in _AT_END.items() if isinstance(last, kind)), None)
-        if end is None:
-            raise ValueError(f"{place}: only Softmax or Sigmoid may stand last, got {last}")
-        if end == "softmax" and last.dim not in (1, -1):
-            raise ValueError(f"{place}: {last} must have dim 1 or -1")
-    for number, (at, module) in enumerate(modules):
-        if isinstance(module, nn.Linear) != (number % 2 == 0):
-            wanted = "an activation" if number % 2 else "a Linear layer"
-            raise ValueError(f"{at}: {wanted} must stand here, got {module}")
-    if len(modules) % 2 == 0:
-        raise ValueError(f"{place}: a Linear layer must stand before {last}")
-    linear = [module for _, module in modules[::2]]
-    for (at, module), below in zip(modules[2::2], linear, strict=False):
-        if module.in_features != below.out_features:
-            raise ValueError(f"{at}: {module} must have {below.out_features} inputs")
-    return _Parsed(
-        [_parameter(module, "weight") for module in linear],
-        [_parameter(module, "bias") for module in linear],
-        _activation(name, modules[1::2]),
-        end,
-    )
+    parts: list[Part] = []
+    for place, module in _modules(name, model):
+        if isinstance(module, nn.Flatten):
+            if parts or (module.start_dim, module.end_dim) != (1, -1):
+                raise ValueError(f"{place}: {name} may begin with Flatten(1, -1), got {module}")
+        elif not isinstance(module, _SKIPPED):
+            parts.append(_part(place, module))
+    return chain(name, "Linear", parts)
 
 
-def _activation(name: str, modules: list[tuple[str, Any]]) -> str:
-    """Return the one activation that stands between layers."""
-    found = set()
-    for place, module in modules:
-        kinds = _ACTIVATIONS.items()
-        activation = next((what for kind, what in kinds if isinstance(module, kind)), None)
-        if activation is None:
-            raise ValueError(f"{place}: only an activation may stand between layers, got {module}")
-        if activation == "leaky_relu" and module.negative_slope != 0.01:
-            raise ValueError(f"{place}: {module} must have the slope 0.01")
-        found.add(activation)
-    if len(found) > 1:
-        raise ValueError(f"{name} must have one activation, got {', '.join(sorted(found))}")
-    return found.pop() if found else "relu"
+def _part(place: str, module: Any) -> Part:
+    """Return what a module computes when nothing is trained."""
+    what = str(module)
+    if isinstance(module, nn.Linear):
+        return Dense(place, what, _parameter(module, "weight"), _parameter(module, "bias"))
+    if isinstance(module, Scaling):
+        shift, scale = _array(module.shift), _array(module.scale)
+        return Affine(place, what, shift, scale, np.zeros_like(shift))
+    if isinstance(module, nn.BatchNorm1d):
+        if module.running_mean is None:
+            raise ValueError(f"{place}: {module} must have running statistics")
+        scale = 1.0 / np.sqrt(_array(module.running_var) + module.eps)
+        offset = np.zeros_like(scale)
+        if module.affine:
+            scale, offset = scale * _array(module.weight), _array(module.bias)
+        return Affine(place, what, _array(module.running_mean), scale, offset)
+    if isinstance(module, nn.LeakyReLU) and module.negative_slope != 0.01:
+        raise ValueError(f"{place}: {module} must have the slope 0.01")
+    if isinstance(module, nn.Softmax | nn.LogSoftmax) and module.dim not in (1, -1):
+        raise ValueError(f"{place}: {module} must have dim 1 or -1")
+    return Activation(place, what, next(n for k, n in _ACTIVATIONS.items() if _is(module, k)))
 
 
 def _modules(name: str, model: Any) -> Iterator[tuple[str, Any]]:
@@ -207,5 +168,9 @@ def _parameter(linear: Any, name: str) -> NDArray[np.float64]:
         return np.zeros(linear.out_features)
     if hasattr(linear, f"{name}_mask"):  # else `values` may be older than the parameter
         values = getattr(linear, f"{name}_orig") * getattr(linear, f"{name}_mask")
-    array: NDArray[np.float64] = values.detach().cpu().double().numpy()
+    return _array(values)
+
+
+def _array(tensor: Any) -> NDArray[np.float64]:
+    array: NDArray[np.float64] = tensor.detach().cpu().double().numpy()
     return array

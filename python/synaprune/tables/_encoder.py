@@ -14,13 +14,14 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from synaprune.checks import check_columns, listing
+from synaprune.checks import check_columns, listing, shown
 
 from ._cells import NUMBERS, date_format, is_missing, parse_date
 from ._table import Column, Table, as_table
 
 _RARE = (2, 0.005)  # rows that a category needs for an input: at least so many, and this share
 _MOST = 50  # categories that get an input
+_DATE_PARTS = ("days", "month", "weekday", "hour")
 _FAR = 10.0  # standard deviations from the mean at which numbers are cut off
 _SHIFTED = 1e4  # a mean of so many standard deviations is subtracted in float64
 _ID = re.compile(
@@ -423,14 +424,14 @@ class TableEncoder:
         KeyError, TypeError, ValueError
             If it is no such record.
         """
-        columns = []
-        for values in record["columns"]:
-            fields: dict[str, Any] = {
-                k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if k != "kind"
-            }
-            columns.append(_KINDS[values["kind"]](**fields))
+        left_out = record["left_out"]
+        if not isinstance(left_out, dict):
+            raise TypeError(f"left_out must be an object, got {shown(left_out)}")
         return cls(
-            tuple(columns), dict(record["left_out"]), tuple(record["order"]), tuple(record["notes"])
+            tuple(_column_of(values) for values in _items("columns", record["columns"], dict)),
+            dict(zip(left_out, _items("left_out", [*left_out.values()], str), strict=True)),
+            _items("order", record["order"], str),
+            _items("notes", record["notes"], str),
         )
 
     def __repr__(self) -> str:
@@ -438,6 +439,52 @@ class TableEncoder:
         told = ", ".join(f"{n} of {kind}" for kind, n in kinds.items())
         n = len(self.input_names)
         return f"TableEncoder({n} inputs; columns: {told}, {len(self.left_out)} left out)"
+
+
+def _column_of(record: Mapping[str, Any]) -> Encoded:
+    """Return what a record describes, whose values have the types of the fields."""
+    if not isinstance(record["kind"], str) or record["kind"] not in _KINDS:
+        raise ValueError(f"kind must be one of {', '.join(_KINDS)}, got {shown(record['kind'])}")
+    kind = _KINDS[record["kind"]]
+    values = {name: value for name, value in record.items() if name != "kind"}
+    for part in dataclasses.fields(kind):
+        value = values[part.name]
+        if part.type == "float":
+            values[part.name] = _number(part.name, value)
+        elif part.type == "tuple[float, ...]":
+            items = _items(part.name, value, int | float)
+            values[part.name] = tuple(_number(part.name, item) for item in items)
+        elif part.type == "tuple[str, ...]":
+            values[part.name] = _items(part.name, value, str)
+        elif not isinstance(value, {"str": str, "bool": bool}[str(part.type)]):
+            raise TypeError(f"{part.name} must be a {part.type}, got {shown(value)}")
+    column = kind(**values)
+    if isinstance(column, Numbers) and column.style not in NUMBERS:
+        raise ValueError(f"style must be one of {', '.join(NUMBERS)}, got {shown(column.style)}")
+    if isinstance(column, Dates):
+        unknown = [part for part in column.parts if part not in _DATE_PARTS]
+        if unknown or len(column.parts) != len(column.fill):
+            raise ValueError(
+                f"parts must be of {', '.join(_DATE_PARTS)}, with a fill each, got "
+                f"{shown(column.parts)} with {len(column.fill)} numbers"
+            )
+    return column
+
+
+def _items(name: str, value: Any, kind: Any) -> tuple[Any, ...]:
+    """Return a list's items, or raise unless it is one of this kind."""
+    if not isinstance(value, list | tuple):
+        raise TypeError(f"{name} must be a list, got {shown(value)}")
+    for item in value:
+        if not isinstance(item, kind):
+            raise TypeError(f"{name} holds {shown(item)}")
+    return tuple(value)
+
+
+def _number(name: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
+        raise TypeError(f"{name} must be a number, got {shown(value)}")
+    return float(value)
 
 
 def numbers(column: Column, style: str) -> Values:
@@ -566,7 +613,7 @@ def _date_parts(column: Column, form: str) -> dict[str, Values]:
 
     told = _of_cells(column, read)
     values = np.array([told[cell] for cell in column.tolist()], np.float64)
-    parts = dict(zip(("days", "month", "weekday", "hour"), values.T, strict=True))
+    parts = dict(zip(_DATE_PARTS, values.T, strict=True))
     return {"hour": parts["hour"]} if form == "time" else parts
 
 
