@@ -105,6 +105,46 @@ def test_sixteen_bits_are_close_to_the_network():
             assert (wide.predict(X) == net.predict(X))[clear].all()
 
 
+def inputs_of(net, X):
+    """How the inputs become integers, and the largest error of any of them, in scaled units."""
+    entry, program = sn.export.quantize(net, X)._entry, Program.of(net)
+    x = np.asarray(X, np.float32)
+    told = entry.integers(x) * entry.units(program.scale)
+    exact = (x.astype(np.float64) - entry.offset) * program.scale
+    return entry, np.abs(told - exact).max(axis=0)
+
+
+def test_inputs_share_a_unit_where_that_costs_little():
+    """This used to take a factor and a shift for each input, 8 bytes of flash each."""
+    rng = np.random.default_rng(0)
+    pixels = rng.uniform(0.0, 1.0, (200, 6)).astype(np.float32)
+    pixels[:, 0] *= 0.1
+    net = sn.SparseMLP((6, 3, 2), input_scaling="center", seed=0).fit(pixels, np.arange(200) % 2)
+    entry, error = inputs_of(net, pixels)
+    assert entry.dtype == np.uint8
+    assert not entry.offset.any()
+    assert (entry.factor == entry.factor[0]).all()
+    assert error.max() <= 0.5 / 255 * 1.001
+    text = net.to_c(dtype="int8", calibration=pixels, layout="csr")
+    assert "factor" not in text
+    assert "offset" not in text
+
+
+def test_inputs_of_different_ranges_keep_their_own_units():
+    rng = np.random.default_rng(0)
+    X = np.stack([rng.uniform(0.0, 1e6, 200), rng.uniform(-1.0, 1.0, 200)], axis=1)
+    net = sn.SparseMLP((2, 3, 2), input_scaling="standard", seed=0).fit(X, np.arange(200) % 2)
+    entry, error = inputs_of(net, X)
+    assert entry.dtype == np.int8
+    assert not entry.offset.any()
+    assert error.max() <= 2.0 * 0.5 * 1.8 / 127
+    far = X + [1e7, 0.0]  # a small spread beside a large mean needs an offset
+    net = sn.SparseMLP((2, 3, 2), input_scaling="standard", seed=0).fit(far, np.arange(200) % 2)
+    entry, error = inputs_of(net, far)
+    assert entry.offset[0] > 1e7
+    assert error.max() <= 0.5 * 1.8 / 127
+
+
 @pytest.fixture(scope="module")
 def digits():
     data = sn.datasets.digits()
@@ -200,5 +240,7 @@ def test_quantize_refuses_what_does_not_fit():
     net.prepare(np.ones((2, 2), np.float32), [0, 1])
     with pytest.raises(ValueError, match="dtype must be one of int8, int16, got 'float32'"):
         sn.export.quantize(net, [[1.0, 2.0]], dtype="float32")
+    net = sn.SparseMLP((2, 1), input_scaling=(0.0, [1e38, 1.0]))
+    net.prepare(np.ones((2, 2), np.float32), [0, 1])
     with pytest.raises(ValueError, match="varies too little"):
         sn.export.quantize(net, [[1e-44, 1.0]])

@@ -12,8 +12,8 @@ shifted sum, of 256 outputs with 8 bits, and with 16 bits of 257 between which l
 last layer has one unit for all of its sums, which are what `logits` returns.
 
 The largest outputs on calibration rows choose the units; what lies beyond is cut off. Inputs of
-float32 become integers first, each with a unit of its own, in the only step that is not integer.
-Inputs of uint8 are taken as they are.
+float32 become integers first, in the only step that is not integer; see `Entry`. Inputs of uint8
+are taken as they are.
 """
 
 from __future__ import annotations
@@ -36,8 +36,48 @@ INPUT_DTYPES = ("float32", "uint8")
 _LARGEST_SUM = 2**30 - 1
 _MOST_SHIFTED = 30
 _ROWS = 4096  # at a time
+_COARSER = 2.0  # what rounded inputs may cost more, as errors of sums, where tables are smaller
 # Sums beyond, of which these are their limits to five digits.
 _SATURATED = {"sigmoid": 10.0, "tanh": 5.0}
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """How inputs of float32 become integers: (x - offset)·factor / 2, rounded and cut off.
+
+    Attributes
+    ----------
+    offset, factor : ndarray of float32, shape (n_inputs,)
+        All the same where the inputs share one unit, which takes no tables.
+    dtype : dtype
+        Of the integers: unsigned where no input was negative.
+    """
+
+    offset: NDArray[np.float32]
+    factor: NDArray[np.float32]
+    dtype: Any
+
+    @property
+    def limits(self) -> tuple[int, int]:
+        """The least and the largest integer."""
+        largest = int(np.iinfo(self.dtype).max)
+        return (0 if self.dtype.kind == "u" else -largest), largest
+
+    def units(self, scale: NDArray[np.float32]) -> Array:
+        """Return what a step of each input is worth to the first layer."""
+        units = np.ones(len(scale))
+        np.divide(2.0 * scale, self.factor, units, where=self.factor != 0.0)
+        return units
+
+    def integers(self, x: Inputs) -> NDArray[np.int64]:
+        """Return the integers of each row, half of a step away from zero."""
+        least, largest = self.limits
+        with np.errstate(over="ignore"):
+            half_steps = (x.astype(np.float32) - self.offset) * self.factor
+        inside = np.where(half_steps > 2 * least, np.minimum(half_steps, 2 * largest), 2 * least)
+        twice = inside.astype(np.int64)
+        nearest: NDArray[np.int64] = np.sign(twice) * ((np.abs(twice) + 1) // 2)
+        return nearest
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +155,7 @@ class IntegerNetwork:
     unit: np.float32
     _network: SparseMLP
     _program: Program
-    _factor: NDArray[np.float32] | None
+    _entry: Entry | None
     _layers: tuple[IntegerLayer, ...]
 
     def __repr__(self) -> str:
@@ -195,17 +235,8 @@ class IntegerNetwork:
 
     def _entered(self, X: Inputs) -> NDArray[np.int64]:
         """Return the inputs of the first layer."""
-        program = self._program
-        x = X[:, program.inputs]
-        if self._factor is None:
-            return x.astype(np.int64)
-        limit = int(np.iinfo(self.dtype).max)
-        with np.errstate(over="ignore"):
-            half_steps = (x.astype(np.float32) - program.shift) * self._factor
-        inside = np.where(half_steps > -2 * limit, np.minimum(half_steps, 2 * limit), -2 * limit)
-        twice = inside.astype(np.int64)
-        nearest: NDArray[np.int64] = np.sign(twice) * ((np.abs(twice) + 1) // 2)
-        return nearest
+        x = X[:, self._program.inputs]
+        return x.astype(np.int64) if self._entry is None else self._entry.integers(x)
 
 
 def quantize(
@@ -250,16 +281,14 @@ def quantize(
     program = Program.of(net)
     rows = check_rows(net, calibration, "calibration", input_dtype)
     bits = np.iinfo(dtype)
-    entered, reached = _reached(program, rows)
-    units: Array
-    if input_dtype == "uint8":  # (x - shift) scale: the shift goes into the biases
-        factor, units = None, program.scale.astype(np.float64)
-        reads = _Reads(units, 255, program.layers[0].sums(-(program.shift * units)[None])[0])
-    else:
-        factor = _factors(program, entered, int(bits.max))
-        units = np.ones(len(factor))
-        np.divide(2.0 * program.scale, factor, units, where=factor != 0.0)
-        reads = _Reads(units, int(bits.max), program.layers[0].bias.astype(np.float64))
+    entry, first = None, program.layers[0]
+    offset, units, largest = np.zeros(first.n_in), program.scale.astype(np.float64), 255
+    if input_dtype == "float32":
+        entry = _entry(program, rows, bits)
+        offset, units, largest = entry.offset.astype(np.float64), entry.units(program.scale), entry.limits[1]
+    at_zero = (offset - program.shift) * program.scale
+    reads = _Reads(units, largest, first.sums(at_zero[None])[0])
+    reached = _reached(program, rows)
     layers = []
     for layer, above, seen in zip(program.layers, program.layers[1:], reached, strict=False):
         made, unit = _hidden(layer, reads, *seen, bits)
@@ -269,7 +298,7 @@ def quantize(
         )
     last, unit = _last(program.layers[-1], reads, bits)
     return IntegerNetwork(
-        dtype, input_dtype, np.float32(unit), net.copy(), program, factor, (*layers, last)
+        dtype, input_dtype, np.float32(unit), net.copy(), program, entry, (*layers, last)
     )
 
 
@@ -305,26 +334,55 @@ class _Reads(NamedTuple):
     bias: Array
 
 
-def _reached(program: Program, rows: Inputs) -> tuple[Array, list[tuple[float, float]]]:
-    """Return the largest size of each scaled input, and of sums and outputs of each layer."""
-    entered = np.zeros(len(program.inputs))
+def _reached(program: Program, rows: Inputs) -> list[tuple[float, float]]:
+    """Return the largest size of the sums and of the outputs of each layer."""
     layers = [(0.0, 0.0)] * len(program.layers)
     for first in range(0, len(rows), _ROWS):
-        some = rows[first : first + _ROWS]
-        entered = np.maximum(entered, np.abs(program.scaled(some)).max(axis=0))
-        sizes = [(float(np.abs(z).max()), float(np.abs(y).max())) for z, y in program.forward(some)]
+        found = program.forward(rows[first : first + _ROWS])
+        sizes = [(float(np.abs(z).max()), float(np.abs(y).max())) for z, y in found]
         layers = [(max(z, a), max(y, b)) for (z, y), (a, b) in zip(layers, sizes, strict=True)]
-    return entered, layers
+    return layers
 
 
-def _factors(program: Program, entered: Array, limit: int) -> NDArray[np.float32]:
-    """Return what shifted inputs are multiplied by, to count half steps."""
-    largest = np.where(entered == 0.0, 1.0, entered)
-    with np.errstate(over="ignore"):
-        factor: NDArray[np.float32] = (2.0 * limit * program.scale / largest).astype(np.float32)
-    if not np.isfinite(factor).all():
+def _entry(program: Program, rows: Inputs, bits: Any) -> Entry:
+    """Return how inputs become integers: of what is fine enough that with the smallest tables.
+
+    One factor and no offset for all, as pixels need; a factor for each input; or an offset, too.
+    Fine enough is where rounded inputs make the error of no neuron's sum more than `_COARSER` times
+    as large as the finest way does.
+    """
+    low, high = (end(rows, axis=0)[program.inputs].astype(np.float32) for end in (np.min, np.max))
+    none = np.zeros_like(program.shift)
+    every = np.ones_like(none)
+    lowest, highest = low.min(initial=np.inf) * every, high.max(initial=-np.inf) * every
+    ways = [
+        _spanning(*ends, bits)
+        for ends in ((none, lowest, highest), (none, low, high), (program.shift, low, high))
+    ]
+    layer = program.layers[0]
+    rows_of = np.repeat(np.arange(layer.n_out), np.diff(layer.indptr))
+    errors = np.zeros((len(ways), layer.n_out))  # squared, to a factor
+    for way, error in zip(ways, errors, strict=True):
+        off = layer.values * way.units(program.scale)[layer.indices]
+        np.add.at(error, rows_of, np.square(off))
+    most = _COARSER**2 * errors.min(axis=0)
+    entry = next(way for way, error in zip(ways, errors, strict=True) if (error <= most).all())
+    if not np.isfinite(entry.factor).all():
         raise ValueError("calibration has an input that varies too little for float32")
-    return factor
+    return entry
+
+
+def _spanning(
+    offset: NDArray[np.float32], low: NDArray[np.float32], high: NDArray[np.float32], bits: Any
+) -> Entry:
+    """Return the way in which integers of so many bits span inputs from low to high."""
+    below, above = low.astype(np.float64) - offset, high.astype(np.float64) - offset
+    dtype = np.dtype(f"u{bits.dtype.name}") if (below >= 0.0).all() else bits.dtype
+    reach = np.maximum(np.abs(below), np.abs(above))
+    reach[reach == 0.0] = 1.0
+    with np.errstate(over="ignore"):
+        factor: NDArray[np.float32] = (2.0 * np.iinfo(dtype).max / reach).astype(np.float32)
+    return Entry(offset, factor, dtype)
 
 
 def _hidden(
