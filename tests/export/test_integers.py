@@ -52,7 +52,7 @@ def test_c_computes_the_same_integers(first, dtype, layout, compiler, tmp_path):
         as_bytes = seed % 3 == 0
         options = {"dtype": dtype, "input_dtype": "uint8" if as_bytes else "float32"}
         rows = bytes_of(X) if as_bytes else X
-        integers = sn.export.quantize(net, rows, **options)
+        integers = sn.export.IntegerNetwork.of(net, rows, **options)
         rows = rows if as_bytes else far(X)
         z = integers.logits(rows)
         expected.append((net, z, integers.predict(rows).reshape(len(rows), -1)))
@@ -80,7 +80,7 @@ def test_c_computes_the_same_integers(first, dtype, layout, compiler, tmp_path):
 def test_probabilities_are_those_of_the_integers(dtype, tmp_path):
     for seed in (2, 5, 6, 11):
         net, X = random_network(seed, loss=("softmax", "sigmoid", "squared")[seed % 3])
-        integers = sn.export.quantize(net, X, dtype=dtype)
+        integers = sn.export.IntegerNetwork.of(net, X, dtype=dtype)
         z = integers.logits(X) * np.float64(integers.unit)
         if net.loss == "softmax":
             p = np.exp(z - z.max(axis=1, keepdims=True))
@@ -96,7 +96,7 @@ def test_sixteen_bits_are_close_to_the_network():
     for seed in range(60):
         net, X = random_network(seed)
         said, program = given(net, X), Program.of(net)
-        wide = sn.export.quantize(net, X, dtype="int16")
+        wide = sn.export.IntegerNetwork.of(net, X, dtype="int16")
         z, told = wide.logits(X) * np.float64(wide.unit), program.forward(X)[-1][0]
         assert (np.abs(z - told) <= 0.004 * np.abs(told).max() + 1e-3).all(), seed
         if not net.is_regression:
@@ -107,7 +107,7 @@ def test_sixteen_bits_are_close_to_the_network():
 
 def inputs_of(net, X):
     """How the inputs become integers, and the largest error of any of them, in scaled units."""
-    entry, program = sn.export.quantize(net, X)._entry, Program.of(net)
+    entry, program = sn.export.IntegerNetwork.of(net, X)._entry, Program.of(net)
     x = np.asarray(X, np.float32)
     told = entry.integers(x) * entry.units(program.scale)
     exact = (x.astype(np.float64) - entry.offset) * program.scale
@@ -138,7 +138,7 @@ def test_inputs_of_different_ranges_keep_their_own_units():
     assert entry.dtype == np.int8
     assert not entry.offset.any()
     assert error.max() <= 2.0 * 0.5 * 1.8 / 127
-    far = X + [1e7, 0.0]  # a small spread beside a large mean needs an offset
+    far = X + np.array([1e7, 0.0])  # a small spread beside a large mean needs an offset
     net = sn.SparseMLP((2, 3, 2), input_scaling="standard", seed=0).fit(far, np.arange(200) % 2)
     entry, error = inputs_of(net, far)
     assert entry.offset[0] > 1e7
@@ -157,7 +157,7 @@ def digits():
 @pytest.mark.parametrize(("dtype", "most"), [("int8", 0.012), ("int16", 0.003)])
 def test_digits_lose_little(digits, dtype, most):
     net, data = digits
-    integers = sn.export.quantize(net, data.train.X, dtype=dtype)
+    integers = sn.export.IntegerNetwork.of(net, data.train.X, dtype=dtype)
     assert net.score(*data.test) - integers.score(*data.test) <= most
     assert repr(integers) == f"IntegerNetwork({net.structure}, {dtype})"
 
@@ -170,7 +170,7 @@ def test_regression_keeps_its_shape_and_score():
         net = sn.SparseMLP((3, 8, 1 if y.ndim == 1 else 2), loss="squared_error", seed=0)
         net.fit(X, y, training=recipe)
         for dtype, most in (("int8", 0.02), ("int16", 0.001)):
-            integers = sn.export.quantize(net, X, dtype=dtype)
+            integers = sn.export.IntegerNetwork.of(net, X, dtype=dtype)
             assert integers.predict(X).shape == y.shape
             assert net.score(X, y) - integers.score(X, y) < most
 
@@ -179,7 +179,7 @@ def test_a_layer_that_is_silent_on_the_calibration_rows_still_has_a_unit():
     net = sn.SparseMLP((1, 1, 1), input_scaling="none")
     net.prepare(np.zeros((2, 1), np.float32), [0, 1])
     net = net.with_weight(0, 0, 0, 1.0).with_weight(1, 0, 0, 1.0)
-    integers = sn.export.quantize(net, [[-1.0], [-0.5]])
+    integers = sn.export.IntegerNetwork.of(net, [[-1.0], [-0.5]])
     assert integers.logits([[-1.0], [1.0]])[0, 0] == 0
     assert integers.logits([[-1.0], [1.0]])[1, 0] > 0
 
@@ -190,7 +190,7 @@ def test_weights_too_large_for_a_unit_make_it_larger():
     net.prepare(np.zeros((2, 2), np.float32), [0, 1])
     net = net.with_weight(0, 0, 0, 1e6).with_weight(0, 0, 1, -1e6).with_bias(0, 0, 1e7)
     for dtype in ("int8", "int16"):
-        integers = sn.export.quantize(net, [[1.0, 1.0], [-1.0, -1.0]], dtype=dtype)
+        integers = sn.export.IntegerNetwork.of(net, [[1.0, 1.0], [-1.0, -1.0]], dtype=dtype)
         z = integers.logits([[1e9, -1e9], [-1e9, 1e9]])
         assert (np.abs(z) < 2**30).all()
 
@@ -236,11 +236,11 @@ def test_what_does_not_fit_is_refused(options, error, part):
 def test_quantize_refuses_what_does_not_fit():
     net = sn.SparseMLP((2, 1))
     with pytest.raises(ValueError, match="never fitted"):
-        sn.export.quantize(net, [[1.0, 2.0]])
+        sn.export.IntegerNetwork.of(net, [[1.0, 2.0]])
     net.prepare(np.ones((2, 2), np.float32), [0, 1])
     with pytest.raises(ValueError, match="dtype must be one of int8, int16, got 'float32'"):
-        sn.export.quantize(net, [[1.0, 2.0]], dtype="float32")
+        sn.export.IntegerNetwork.of(net, [[1.0, 2.0]], dtype="float32")
     net = sn.SparseMLP((2, 1), input_scaling=(0.0, [1e38, 1.0]))
     net.prepare(np.ones((2, 2), np.float32), [0, 1])
     with pytest.raises(ValueError, match="varies too little"):
-        sn.export.quantize(net, [[1e-44, 1.0]])
+        sn.export.IntegerNetwork.of(net, [[1e-44, 1.0]])

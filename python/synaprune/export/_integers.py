@@ -96,6 +96,8 @@ class IntegerLayer:
         Outputs of the activation, evenly spaced over the range of the shifted sum.
     dtype : dtype
         Of the outputs.
+    steps : ndarray of float64, shape (n_synapses,)
+        What one step of each weight is worth, in the network's own weights; 0 where nothing is.
     """
 
     indptr: NDArray[np.int64]
@@ -105,6 +107,7 @@ class IntegerLayer:
     shift: NDArray[np.uint8] | None
     table: NDArray[Any] | None
     dtype: Any
+    steps: Array
 
     def sums(self, x: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the sums of each row of x."""
@@ -138,7 +141,7 @@ class IntegerLayer:
 
 @dataclass(frozen=True, eq=False)
 class IntegerNetwork:
-    """A network in integers; `quantize` makes it.
+    """A network in integers; `of` and `synaprune.quantize` make it.
 
     Attributes
     ----------
@@ -157,6 +160,66 @@ class IntegerNetwork:
     _program: Program
     _entry: Entry | None
     _layers: tuple[IntegerLayer, ...]
+
+    @classmethod
+    def of(
+        cls, net: SparseMLP, calibration: Any, *, dtype: str = "int8", input_dtype: str = "float32"
+    ) -> IntegerNetwork:
+        """Return a network rounded to integers, which computes what `SparseMLP.to_c` writes.
+
+        Nothing is trained. `synaprune.quantize` does the same under a contract.
+
+        Parameters
+        ----------
+        net : SparseMLP
+        calibration : array_like, shape (n, n_features), DataFrame or Table
+            Rows such as the network will see, without labels; training rows will do. What is larger
+            than anything that happens on them is cut off.
+        dtype : {"int8", "int16"}
+            Of the weights. Inputs and outputs of neurons have as many bits.
+        input_dtype : {"float32", "uint8"}
+            Of the rows. Those of uint8 are used as they are, without any arithmetic in float32.
+
+        Returns
+        -------
+        IntegerNetwork
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument does not fit, or the network was never fitted.
+
+        Examples
+        --------
+        >>> import synaprune as sn
+        >>> data = sn.datasets.digits()
+        >>> net = sn.SparseMLP((64, 20, 10), seed=0).fit(*data.train)
+        >>> small = sn.export.IntegerNetwork.of(net, data.train.X)
+        >>> abs(small.score(*data.test) - net.score(*data.test)) < 0.01
+        True
+        """
+        check_choice("dtype", dtype, DTYPES)
+        check_choice("input_dtype", input_dtype, INPUT_DTYPES)
+        program = Program.of(net)
+        rows = check_rows(net, calibration, "calibration", input_dtype)
+        bits = np.iinfo(dtype)
+        entry, first = None, program.layers[0]
+        offset, units, largest = np.zeros(first.n_in), program.scale.astype(np.float64), 255
+        if input_dtype == "float32":
+            entry = _entry(program, rows, bits)
+            offset, units = entry.offset.astype(np.float64), entry.units(program.scale)
+            largest = entry.limits[1]
+        at_zero = (offset - program.shift) * program.scale
+        reads = _Reads(units, largest, first.sums(at_zero[None])[0])
+        reached, layers = _reached(program, rows), []
+        for layer, above, seen in zip(program.layers, program.layers[1:], reached, strict=False):
+            made, unit = _hidden(layer, reads, *seen, bits)
+            layers.append(made)
+            units, largest = np.full(layer.n_out, unit), int(np.iinfo(made.dtype).max)
+            reads = _Reads(units, largest, above.bias.astype(np.float64))
+        last, unit = _last(program.layers[-1], reads, bits)
+        every = (*layers, last)
+        return cls(dtype, input_dtype, np.float32(unit), net.copy(), program, entry, every)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._program.structure}, {self.dtype})"
@@ -209,6 +272,35 @@ class IntegerNetwork:
         labels: Labels = program.classes[(z[:, 0] > 0) * 1 if z.shape[1] == 1 else z.argmax(axis=1)]
         return labels
 
+    def predict_proba(self, X: Any) -> NDArray[np.float32]:
+        """Probability of each class for each row, as C computes it of the integers.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, n_features), DataFrame or Table
+
+        Returns
+        -------
+        ndarray of float32, shape (n, n_classes)
+
+        Raises
+        ------
+        TypeError, ValueError
+            If X does not fit, is not uint8 where `input_dtype` is, or numbers are predicted.
+        """
+        output = self._program.output
+        if output == "numbers":
+            raise ValueError("the network predicts numbers, not classes")
+        z = self.logits(X).astype(np.float64) * self.unit
+        if output == "softmax":
+            p = np.exp(z - z.max(axis=1, keepdims=True))
+        else:
+            p = ACTIVATIONS["sigmoid"](z)
+        if output == "sigmoid":
+            p = np.hstack([1.0 - p, p])
+        shares: NDArray[np.float32] = (p / p.sum(axis=1, keepdims=True)).astype(np.float32)
+        return shares
+
     def score(self, X: Any, y: Any) -> float:
         """Accuracy, or R² of a regression, as `SparseMLP.score` has it.
 
@@ -237,69 +329,6 @@ class IntegerNetwork:
         """Return the inputs of the first layer."""
         x = X[:, self._program.inputs]
         return x.astype(np.int64) if self._entry is None else self._entry.integers(x)
-
-
-def quantize(
-    net: SparseMLP, calibration: Any, *, dtype: str = "int8", input_dtype: str = "float32"
-) -> IntegerNetwork:
-    """Return a network in integers, which computes what `SparseMLP.to_c` writes for that dtype.
-
-    Compare its score on held-out rows with that of the network: the difference is what the integers
-    cost. C computes the same integers, byte for byte, with every compiler.
-
-    Parameters
-    ----------
-    net : SparseMLP
-    calibration : array_like, shape (n, n_features), DataFrame or Table
-        Rows such as the network will see, without labels; training rows will do. What is larger
-        than anything that happens on them is cut off.
-    dtype : {"int8", "int16"}
-        Of the weights. Inputs and outputs of neurons have as many bits.
-    input_dtype : {"float32", "uint8"}
-        Of the rows. Those of uint8 are used as they are, without any arithmetic in float32.
-
-    Returns
-    -------
-    IntegerNetwork
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument does not fit, or the network was never fitted.
-
-    Examples
-    --------
-    >>> import synaprune as sn
-    >>> data = sn.datasets.digits()
-    >>> net = sn.SparseMLP((64, 20, 10), seed=0).fit(*data.train)
-    >>> small = sn.export.quantize(net, data.train.X)
-    >>> abs(small.score(*data.test) - net.score(*data.test)) < 0.01
-    True
-    """
-    check_choice("dtype", dtype, DTYPES)
-    check_choice("input_dtype", input_dtype, INPUT_DTYPES)
-    program = Program.of(net)
-    rows = check_rows(net, calibration, "calibration", input_dtype)
-    bits = np.iinfo(dtype)
-    entry, first = None, program.layers[0]
-    offset, units, largest = np.zeros(first.n_in), program.scale.astype(np.float64), 255
-    if input_dtype == "float32":
-        entry = _entry(program, rows, bits)
-        offset, units, largest = entry.offset.astype(np.float64), entry.units(program.scale), entry.limits[1]
-    at_zero = (offset - program.shift) * program.scale
-    reads = _Reads(units, largest, first.sums(at_zero[None])[0])
-    reached = _reached(program, rows)
-    layers = []
-    for layer, above, seen in zip(program.layers, program.layers[1:], reached, strict=False):
-        made, unit = _hidden(layer, reads, *seen, bits)
-        layers.append(made)
-        reads = _Reads(
-            np.full(layer.n_out, unit), int(np.iinfo(made.dtype).max), above.bias.astype(np.float64)
-        )
-    last, unit = _last(program.layers[-1], reads, bits)
-    return IntegerNetwork(
-        dtype, input_dtype, np.float32(unit), net.copy(), program, entry, (*layers, last)
-    )
 
 
 def check_choice(name: str, value: object, known: Sequence[str]) -> None:
@@ -398,15 +427,17 @@ def _hidden(
     unit = (reached or 1.0) / n_steps  # 0 where a layer is silent on the calibration rows
     while (made := _with_unit(layer, reads, unit, bits, _MOST_SHIFTED)) is None:
         unit *= 2.0
-    weights, bias, shift = made
+    weights, bias, shift, steps = made
     table, dtype = None, unsigned
     if f != "relu":
-        steps = np.arange(-128, 128) if bits.bits == 8 else np.arange(-(2**15), 2**15 + 1, 256)
-        outputs = ACTIVATIONS[f](steps.astype(np.float64) * unit)
+        places = np.arange(-128, 128) if bits.bits == 8 else np.arange(-(2**15), 2**15 + 1, 256)
+        outputs = ACTIVATIONS[f](places.astype(np.float64) * unit)
         dtype = bits.dtype if outputs.min() < 0.0 else unsigned
         unit = float(np.abs(outputs).max()) / int(np.iinfo(dtype).max)
         table = np.rint(outputs / unit).astype(dtype)
-    made_layer = IntegerLayer(layer.indptr, layer.indices, weights, bias, shift, table, dtype)
+    made_layer = IntegerLayer(
+        layer.indptr, layer.indices, weights, bias, shift, table, dtype, steps
+    )
     return made_layer, unit
 
 
@@ -416,16 +447,18 @@ def _last(layer: ProgramLayer, reads: _Reads, bits: Any) -> tuple[IntegerLayer, 
     unit = heaviest / int(bits.max) or float(np.abs(reads.bias).max()) / 2**20 or 1.0
     while (made := _with_unit(layer, reads, unit, bits, 0)) is None:
         unit *= 1.25
-    weights, bias, _ = made
+    weights, bias, _, steps = made
     dtype = np.dtype(np.int32)
-    return IntegerLayer(layer.indptr, layer.indices, weights, bias, None, None, dtype), unit
+    made_layer = IntegerLayer(layer.indptr, layer.indices, weights, bias, None, None, dtype, steps)
+    return made_layer, unit
 
 
 def _with_unit(
     layer: ProgramLayer, reads: _Reads, unit: float, bits: Any, most_shifted: int
-) -> tuple[NDArray[Any], NDArray[np.int32], NDArray[np.uint8]] | None:
-    """Return weights, biases and shifts of a layer for a unit; None if it is too small for them."""
-    real = layer.values.astype(np.float64) * reads.units[layer.indices]
+) -> tuple[NDArray[Any], NDArray[np.int32], NDArray[np.uint8], Array] | None:
+    """Return weights, biases, shifts and steps of a layer; None if the unit is too small for it."""
+    worth = reads.units[layer.indices]
+    real = layer.values.astype(np.float64) * worth
     rows = np.repeat(np.arange(layer.n_out), np.diff(layer.indptr))
     shift = np.full(layer.n_out, most_shifted)
     while True:
@@ -437,7 +470,9 @@ def _with_unit(
         np.maximum.at(heaviest, rows, np.abs(weights))
         wrong = (largest > _LARGEST_SUM) | (heaviest > bits.max)
         if not wrong.any():
-            return weights.astype(bits.dtype), bias.astype(np.int32), shift.astype(np.uint8)
+            of_weights = np.divide(steps[rows], worth, np.zeros_like(worth), where=worth != 0.0)
+            told = weights.astype(bits.dtype), bias.astype(np.int32), shift.astype(np.uint8)
+            return *told, of_weights
         if (shift[wrong] == 0).any():
             return None
         shift[wrong] -= 1

@@ -26,7 +26,6 @@ from synaprune.export._integers import (
     IntegerNetwork,
     check_choice,
     check_rows,
-    quantize,
 )
 from synaprune.export._program import Program
 from synaprune.export._text import check_identifier, comment, filled
@@ -156,7 +155,7 @@ def to_c(
             said = net.predict(rows).reshape(len(rows), -1)
             test = (rows, said if net.is_regression else net.predict_proba(rows))
     else:
-        integers = quantize(net, calibration, dtype=dtype, input_dtype=input_dtype)
+        integers = IntegerNetwork.of(net, calibration, dtype=dtype, input_dtype=input_dtype)
         network = integer_network(integers, inputs)
         if rows is not None:
             test = (rows, integers.logits(rows))
