@@ -109,15 +109,18 @@ class Task:
         if not isinstance(net, SparseMLP):
             raise TypeError(f"net must be a SparseMLP, got {shown(net)}")
         goal = Goal(None, None, max_drop, min_score, confidence, metric)
-        recipe = check_training(training)
-        recipe.refuse("swa_epochs", by="rounded weights, whose mean is not rounded")
+        check_training(training).refuse(
+            "swa_epochs", by="rounded weights, whose mean is not rounded"
+        )
         net.check_fitted()
         self.goal = goal.for_network(net)
+        recipe = training or _recipe(self.goal.metric)
         self.data: TrainingSet = net.prepare(X, y, sample_weight=sample_weight, training=recipe)
         self.validation: CheckedData = net.check_validation(validation)
         self.goal.check_for(net, len(self.validation))
         self.net = _living(net)
-        self.recipe = _recipe(training, len(self.data.X))
+        steps = math.ceil(len(self.data.X) / recipe.batch_size)
+        self.recipe = recipe.with_epochs(max(_EPOCHS, math.ceil(_UPDATES / steps)))
         self.given = self.judge(net, None)
         self.contract = Contract(self.goal, self.given)
 
@@ -136,7 +139,7 @@ class Task:
         self,
         made: Callable[[SparseMLP], T],
         judged: Callable[[T], SparseMLP | IntegerNetwork],
-        grids_of: Callable[[SparseMLP], Sequence[Grid]],
+        grids: Sequence[Grid],
     ) -> tuple[T, RoundingLoss]:
         """Return the network rounded, retrained if the contract asks for that, and what it costs.
 
@@ -146,15 +149,15 @@ class Task:
             Rounds a network.
         judged : callable
             Returns what of this predicts.
-        grids_of : callable
-            As in `retrained`.
+        grids : sequence of Grid
+            Of the layers of `net`.
         """
         chosen = made(self.net)
         first = judgement = self.judge(judged(chosen), self.given)
         second = None
         if not self.contract.holds(first):
             try:
-                other = made(retrained(self.net, self.data, self.recipe, grids_of))
+                other = made(retrained(self.net, self.data, self.recipe, grids))
             except TrainingDiverged:
                 pass
             else:
@@ -184,11 +187,11 @@ def _living(net: SparseMLP) -> SparseMLP:
     return twin
 
 
-def _recipe(training: Training | None, n: int) -> Training:
-    """Return the recipe of the retraining, for None one of small steps that get smaller."""
-    if training is None:
-        training = Training(
-            batch_size=32, optimizer=SGD(0.02, momentum=0.9), lr_schedule=ConstantThenCosine(0.5)
-        )
-    steps = math.ceil(n / training.batch_size)
-    return training.with_epochs(max(_EPOCHS, math.ceil(_UPDATES / steps)))
+def _recipe(metric: Metric | None) -> Training:
+    """Return a recipe of small steps that get smaller."""
+    return Training(
+        batch_size=32,
+        optimizer=SGD(0.02, momentum=0.9),
+        lr_schedule=ConstantThenCosine(0.5),
+        class_weight="balanced" if metric == "balanced_accuracy" else None,
+    )

@@ -80,7 +80,8 @@ def quantize(
         The contract, as in `prune`: ``max_drop=0.005`` if left out.
     training : Training, optional
         The recipe of the retraining, which is not done if the contract holds without. Left out, at
-        least 20 epochs and 2000 updates of `SGD` at a rate that falls.
+        least 20 epochs and 2000 updates of `SGD` at a rate that falls, with classes that count
+        equally if the metric is "balanced_accuracy".
 
     Returns
     -------
@@ -120,9 +121,7 @@ def quantize(
         dtype = f"int{bits}"
         return IntegerNetwork.of(net, task.data.X, dtype=dtype, input_dtype=input_dtype)
 
-    def grids(net: SparseMLP) -> list[Grid]:
-        return _grids(integers(net), net)
-
+    grids = _grids(integers(task.net), task.net)
     (network, made), loss = task.rounded(
         lambda net: (net, integers(net)), lambda pair: pair[1], grids
     )

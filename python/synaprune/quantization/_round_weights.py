@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -84,7 +84,9 @@ class RoundedNetwork:
         >>> net = sn.SparseMLP((6, 1), seed=0).fit(X, y, training=sn.Training(100))
         >>> card = sn.round_weights(net, X, y, validation=(X, y), max_weight=3, max_drop=0.05)
         >>> print(card.score_card())  # doctest: +ELLIPSIS
-        Points for ...
+        Points for True
+        x1               +3
+        ...
         """
         inputs = self._inputs
         values = (inputs.lower, inputs.lower + inputs.gap)
@@ -120,8 +122,8 @@ class _Inputs(NamedTuple):
         shift, scale = (a.astype(np.float64) for a in net.input_transform)
         lower, upper = (end(X, axis=0).astype(np.float64) for end in (np.min, np.max))
         gap = upper - lower
-        ends = np.where(X == lower, lower, upper)
-        two_valued = (ends == X).all(axis=0) & (gap * scale > 0.0)
+        nearer = np.where(lower == X, lower, upper)
+        two_valued = (nearer == X).all(axis=0) & (gap * scale > 0.0)
         origin = np.where(two_valued, (lower - shift) * scale, 0.0)
         span = np.where(two_valued, gap * scale, 1.0)
         variance = (net.input_transform.apply(X) / span).var(axis=0)
@@ -200,15 +202,17 @@ def round_weights(
     )  # fmt: skip
     inputs = _Inputs.of(net, task.data.X)
 
+    units = _units(task.net, inputs, max_weight)
+
     def grids(net: SparseMLP) -> list[Grid]:
-        return _grids(_units(net, inputs, max_weight), net.weights, inputs, max_weight)
+        return _grids(units, net.weights, inputs, max_weight)
 
-    def rounded(net: SparseMLP) -> tuple[SparseMLP, list[_Units]]:
-        return _rounded(net, inputs, max_weight)
+    def rounded(net: SparseMLP) -> SparseMLP:
+        return _rounded(net, grids)
 
-    (made, units), loss = task.rounded(rounded, lambda pair: pair[0], grids)
+    made, loss = task.rounded(rounded, lambda net: net, grids(task.net))
     weights = made.weights
-    told = zip(units, weights, _grids(units, weights, inputs, max_weight), strict=True)
+    told = zip(units, weights, grids(made), strict=True)
     points, starts = [], []
     for unit, layer, grid in told:
         points.append(np.rint(layer.values / grid.steps).astype(np.int64))
@@ -227,22 +231,21 @@ def round_weights(
     )
 
 
-def _rounded(net: SparseMLP, inputs: _Inputs, max_weight: int) -> tuple[SparseMLP, list[_Units]]:
-    """Return a network with rounded weights, without those of 0, and its units."""
-    units = _units(net, inputs, max_weight)
+def _rounded(net: SparseMLP, grids_of: Callable[[SparseMLP], list[Grid]]) -> SparseMLP:
+    """Return a network with rounded weights, without those of 0."""
 
-    def on_grid(weights: Sequence[SparseLayer]) -> list[SparseLayer]:
-        grids = _grids(units, weights, inputs, max_weight)
-        return [grid.rounded(layer) for grid, layer in zip(grids, weights, strict=True)]
+    def on_grid(net: SparseMLP) -> list[SparseLayer]:
+        pairs = zip(grids_of(net), net.weights, strict=True)
+        return [grid.rounded(layer) for grid, layer in pairs]
 
-    twin = net.with_nothing_frozen().set_weights(on_grid(net.weights))
+    twin = net.with_nothing_frozen()
+    twin.set_weights(on_grid(twin))
     left = np.concatenate([layer.values != 0.0 for layer in twin.weights])
     twin._core.remove(left.astype(np.uint8))
-    # Neurons that are constants now are part of the next biases.
-    twin.set_weights(on_grid(twin.weights))
+    twin.set_weights(on_grid(twin))  # neurons that are constants now are part of the next biases
     if (frozen := net._core.frozen) is not None:
         twin._core.frozen = carried(frozen, net.weights, twin.weights)
-    return twin, units
+    return twin
 
 
 def _units(net: SparseMLP, inputs: _Inputs, max_weight: int) -> list[_Units]:

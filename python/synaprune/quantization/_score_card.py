@@ -74,13 +74,13 @@ def score_card(
     if len(layer.bias) > 1:
         return _several(net, names, dense[:, used], sums)
     order = sorted(range(len(used)), key=lambda i: (-dense[0, used[i]], i))
-    rows = [(names[i], f"{dense[0, used[i]]:+d}") for i in order]
+    rows = [(names[i], _signed(dense[0, used[i]])) for i in order]
     if net.is_regression:
-        return "\n".join([*_aligned("Points for", rows), "", *_formulas(net, sums)])
+        return "\n".join([*_aligned("Points", rows), "", *_formulas(net, sums)])
     label = _shown(net.classes[1])
     table = _probabilities(sums)
     threshold = int(np.floor(-sums.starts[0])) + 1  # the least whole sum above 0
-    lines = _aligned("Points for", rows)
+    lines = _aligned(f"Points for {label}", rows)
     lines += ["", f"Predict {label} if the sum is at least {threshold}.", ""]
     return "\n".join([*lines, *_aligned("Sum", table, f"probability of {label}")])
 
@@ -93,6 +93,10 @@ def _condition(name: str, lower: float, upper: float) -> str:
 def _shown(text: object) -> str:
     """Return a name on one line, whatever it holds."""
     return "".join(c if c.isprintable() else " " for c in str(text))
+
+
+def _signed(n: int) -> str:
+    return f"{n:+d}" if n else "0"
 
 
 def _aligned(first: str, rows: list[tuple[str, str]], second: str = "") -> list[str]:
@@ -113,11 +117,11 @@ def _probabilities(sums: Sums) -> list[tuple[str, str]]:
     high = [s for s, p in known if p > 1.0 - _SURE]
     between = [(s, p) for s, p in known if _SURE <= p <= 1.0 - _SURE]
     stride = 1 + len(between) // _LINES
-    table = [(f"{s:+d}", f"{100 * p:.1f} %") for s, p in between[::stride]]
+    table = [(_signed(s), f"{100 * p:.1f} %") for s, p in between[::stride]]
     if low:
-        table.insert(0, (f"up to {low[-1]:+d}", f"below {100 * _SURE:.1f} %"))
+        table.insert(0, (f"up to {_signed(low[-1])}", f"below {100 * _SURE:.1f} %"))
     if high:
-        table.append((f"from {high[0]:+d}", f"above {100 * (1 - _SURE):.1f} %"))
+        table.append((f"from {_signed(high[0])}", f"above {100 * (1 - _SURE):.1f} %"))
     return table
 
 
@@ -125,12 +129,12 @@ def _several(net: SparseMLP, names: list[str], dense: NDArray[np.int64], sums: S
     """Return the card of several outputs: a column for each."""
     if net.is_regression:
         titles = [f"y{k}" for k in range(len(dense))]
-        rows = [("Points for", titles)]
+        rows = [("Points", titles)]
     else:
         titles = [_shown(label) for label in net.classes]
-        rows = [("Points for", titles), ("start", [f"{s:+.0f}" for s in sums.starts])]
+        rows = [("Points for", titles), ("start", [_signed(int(s)) for s in sums.starts])]
     for i, name in enumerate(names):
-        rows.append((name, [f"{n:+d}" if n else "" for n in dense[:, i].tolist()]))
+        rows.append((name, [_signed(n) if n else "" for n in dense[:, i].tolist()]))
     wide = max(len(name) for name, _ in rows)
     widths = [max(len(cells[k]) for _, cells in rows) for k in range(len(titles))]
     lines = [

@@ -8,7 +8,7 @@ changes is added to the weights as they were before they were rounded.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -64,10 +64,7 @@ class Grid:
 
 
 def retrained(
-    net: SparseMLP,
-    data: TrainingSet,
-    recipe: Training,
-    grids_of: Callable[[SparseMLP], Sequence[Grid]],
+    net: SparseMLP, data: TrainingSet, recipe: Training, grids: Sequence[Grid]
 ) -> SparseMLP:
     """Return a copy whose weights were trained so that rounding them costs little.
 
@@ -77,8 +74,9 @@ def retrained(
     data : TrainingSet
     recipe : Training
         With its number of epochs.
-    grids_of : callable
-        Returns the grids of the layers; asked before each epoch.
+    grids : sequence of Grid
+        Of the layers. They stay as they are: units that follow the weights cost more than they
+        gain.
 
     Raises
     ------
@@ -89,10 +87,9 @@ def retrained(
     net, optimizer = net.copy(), recipe.optimizer
     core, shuffled = net._core, np.random.default_rng(net.seed)
     state, rng_state = None, core.rng_state
+    latent = [replace(w, values=w.values.copy(), bias=w.bias.copy()) for w in net.weights]
     for epoch, factor in enumerate(lr_factors(recipe.lr_schedule, recipe.epochs), 1):
-        grids = grids_of(net)
         update = optimizer.to_core(optimizer.lr * factor)
-        latent = [replace(w, values=w.values.copy(), bias=w.bias.copy()) for w in net.weights]
         order = shuffled.permutation(len(data.X))
         for first in range(0, len(order), recipe.batch_size):
             batch = _rows(data, order[first : first + recipe.batch_size])
@@ -114,8 +111,7 @@ def retrained(
                 end = SparseLayer(*after)
                 np.add(layer.values, end.values - start.values, out=layer.values)
                 np.add(layer.bias, end.bias - start.bias, out=layer.bias)
-        net.set_weights(latent)
-    return net
+    return net.set_weights(latent)
 
 
 def _rows(data: TrainingSet, rows: NDArray[np.intp]) -> TrainingSet:
