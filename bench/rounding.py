@@ -130,10 +130,10 @@ def main() -> None:
     )
     report.text(
         f"{len(files)} tables, shuffles {shuffles[0]} to {shuffles[-1]}. `smallest_network` gives "
-        f"the network; the contract of `quantize` and `round_weights` is max_drop={MAX_DROP} of its "
-        "metric on a validation split that did not choose it. Percentage points lost (negative: "
-        "won) on test rows, mean over the shuffles; in brackets those of rounding alone, where "
-        "that broke the contract and the network was retrained."
+        f"the network; the contract of `quantize` and `round_weights` is max_drop={MAX_DROP} in "
+        "its metric, on a validation split that did not choose the network. Percentage points "
+        "lost (negative: won) on test rows, mean over the shuffles; in brackets those of rounding "
+        "alone, where that broke the contract and the network was retrained."
     )
     told(records, report)
     if args.final:

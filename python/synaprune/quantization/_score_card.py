@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -105,23 +106,23 @@ def _aligned(first: str, rows: list[tuple[str, str]], second: str = "") -> list[
     return [f"{a:<{wide}}  {b:>{narrow}}".rstrip() for a, b in [(first, second), *rows]]
 
 
-def _sigmoid(z: float) -> float:
-    return float(1.0 / (1.0 + np.exp(-np.clip(z, -700.0, 700.0))))
-
-
 def _probabilities(sums: Sums) -> list[tuple[str, str]]:
-    """Return the probability of the second class for each sum that happens."""
-    every = range(int(sums.least[0]), int(sums.largest[0]) + 1)
-    known = [(s, _sigmoid(sums.unit * (s + sums.starts[0]))) for s in every]
-    low = [s for s, p in known if p < _SURE]
-    high = [s for s, p in known if p > 1.0 - _SURE]
-    between = [(s, p) for s, p in known if _SURE <= p <= 1.0 - _SURE]
-    stride = 1 + len(between) // _LINES
-    table = [(_signed(s), f"{100 * p:.1f} %") for s, p in between[::stride]]
-    if low:
-        table.insert(0, (f"up to {_signed(low[-1])}", f"below {100 * _SURE:.1f} %"))
-    if high:
-        table.append((f"from {_signed(high[0])}", f"above {100 * (1 - _SURE):.1f} %"))
+    """Return the probability of the second class for each sum that happens on training rows."""
+    least, largest = int(sums.least[0]), int(sums.largest[0])
+    start, reach = float(sums.starts[0]), math.log(1.0 / _SURE - 1.0) / sums.unit
+    first = max(least, math.ceil(-reach - start))
+    last = min(largest, math.floor(reach - start))
+    between = range(first, last + 1)
+    table = [
+        (_signed(s), f"{100.0 / (1.0 + math.exp(-sums.unit * (s + start))):.1f} %")
+        for s in between[:: 1 + len(between) // _LINES]
+    ]
+    if least < first:
+        below = min(largest, first - 1)
+        table.insert(0, (f"up to {_signed(below)}", f"below {100 * _SURE:.1f} %"))
+    if largest > last:
+        above = max(least, last + 1)
+        table.append((f"from {_signed(above)}", f"above {100 * (1 - _SURE):.1f} %"))
     return table
 
 
