@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import sys
 import time
 import warnings
 from concurrent.futures import ProcessPoolExecutor
@@ -120,7 +121,10 @@ def main() -> None:
     shuffles = range(FIRST[args.final], FIRST[args.final] + args.shuffles)
     jobs = [(file, shuffle) for file in files for shuffle in shuffles]
     with ProcessPoolExecutor(args.jobs) as pool:
-        records = list(pool.map(run, jobs))
+        records = []
+        for record in pool.map(run, jobs):
+            records.append(record)
+            print(f"{len(records)} of {len(jobs)}: {record.table}", file=sys.stderr, flush=True)
     command = "python -m bench.rounding" + " --final" * args.final
     command += f" --shuffles {args.shuffles} --jobs {args.jobs}"
     report = Report()

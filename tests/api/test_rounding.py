@@ -148,6 +148,29 @@ def test_frozen_synapses_are_not_retrained():
     assert ((before == after) == [False, True, False, False]).all()
 
 
+def test_a_table_and_its_encoder():
+    X, y = signs(200, 0, 3.0, -2.0)
+    rows = [["yes" if a else "no", "red" if b else "blue", str(n)] for n, (a, b) in enumerate(X)]
+    table = sn.Table.from_rows(rows, ["asked", "colour", "size"])
+    encoder = sn.TableEncoder.fit(table.without(["size"]))
+    net = sn.SparseMLP((len(encoder.input_names), 1), seed=0)
+    net.encoder = encoder
+    net.fit(table, y, training=sn.Training(40))
+    rounded = sn.round_weights(net, table, y, validation=(table, y), max_weight=3, max_drop=0.5)
+    assert re.search(r"^asked=yes +\+3$", rounded.score_card(), re.MULTILINE)
+    assert sn.quantize(net, table, y, validation=(table, y)).loss.holds
+
+
+def test_bytes_stay_bytes():
+    X, y = signs(200, 0, 3.0, -2.0)
+    pixels = (X * 200).astype(np.uint8)
+    net = sn.SparseMLP((2, 1), seed=0).fit(pixels, y, training=sn.Training(40))
+    small = sn.quantize(net, pixels, y, validation=(pixels, y), input_dtype="uint8")
+    assert small.integers.input_dtype == "uint8"
+    assert small.integers.score(pixels, y) == small.loss.score
+    assert sn.round_weights(net, pixels, y, validation=(pixels, y)).loss.holds
+
+
 def test_a_retraining_that_diverges_leaves_what_was_rounded():
     X, y = signs(200, 0, 3.0, -2.0, 1.0, 0.5)
     net = sn.SparseMLP((4, 3, 2), init_scale=1.0, seed=0).fit(X, y, training=sn.Training(30))
@@ -261,6 +284,12 @@ def test_what_is_no_card_is_refused():
         (sn.round_weights, {"metric": "r2"}, ValueError, "metric 'r2' is one of numbers"),
         (sn.round_weights, {"training": 5}, TypeError, "training must be a Training, got 5"),
         (sn.round_weights, {"training": sn.Training(5, swa_epochs=2)}, ValueError, "swa_epochs=2"),
+        (
+            sn.round_weights,
+            {"training": sn.Training(lr_schedule=lambda done: "fast"), "max_drop": 1.0},
+            TypeError,
+            "lr_schedule(0) must be a number, got 'fast'",
+        ),
         (sn.round_weights, {"validation": None}, TypeError, "validation must be a pair (X, y)"),
     ],
 )

@@ -25,6 +25,7 @@ from synaprune.training import (
     TrainingDiverged,
     TrainingSet,
     check_training,
+    lr_factors,
 )
 
 T = TypeVar("T")
@@ -120,7 +121,9 @@ class Task:
         self.goal.check_for(net, len(self.validation))
         self.net = _living(net)
         steps = math.ceil(len(self.data.X) / recipe.batch_size)
-        self.recipe = recipe.with_epochs(max(_EPOCHS, math.ceil(_UPDATES / steps)))
+        n_epochs = recipe.epochs or max(_EPOCHS, math.ceil(_UPDATES / steps))
+        self.recipe = recipe.with_epochs(n_epochs)
+        lr_factors(recipe.lr_schedule, n_epochs)  # raises before any work
         self.given = self.judge(net, None)
         self.contract = Contract(self.goal, self.given)
 
@@ -128,11 +131,12 @@ class Task:
         """Return what a network tells of the validation split."""
         data, metric = self.validation, self.goal.metric
         assert metric is not None
-        told = net.predict(data.X)
+        one = {"threads": 1} if isinstance(net, SparseMLP) else {}
+        told = net.predict(data.X, **one)
         if data.classes is None:
             return Judgement.of_numbers(self.goal, data, told, reference)
         predicted = np.searchsorted(data.classes, told).astype(np.int32)
-        proba = net.predict_proba(data.X) if needs_probabilities(metric) else None
+        proba = net.predict_proba(data.X, **one) if needs_probabilities(metric) else None
         return Judgement.of_classes(self.goal, data, predicted, proba, reference)
 
     def rounded(

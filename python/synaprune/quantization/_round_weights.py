@@ -100,6 +100,7 @@ class _Inputs(NamedTuple):
     Attributes
     ----------
     two_valued : ndarray of bool, shape (n_features,)
+        False of those that are not used.
     lower, gap : ndarray of float64, shape (n_features,)
         The lower of two values in X, and how far the other one is.
     origin : ndarray of float64, shape (n_features,)
@@ -119,15 +120,29 @@ class _Inputs(NamedTuple):
 
     @classmethod
     def of(cls, net: SparseMLP, X: Inputs) -> _Inputs:
-        shift, scale = (a.astype(np.float64) for a in net.input_transform)
-        lower, upper = (end(X, axis=0).astype(np.float64) for end in (np.min, np.max))
+        used = net.used_inputs
+        shift, scale = (a.astype(np.float64)[used] for a in net.input_transform)
+        x = X[:, used]
+        lower, upper = (end(x, axis=0).astype(np.float64) for end in (np.min, np.max))
         gap = upper - lower
-        nearer = np.where(lower == X, lower, upper)
-        two_valued = (nearer == X).all(axis=0) & (gap * scale > 0.0)
+        two_valued = ((x == lower) | (x == upper)).all(axis=0) & (gap * scale > 0.0)
         origin = np.where(two_valued, (lower - shift) * scale, 0.0)
         span = np.where(two_valued, gap * scale, 1.0)
-        variance = (net.input_transform.apply(X) / span).var(axis=0)
-        return cls(two_valued, lower, gap, origin, span, variance)
+        variance = np.square(scale / span) * x.var(axis=0, dtype=np.float64)
+        known = np.zeros(net.n_features, bool)
+        known[used] = two_valued
+        lower, gap, origin, variance = (
+            _placed(a, used, net.n_features) for a in (lower, gap, origin, variance)
+        )
+        span = 1.0 + _placed(span - 1.0, used, net.n_features)
+        return cls(known, lower, gap, origin, span, variance)
+
+
+def _placed(values: Array, at: NDArray[np.int32], n: int) -> Array:
+    """Return n numbers: these at their places, 0 elsewhere."""
+    placed = np.zeros(n)
+    placed[at] = values
+    return placed
 
 
 class _Units(NamedTuple):
@@ -200,8 +215,7 @@ def round_weights(
         net, X, y, sample_weight, validation=validation, max_drop=max_drop, min_score=min_score,
         confidence=confidence, metric=metric, training=training,
     )  # fmt: skip
-    inputs = _Inputs.of(net, task.data.X)
-
+    inputs = _Inputs.of(task.net, task.data.X)
     units = _units(task.net, inputs, max_weight)
 
     def grids(net: SparseMLP) -> list[Grid]:
