@@ -49,6 +49,7 @@ def test_c_computes_the_same_integers(first, dtype, layout, compiler, tmp_path):
     headers, expected, tied = [], [], 0
     for seed in range(first, first + 30):
         net, X = random_network(seed)
+        X = np.abs(X) if seed % 4 == 1 else X  # whose integers are unsigned
         as_bytes = seed % 3 == 0
         options = {"dtype": dtype, "input_dtype": "uint8" if as_bytes else "float32"}
         rows = bytes_of(X) if as_bytes else X
