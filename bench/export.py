@@ -1,7 +1,8 @@
 """``python -m bench.export --data-dir DIR``: a network of MNIST in C, on microcontrollers and here.
 
 Sizes are of the object code that arm-none-eabi-gcc makes. Every class is compared with `predict`.
-Peers, each left out where it is not installed: emlearn (size), onnx and onnxruntime (latency).
+Peers, each left out where it is not installed: emlearn (size), onnx and onnxruntime (latency, and
+the size of its files).
 """
 
 from __future__ import annotations
@@ -78,6 +79,7 @@ def main() -> None:
             f"{len(X)} {'test' if args.final else 'validation'} images."
         )
         sizes(net, data.train.X, X, y, Path(folder), report)
+        onnx_sizes(net, data.train.X, X, y, Path(folder), report)
         latency(net, data.train.X, X, Path(folder), report)
     if args.final:
         write_results("export", "Networks in C", command, report.markdown())
@@ -143,8 +145,9 @@ def sizes(net: sn.SparseMLP, rows: Any, X: Any, y: Any, folder: Path, report: Re
         if dtype == "float32":
             check(same == len(X), f"{len(X) - same} classes differ in float32")
         else:
-            q = sn.export.quantize(net, rows.astype(of_x), dtype=dtype, input_dtype=of_x)
-            check((found == q.predict(X.astype(of_x))).all(), f"{dtype} differs from quantize")
+            given = (rows.astype(of_x), X.astype(of_x))
+            q = sn.export.IntegerNetwork.of(net, given[0], dtype=dtype, input_dtype=of_x)
+            check((found == q.predict(given[1])).all(), f"{dtype} differs from Python")
         lost = score - float((found == y).mean())
         check(lost <= LOSS_MOST, f"{dtype} loses {100 * lost:.2f} points")
         ram = next(line for line in text.splitlines() if "RAM" in line).split()[2]
@@ -241,9 +244,20 @@ def latency(net: sn.SparseMLP, rows: Any, X: Any, folder: Path, report: Report) 
 
 def onnxruntime(net: sn.SparseMLP, X: Any, expected: Any, folder: Path) -> Iterator[Contender]:
     """Yield a session of onnxruntime that holds the network as full matrices."""
-    onnx, runtime = optional("onnx"), optional("onnxruntime")
-    if not (onnx and runtime):
+    if not (optional("onnx") and optional("onnxruntime")):
         return
+    session = session_of(onnx_file(net, folder))
+    rows = X.astype(np.float32)
+    said = net.classes[session.run(None, {"x": rows})[0].argmax(axis=1)]
+    check((said == expected).mean() > 0.999, "onnxruntime's network")
+    one = {"x": rows[:1]}
+    version = optional("onnxruntime").__version__
+    yield Contender(f"onnxruntime {version}", lambda: session.run(None, one), 1)
+
+
+def onnx_file(net: sn.SparseMLP, folder: Path) -> Path:
+    """Write the network as full matrices in float32; returns the file."""
+    onnx = optional("onnx")
     from onnx import TensorProto, helper, numpy_helper
 
     nodes, tensors, below = [], [], "x"
@@ -259,17 +273,52 @@ def onnxruntime(net: sn.SparseMLP, X: Any, expected: Any, folder: Path) -> Itera
     z = helper.make_tensor_value_info(below, TensorProto.FLOAT, [None, net.layers[-1]])
     graph = helper.make_graph(nodes, "net", [x], [z], tensors)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    onnx.save(model, folder / "net.onnx")
+    file = folder / "net.onnx"
+    onnx.save(model, file)
+    return file
+
+
+def session_of(file: Path) -> Any:
+    """Return a session on one thread."""
+    runtime = optional("onnxruntime")
     options = runtime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    session = runtime.InferenceSession(
-        str(folder / "net.onnx"), options, providers=["CPUExecutionProvider"]
+    return runtime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+
+
+def onnx_sizes(net: sn.SparseMLP, rows: Any, X: Any, y: Any, folder: Path, report: Report) -> None:
+    """Bytes of the files that onnxruntime needs for the same network, which no Cortex-M runs."""
+    runtime = optional("onnxruntime")
+    if not (optional("onnx") and runtime):
+        return
+    from onnxruntime import quantization
+
+    class Rows(quantization.CalibrationDataReader):
+        """A thousand training images."""
+
+        def __init__(self) -> None:
+            self.left = iter([{"x": rows[:1000].astype(np.float32)}])
+
+        def get_next(self) -> Any:
+            return next(self.left, None)
+
+    files = {"float32": onnx_file(net, folder), "int8": folder / "int8.onnx"}
+    quantization.quantize_static(
+        str(files["float32"]), str(files["int8"]), Rows(),
+        weight_type=quantization.QuantType.QInt8,
+    )  # fmt: skip
+    told = []
+    for dtype, file in files.items():
+        said = session_of(file).run(None, {"x": X.astype(np.float32)})[0].argmax(axis=1)
+        lost = net.score(X, y) - float((net.classes[said] == y).mean())
+        told.append([f"model file, {dtype}", str(file.stat().st_size), f"{100 * lost:+.2f}"])
+    (library,) = (Path(runtime.__file__).parent / "capi").glob("onnxruntime_pybind11_state*.so")
+    told.append(["library of the Python package", str(library.stat().st_size), ""])
+    report.text(
+        "Files that onnxruntime needs on this machine for the same network, full matrices; it does "
+        "not run on a Cortex-M. The model in int8 is that of its `quantize_static`."
     )
-    rows = X.astype(np.float32)
-    said = net.classes[session.run(None, {"x": rows})[0].argmax(axis=1)]
-    check((said == expected).mean() > 0.999, "onnxruntime's network")
-    one = {"x": rows[:1]}
-    yield Contender(f"onnxruntime {runtime.__version__}", lambda: session.run(None, one), 1)
+    report.table([f"onnxruntime {runtime.__version__}", "bytes", "points lost"], told)
 
 
 if __name__ == "__main__":

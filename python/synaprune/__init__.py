@@ -36,6 +36,13 @@ from synaprune.pruning import (
     Sweep,
     prune,
 )
+from synaprune.quantization import (
+    QuantizedNetwork,
+    RoundedNetwork,
+    RoundingLoss,
+    quantize,
+    round_weights,
+)
 from synaprune.search import SearchResult, smallest_network
 from synaprune.tables import Table, TableEncoder, read_table
 from synaprune.training import (
@@ -52,10 +59,11 @@ from synaprune.training.optimizers import *  # noqa: F403 - what its __all__ nam
 __all__ = [
     "ACTIVATIONS", "CRITERIA", "LOSSES", "CheckedData", "ConstantThenCosine", "Criterion",
     "GradientMoments", "Gradual", "InputBudget", "Iterative", "LinearGradients", "ModelFileError",
-    "OnProbabilities", "PathStep", "Progress", "PruningInterrupted", "PruningPath", "STOP",
+    "OnProbabilities", "PathStep", "Progress", "PruningInterrupted", "PruningPath",
+    "QuantizedNetwork", "RoundedNetwork", "RoundingLoss", "STOP",
     "SearchResult", "ShiftImages", "SparseLayer", "SparseLinear", "SparseMLP", "Strategy",
     "Sweep", "Table", "TableEncoder", "Training", "TrainingDiverged", "__version__", "build_info",
-    "callbacks", "datasets", "explain", "export", "plots", "prune", "read_table", "report",
-    "saliency", "set_isa", "smallest_network", "tables",
+    "callbacks", "datasets", "explain", "export", "plots", "prune", "quantize", "read_table",
+    "report", "round_weights", "saliency", "set_isa", "smallest_network", "tables",
 ]  # fmt: skip
 __all__ += optimizers.__all__

@@ -1400,7 +1400,7 @@ class SparseMLP:
             What all names in the header begin with.
         dtype : {"float32", "int8", "int16"}
             What C computes in. Integers give the same bytes with every compiler; what they cost in
-            accuracy is told by `export.quantize`, which computes the same.
+            accuracy is told by `synaprune.quantize`, and by `export.IntegerNetwork`.
         calibration : array_like, DataFrame or Table, optional
             Rows such as the network will see, which integers need.
         layout : {"auto", "csr", "unrolled"}

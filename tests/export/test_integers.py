@@ -49,10 +49,11 @@ def test_c_computes_the_same_integers(first, dtype, layout, compiler, tmp_path):
     headers, expected, tied = [], [], 0
     for seed in range(first, first + 30):
         net, X = random_network(seed)
+        X = np.abs(X) if seed % 4 == 1 else X  # whose integers are unsigned
         as_bytes = seed % 3 == 0
         options = {"dtype": dtype, "input_dtype": "uint8" if as_bytes else "float32"}
         rows = bytes_of(X) if as_bytes else X
-        integers = sn.export.quantize(net, rows, **options)
+        integers = sn.export.IntegerNetwork.of(net, rows, **options)
         rows = rows if as_bytes else far(X)
         z = integers.logits(rows)
         expected.append((net, z, integers.predict(rows).reshape(len(rows), -1)))
@@ -80,7 +81,7 @@ def test_c_computes_the_same_integers(first, dtype, layout, compiler, tmp_path):
 def test_probabilities_are_those_of_the_integers(dtype, tmp_path):
     for seed in (2, 5, 6, 11):
         net, X = random_network(seed, loss=("softmax", "sigmoid", "squared")[seed % 3])
-        integers = sn.export.quantize(net, X, dtype=dtype)
+        integers = sn.export.IntegerNetwork.of(net, X, dtype=dtype)
         z = integers.logits(X) * np.float64(integers.unit)
         if net.loss == "softmax":
             p = np.exp(z - z.max(axis=1, keepdims=True))
@@ -96,13 +97,53 @@ def test_sixteen_bits_are_close_to_the_network():
     for seed in range(60):
         net, X = random_network(seed)
         said, program = given(net, X), Program.of(net)
-        wide = sn.export.quantize(net, X, dtype="int16")
+        wide = sn.export.IntegerNetwork.of(net, X, dtype="int16")
         z, told = wide.logits(X) * np.float64(wide.unit), program.forward(X)[-1][0]
         assert (np.abs(z - told) <= 0.004 * np.abs(told).max() + 1e-3).all(), seed
         if not net.is_regression:
             two = np.sort(said, axis=1)[:, -2:]
             clear = two[:, 1] - two[:, 0] > 0.05
             assert (wide.predict(X) == net.predict(X))[clear].all()
+
+
+def inputs_of(net, X):
+    """How the inputs become integers, and the largest error of any of them, in scaled units."""
+    entry, program = sn.export.IntegerNetwork.of(net, X)._entry, Program.of(net)
+    x = np.asarray(X, np.float32)
+    told = entry.integers(x) * entry.units(program.scale)
+    exact = (x.astype(np.float64) - entry.offset) * program.scale
+    return entry, np.abs(told - exact).max(axis=0)
+
+
+def test_inputs_share_a_unit_where_that_costs_little():
+    """This used to take a factor and a shift for each input, 8 bytes of flash each."""
+    rng = np.random.default_rng(0)
+    pixels = rng.uniform(0.0, 1.0, (200, 6)).astype(np.float32)
+    pixels[:, 0] *= 0.1
+    net = sn.SparseMLP((6, 3, 2), input_scaling="center", seed=0).fit(pixels, np.arange(200) % 2)
+    entry, error = inputs_of(net, pixels)
+    assert entry.dtype == np.uint8
+    assert not entry.offset.any()
+    assert (entry.factor == entry.factor[0]).all()
+    assert error.max() <= 0.5 / 255 * 1.001
+    text = net.to_c(dtype="int8", calibration=pixels, layout="csr")
+    assert "factor" not in text
+    assert "offset" not in text
+
+
+def test_inputs_of_different_ranges_keep_their_own_units():
+    rng = np.random.default_rng(0)
+    X = np.stack([rng.uniform(0.0, 1e6, 200), rng.uniform(-1.0, 1.0, 200)], axis=1)
+    net = sn.SparseMLP((2, 3, 2), input_scaling="standard", seed=0).fit(X, np.arange(200) % 2)
+    entry, error = inputs_of(net, X)
+    assert entry.dtype == np.int8
+    assert not entry.offset.any()
+    assert error.max() <= 2.0 * 0.5 * 1.8 / 127
+    far = X + np.array([1e7, 0.0])  # a small spread beside a large mean needs an offset
+    net = sn.SparseMLP((2, 3, 2), input_scaling="standard", seed=0).fit(far, np.arange(200) % 2)
+    entry, error = inputs_of(net, far)
+    assert entry.offset[0] > 1e7
+    assert error.max() <= 0.5 * 1.8 / 127
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +158,7 @@ def digits():
 @pytest.mark.parametrize(("dtype", "most"), [("int8", 0.012), ("int16", 0.003)])
 def test_digits_lose_little(digits, dtype, most):
     net, data = digits
-    integers = sn.export.quantize(net, data.train.X, dtype=dtype)
+    integers = sn.export.IntegerNetwork.of(net, data.train.X, dtype=dtype)
     assert net.score(*data.test) - integers.score(*data.test) <= most
     assert repr(integers) == f"IntegerNetwork({net.structure}, {dtype})"
 
@@ -130,7 +171,7 @@ def test_regression_keeps_its_shape_and_score():
         net = sn.SparseMLP((3, 8, 1 if y.ndim == 1 else 2), loss="squared_error", seed=0)
         net.fit(X, y, training=recipe)
         for dtype, most in (("int8", 0.02), ("int16", 0.001)):
-            integers = sn.export.quantize(net, X, dtype=dtype)
+            integers = sn.export.IntegerNetwork.of(net, X, dtype=dtype)
             assert integers.predict(X).shape == y.shape
             assert net.score(X, y) - integers.score(X, y) < most
 
@@ -139,7 +180,7 @@ def test_a_layer_that_is_silent_on_the_calibration_rows_still_has_a_unit():
     net = sn.SparseMLP((1, 1, 1), input_scaling="none")
     net.prepare(np.zeros((2, 1), np.float32), [0, 1])
     net = net.with_weight(0, 0, 0, 1.0).with_weight(1, 0, 0, 1.0)
-    integers = sn.export.quantize(net, [[-1.0], [-0.5]])
+    integers = sn.export.IntegerNetwork.of(net, [[-1.0], [-0.5]])
     assert integers.logits([[-1.0], [1.0]])[0, 0] == 0
     assert integers.logits([[-1.0], [1.0]])[1, 0] > 0
 
@@ -150,7 +191,7 @@ def test_weights_too_large_for_a_unit_make_it_larger():
     net.prepare(np.zeros((2, 2), np.float32), [0, 1])
     net = net.with_weight(0, 0, 0, 1e6).with_weight(0, 0, 1, -1e6).with_bias(0, 0, 1e7)
     for dtype in ("int8", "int16"):
-        integers = sn.export.quantize(net, [[1.0, 1.0], [-1.0, -1.0]], dtype=dtype)
+        integers = sn.export.IntegerNetwork.of(net, [[1.0, 1.0], [-1.0, -1.0]], dtype=dtype)
         z = integers.logits([[1e9, -1e9], [-1e9, 1e9]])
         assert (np.abs(z) < 2**30).all()
 
@@ -196,9 +237,11 @@ def test_what_does_not_fit_is_refused(options, error, part):
 def test_quantize_refuses_what_does_not_fit():
     net = sn.SparseMLP((2, 1))
     with pytest.raises(ValueError, match="never fitted"):
-        sn.export.quantize(net, [[1.0, 2.0]])
+        sn.export.IntegerNetwork.of(net, [[1.0, 2.0]])
     net.prepare(np.ones((2, 2), np.float32), [0, 1])
     with pytest.raises(ValueError, match="dtype must be one of int8, int16, got 'float32'"):
-        sn.export.quantize(net, [[1.0, 2.0]], dtype="float32")
+        sn.export.IntegerNetwork.of(net, [[1.0, 2.0]], dtype="float32")
+    net = sn.SparseMLP((2, 1), input_scaling=(0.0, [1e38, 1.0]))
+    net.prepare(np.ones((2, 2), np.float32), [0, 1])
     with pytest.raises(ValueError, match="varies too little"):
-        sn.export.quantize(net, [[1e-44, 1.0]])
+        sn.export.IntegerNetwork.of(net, [[1e-44, 1.0]])

@@ -12,8 +12,8 @@ shifted sum, of 256 outputs with 8 bits, and with 16 bits of 257 between which l
 last layer has one unit for all of its sums, which are what `logits` returns.
 
 The largest outputs on calibration rows choose the units; what lies beyond is cut off. Inputs of
-float32 become integers first, each with a unit of its own, in the only step that is not integer.
-Inputs of uint8 are taken as they are.
+float32 become integers first, in the only step that is not integer; see `Entry`. Inputs of uint8
+are taken as they are.
 """
 
 from __future__ import annotations
@@ -36,8 +36,48 @@ INPUT_DTYPES = ("float32", "uint8")
 _LARGEST_SUM = 2**30 - 1
 _MOST_SHIFTED = 30
 _ROWS = 4096  # at a time
+_COARSER = 2.0  # what rounded inputs may cost more, as errors of sums, where tables are smaller
 # Sums beyond, of which these are their limits to five digits.
 _SATURATED = {"sigmoid": 10.0, "tanh": 5.0}
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """How inputs of float32 become integers: (x - offset)·factor / 2, rounded and cut off.
+
+    Attributes
+    ----------
+    offset, factor : ndarray of float32, shape (n_inputs,)
+        All the same where the inputs share one unit, which takes no tables.
+    dtype : dtype
+        Of the integers: unsigned where no input was negative.
+    """
+
+    offset: NDArray[np.float32]
+    factor: NDArray[np.float32]
+    dtype: Any
+
+    @property
+    def limits(self) -> tuple[int, int]:
+        """The least and the largest integer."""
+        largest = int(np.iinfo(self.dtype).max)
+        return (0 if self.dtype.kind == "u" else -largest), largest
+
+    def units(self, scale: NDArray[np.float32]) -> Array:
+        """Return what a step of each input is worth to the first layer."""
+        units = np.ones(len(scale))
+        np.divide(2.0 * scale, self.factor, units, where=self.factor != 0.0)
+        return units
+
+    def integers(self, x: Inputs) -> NDArray[np.int64]:
+        """Return the integers of each row, half of a step away from zero."""
+        least, largest = self.limits
+        with np.errstate(over="ignore"):
+            half_steps = (x.astype(np.float32) - self.offset) * self.factor
+        inside = np.where(half_steps > 2 * least, np.minimum(half_steps, 2 * largest), 2 * least)
+        twice = inside.astype(np.int64)
+        nearest: NDArray[np.int64] = np.sign(twice) * ((np.abs(twice) + 1) // 2)
+        return nearest
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +96,8 @@ class IntegerLayer:
         Outputs of the activation, evenly spaced over the range of the shifted sum.
     dtype : dtype
         Of the outputs.
+    steps : ndarray of float64, shape (n_synapses,)
+        What one step of each weight is worth, in the network's own weights; 0 where nothing is.
     """
 
     indptr: NDArray[np.int64]
@@ -65,6 +107,7 @@ class IntegerLayer:
     shift: NDArray[np.uint8] | None
     table: NDArray[Any] | None
     dtype: Any
+    steps: Array
 
     def sums(self, x: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the sums of each row of x."""
@@ -98,7 +141,7 @@ class IntegerLayer:
 
 @dataclass(frozen=True, eq=False)
 class IntegerNetwork:
-    """A network in integers; `quantize` makes it.
+    """A network in integers; `of` and `synaprune.quantize` make it.
 
     Attributes
     ----------
@@ -115,8 +158,68 @@ class IntegerNetwork:
     unit: np.float32
     _network: SparseMLP
     _program: Program
-    _factor: NDArray[np.float32] | None
+    _entry: Entry | None
     _layers: tuple[IntegerLayer, ...]
+
+    @classmethod
+    def of(
+        cls, net: SparseMLP, calibration: Any, *, dtype: str = "int8", input_dtype: str = "float32"
+    ) -> IntegerNetwork:
+        """Return a network rounded to integers, which computes what `SparseMLP.to_c` writes.
+
+        Nothing is trained. `synaprune.quantize` does the same under a contract.
+
+        Parameters
+        ----------
+        net : SparseMLP
+        calibration : array_like, shape (n, n_features), DataFrame or Table
+            Rows such as the network will see, without labels; training rows will do. What is larger
+            than anything that happens on them is cut off.
+        dtype : {"int8", "int16"}
+            Of the weights. Inputs and outputs of neurons have as many bits.
+        input_dtype : {"float32", "uint8"}
+            Of the rows. Those of uint8 are used as they are, without any arithmetic in float32.
+
+        Returns
+        -------
+        IntegerNetwork
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument does not fit, or the network was never fitted.
+
+        Examples
+        --------
+        >>> import synaprune as sn
+        >>> data = sn.datasets.digits()
+        >>> net = sn.SparseMLP((64, 20, 10), seed=0).fit(*data.train)
+        >>> small = sn.export.IntegerNetwork.of(net, data.train.X)
+        >>> abs(small.score(*data.test) - net.score(*data.test)) < 0.01
+        True
+        """
+        check_choice("dtype", dtype, DTYPES)
+        check_choice("input_dtype", input_dtype, INPUT_DTYPES)
+        program = Program.of(net)
+        rows = check_rows(net, calibration, "calibration", input_dtype)
+        bits = np.iinfo(dtype)
+        entry, first = None, program.layers[0]
+        offset, units, largest = np.zeros(first.n_in), program.scale.astype(np.float64), 255
+        if input_dtype == "float32":
+            entry = _entry(program, rows, bits)
+            offset, units = entry.offset.astype(np.float64), entry.units(program.scale)
+            largest = entry.limits[1]
+        at_zero = (offset - program.shift) * program.scale
+        reads = _Reads(units, largest, first.sums(at_zero[None])[0])
+        reached, layers = _reached(program, rows), []
+        for layer, above, seen in zip(program.layers, program.layers[1:], reached, strict=False):
+            made, unit = _hidden(layer, reads, *seen, bits)
+            layers.append(made)
+            units, largest = np.full(layer.n_out, unit), int(np.iinfo(made.dtype).max)
+            reads = _Reads(units, largest, above.bias.astype(np.float64))
+        last, unit = _last(program.layers[-1], reads, bits)
+        every = (*layers, last)
+        return cls(dtype, input_dtype, np.float32(unit), net.copy(), program, entry, every)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._program.structure}, {self.dtype})"
@@ -169,6 +272,35 @@ class IntegerNetwork:
         labels: Labels = program.classes[(z[:, 0] > 0) * 1 if z.shape[1] == 1 else z.argmax(axis=1)]
         return labels
 
+    def predict_proba(self, X: Any) -> NDArray[np.float32]:
+        """Probability of each class for each row, as C computes it of the integers.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, n_features), DataFrame or Table
+
+        Returns
+        -------
+        ndarray of float32, shape (n, n_classes)
+
+        Raises
+        ------
+        TypeError, ValueError
+            If X does not fit, is not uint8 where `input_dtype` is, or numbers are predicted.
+        """
+        output = self._program.output
+        if output == "numbers":
+            raise ValueError("the network predicts numbers, not classes")
+        z = self.logits(X).astype(np.float64) * self.unit
+        if output == "softmax":
+            p = np.exp(z - z.max(axis=1, keepdims=True))
+        else:
+            p = ACTIVATIONS["sigmoid"](z)
+        if output == "sigmoid":
+            p = np.hstack([1.0 - p, p])
+        shares: NDArray[np.float32] = (p / p.sum(axis=1, keepdims=True)).astype(np.float32)
+        return shares
+
     def score(self, X: Any, y: Any) -> float:
         """Accuracy, or R² of a regression, as `SparseMLP.score` has it.
 
@@ -195,82 +327,8 @@ class IntegerNetwork:
 
     def _entered(self, X: Inputs) -> NDArray[np.int64]:
         """Return the inputs of the first layer."""
-        program = self._program
-        x = X[:, program.inputs]
-        if self._factor is None:
-            return x.astype(np.int64)
-        limit = int(np.iinfo(self.dtype).max)
-        with np.errstate(over="ignore"):
-            half_steps = (x.astype(np.float32) - program.shift) * self._factor
-        inside = np.where(half_steps > -2 * limit, np.minimum(half_steps, 2 * limit), -2 * limit)
-        twice = inside.astype(np.int64)
-        nearest: NDArray[np.int64] = np.sign(twice) * ((np.abs(twice) + 1) // 2)
-        return nearest
-
-
-def quantize(
-    net: SparseMLP, calibration: Any, *, dtype: str = "int8", input_dtype: str = "float32"
-) -> IntegerNetwork:
-    """Return a network in integers, which computes what `SparseMLP.to_c` writes for that dtype.
-
-    Compare its score on held-out rows with that of the network: the difference is what the integers
-    cost. C computes the same integers, byte for byte, with every compiler.
-
-    Parameters
-    ----------
-    net : SparseMLP
-    calibration : array_like, shape (n, n_features), DataFrame or Table
-        Rows such as the network will see, without labels; training rows will do. What is larger
-        than anything that happens on them is cut off.
-    dtype : {"int8", "int16"}
-        Of the weights. Inputs and outputs of neurons have as many bits.
-    input_dtype : {"float32", "uint8"}
-        Of the rows. Those of uint8 are used as they are, without any arithmetic in float32.
-
-    Returns
-    -------
-    IntegerNetwork
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument does not fit, or the network was never fitted.
-
-    Examples
-    --------
-    >>> import synaprune as sn
-    >>> data = sn.datasets.digits()
-    >>> net = sn.SparseMLP((64, 20, 10), seed=0).fit(*data.train)
-    >>> small = sn.export.quantize(net, data.train.X)
-    >>> abs(small.score(*data.test) - net.score(*data.test)) < 0.01
-    True
-    """
-    check_choice("dtype", dtype, DTYPES)
-    check_choice("input_dtype", input_dtype, INPUT_DTYPES)
-    program = Program.of(net)
-    rows = check_rows(net, calibration, "calibration", input_dtype)
-    bits = np.iinfo(dtype)
-    entered, reached = _reached(program, rows)
-    units: Array
-    if input_dtype == "uint8":  # (x - shift) scale: the shift goes into the biases
-        factor, units = None, program.scale.astype(np.float64)
-        reads = _Reads(units, 255, program.layers[0].sums(-(program.shift * units)[None])[0])
-    else:
-        factor = _factors(program, entered, int(bits.max))
-        units = np.ones(len(factor))
-        np.divide(2.0 * program.scale, factor, units, where=factor != 0.0)
-        reads = _Reads(units, int(bits.max), program.layers[0].bias.astype(np.float64))
-    layers = []
-    for layer, above, seen in zip(program.layers, program.layers[1:], reached, strict=False):
-        made, unit = _hidden(layer, reads, *seen, bits)
-        layers.append(made)
-        reads = _Reads(
-            np.full(layer.n_out, unit), int(np.iinfo(made.dtype).max), above.bias.astype(np.float64)
-        )
-    last, unit = _last(program.layers[-1], reads, bits)
-    return IntegerNetwork(
-        dtype, input_dtype, np.float32(unit), net.copy(), program, factor, (*layers, last)
-    )
+        x = X[:, self._program.inputs]
+        return x.astype(np.int64) if self._entry is None else self._entry.integers(x)
 
 
 def check_choice(name: str, value: object, known: Sequence[str]) -> None:
@@ -305,26 +363,55 @@ class _Reads(NamedTuple):
     bias: Array
 
 
-def _reached(program: Program, rows: Inputs) -> tuple[Array, list[tuple[float, float]]]:
-    """Return the largest size of each scaled input, and of sums and outputs of each layer."""
-    entered = np.zeros(len(program.inputs))
+def _reached(program: Program, rows: Inputs) -> list[tuple[float, float]]:
+    """Return the largest size of the sums and of the outputs of each layer."""
     layers = [(0.0, 0.0)] * len(program.layers)
     for first in range(0, len(rows), _ROWS):
-        some = rows[first : first + _ROWS]
-        entered = np.maximum(entered, np.abs(program.scaled(some)).max(axis=0))
-        sizes = [(float(np.abs(z).max()), float(np.abs(y).max())) for z, y in program.forward(some)]
+        found = program.forward(rows[first : first + _ROWS])
+        sizes = [(float(np.abs(z).max()), float(np.abs(y).max())) for z, y in found]
         layers = [(max(z, a), max(y, b)) for (z, y), (a, b) in zip(layers, sizes, strict=True)]
-    return entered, layers
+    return layers
 
 
-def _factors(program: Program, entered: Array, limit: int) -> NDArray[np.float32]:
-    """Return what shifted inputs are multiplied by, to count half steps."""
-    largest = np.where(entered == 0.0, 1.0, entered)
-    with np.errstate(over="ignore"):
-        factor: NDArray[np.float32] = (2.0 * limit * program.scale / largest).astype(np.float32)
-    if not np.isfinite(factor).all():
+def _entry(program: Program, rows: Inputs, bits: Any) -> Entry:
+    """Return how inputs become integers: of what is fine enough that with the smallest tables.
+
+    One factor and no offset for all, as pixels need; a factor for each input; or an offset, too.
+    Fine enough is where rounded inputs make the error of no neuron's sum more than `_COARSER` times
+    as large as the finest way does.
+    """
+    low, high = (end(rows, axis=0)[program.inputs].astype(np.float32) for end in (np.min, np.max))
+    none = np.zeros_like(program.shift)
+    every = np.ones_like(none)
+    lowest, highest = low.min(initial=np.inf) * every, high.max(initial=-np.inf) * every
+    ways = [
+        _spanning(*ends, bits)
+        for ends in ((none, lowest, highest), (none, low, high), (program.shift, low, high))
+    ]
+    layer = program.layers[0]
+    rows_of = np.repeat(np.arange(layer.n_out), np.diff(layer.indptr))
+    errors = np.zeros((len(ways), layer.n_out))  # squared, to a factor
+    for way, error in zip(ways, errors, strict=True):
+        off = layer.values * way.units(program.scale)[layer.indices]
+        np.add.at(error, rows_of, np.square(off))
+    most = _COARSER**2 * errors.min(axis=0)
+    entry = next(way for way, error in zip(ways, errors, strict=True) if (error <= most).all())
+    if not np.isfinite(entry.factor).all():
         raise ValueError("calibration has an input that varies too little for float32")
-    return factor
+    return entry
+
+
+def _spanning(
+    offset: NDArray[np.float32], low: NDArray[np.float32], high: NDArray[np.float32], bits: Any
+) -> Entry:
+    """Return the way in which integers of so many bits span inputs from low to high."""
+    below, above = low.astype(np.float64) - offset, high.astype(np.float64) - offset
+    dtype = np.dtype(f"u{bits.dtype.name}") if (below >= 0.0).all() else bits.dtype
+    reach = np.maximum(np.abs(below), np.abs(above))
+    reach[reach == 0.0] = 1.0
+    with np.errstate(over="ignore"):
+        factor: NDArray[np.float32] = (2.0 * np.iinfo(dtype).max / reach).astype(np.float32)
+    return Entry(offset, factor, dtype)
 
 
 def _hidden(
@@ -340,15 +427,17 @@ def _hidden(
     unit = (reached or 1.0) / n_steps  # 0 where a layer is silent on the calibration rows
     while (made := _with_unit(layer, reads, unit, bits, _MOST_SHIFTED)) is None:
         unit *= 2.0
-    weights, bias, shift = made
+    weights, bias, shift, steps = made
     table, dtype = None, unsigned
     if f != "relu":
-        steps = np.arange(-128, 128) if bits.bits == 8 else np.arange(-(2**15), 2**15 + 1, 256)
-        outputs = ACTIVATIONS[f](steps.astype(np.float64) * unit)
+        places = np.arange(-128, 128) if bits.bits == 8 else np.arange(-(2**15), 2**15 + 1, 256)
+        outputs = ACTIVATIONS[f](places.astype(np.float64) * unit)
         dtype = bits.dtype if outputs.min() < 0.0 else unsigned
         unit = float(np.abs(outputs).max()) / int(np.iinfo(dtype).max)
         table = np.rint(outputs / unit).astype(dtype)
-    made_layer = IntegerLayer(layer.indptr, layer.indices, weights, bias, shift, table, dtype)
+    made_layer = IntegerLayer(
+        layer.indptr, layer.indices, weights, bias, shift, table, dtype, steps
+    )
     return made_layer, unit
 
 
@@ -358,16 +447,18 @@ def _last(layer: ProgramLayer, reads: _Reads, bits: Any) -> tuple[IntegerLayer, 
     unit = heaviest / int(bits.max) or float(np.abs(reads.bias).max()) / 2**20 or 1.0
     while (made := _with_unit(layer, reads, unit, bits, 0)) is None:
         unit *= 1.25
-    weights, bias, _ = made
+    weights, bias, _, steps = made
     dtype = np.dtype(np.int32)
-    return IntegerLayer(layer.indptr, layer.indices, weights, bias, None, None, dtype), unit
+    made_layer = IntegerLayer(layer.indptr, layer.indices, weights, bias, None, None, dtype, steps)
+    return made_layer, unit
 
 
 def _with_unit(
     layer: ProgramLayer, reads: _Reads, unit: float, bits: Any, most_shifted: int
-) -> tuple[NDArray[Any], NDArray[np.int32], NDArray[np.uint8]] | None:
-    """Return weights, biases and shifts of a layer for a unit; None if it is too small for them."""
-    real = layer.values.astype(np.float64) * reads.units[layer.indices]
+) -> tuple[NDArray[Any], NDArray[np.int32], NDArray[np.uint8], Array] | None:
+    """Return weights, biases, shifts and steps of a layer; None if the unit is too small for it."""
+    worth = reads.units[layer.indices]
+    real = layer.values.astype(np.float64) * worth
     rows = np.repeat(np.arange(layer.n_out), np.diff(layer.indptr))
     shift = np.full(layer.n_out, most_shifted)
     while True:
@@ -379,7 +470,9 @@ def _with_unit(
         np.maximum.at(heaviest, rows, np.abs(weights))
         wrong = (largest > _LARGEST_SUM) | (heaviest > bits.max)
         if not wrong.any():
-            return weights.astype(bits.dtype), bias.astype(np.int32), shift.astype(np.uint8)
+            of_weights = np.divide(steps[rows], worth, np.zeros_like(worth), where=worth != 0.0)
+            told = weights.astype(bits.dtype), bias.astype(np.int32), shift.astype(np.uint8)
+            return *told, of_weights
         if (shift[wrong] == 0).any():
             return None
         shift[wrong] -= 1

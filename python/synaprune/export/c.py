@@ -26,7 +26,6 @@ from synaprune.export._integers import (
     IntegerNetwork,
     check_choice,
     check_rows,
-    quantize,
 )
 from synaprune.export._text import check_identifier, comment, filled
 from synaprune.io import check_target, write_atomically
@@ -156,7 +155,7 @@ def to_c(
             said = net.predict(rows).reshape(len(rows), -1)
             test = (rows, said if net.is_regression else net.predict_proba(rows))
     else:
-        integers = quantize(net, calibration, dtype=dtype, input_dtype=input_dtype)
+        integers = IntegerNetwork.of(net, calibration, dtype=dtype, input_dtype=input_dtype)
         network = integer_network(integers, inputs)
         if rows is not None:
             test = (rows, integers.logits(rows))
@@ -223,18 +222,19 @@ def float_network(program: Program, inputs: str, input_dtype: str) -> CNetwork:
 
 # ---- integers
 
-_ENTER = """/* The nearest integer of half steps, half away from zero, cut off at {limit}. */
+_ENTER = """/* The nearest integer of half steps, half away from zero, from {least} to {most}. */
 static inline {q} {{name}}_enter(float half_steps) {{{{
   int32_t n;
-  if (!(half_steps > -{twice}.0f)) {{{{
-    return -{limit};
+  if (!(half_steps > {twice_least}.0f)) {{{{
+    return {least};
   }}}}
-  if (half_steps > {twice}.0f) {{{{
-    return {limit};
+  if (half_steps > {twice_most}.0f) {{{{
+    return {most};
   }}}}
   n = (int32_t)half_steps;
-  return ({q})(n >= 0 ? (n + 1) / 2 : (n - 1) / 2);
+  return ({q})({rounded});
 }}}}"""
+_ROUNDED = {"u": "(n + 1) / 2", "i": "n >= 0 ? (n + 1) / 2 : (n - 1) / 2"}
 _RELU = """/* A sum divided by 2^shift, half up, from 0 to {limit}. */
 static inline {q} {{name}}_relu(int32_t sum, uint8_t shift) {{{{
   int32_t z;
@@ -271,11 +271,17 @@ def integer_network(net: IntegerNetwork, inputs: str) -> CNetwork:
     limit = int(np.iinfo(weights).max)
     helpers, enter = [], None
     per_input: dict[str, NDArray[Any]] = {}
-    if net._factor is not None:
-        enter, per_input["factor"] = "{name}_enter({x} * {factor})", net._factor
-        if program.shift.any():
-            enter, per_input["shift"] = "{name}_enter(({x} - {shift}) * {factor})", program.shift
-        helpers.append(_ENTER.format(q=c_type(weights), limit=limit, twice=2 * limit))
+    if (entry := net._entry) is not None:
+        enter, per_input["factor"] = "{name}_enter({x} * {factor})", entry.factor
+        if entry.offset.any():
+            enter, per_input["offset"] = "{name}_enter(({x} - {offset}) * {factor})", entry.offset
+        least, most = entry.limits
+        helpers.append(
+            _ENTER.format(
+                q=c_type(entry.dtype), least=least, most=most, twice_least=2 * least,
+                twice_most=2 * most, rounded=_ROUNDED[entry.dtype.kind],
+            )
+        )  # fmt: skip
     if f == "relu":
         helpers.append(_RELU.format(q=c_type(hidden), limit=np.iinfo(hidden).max))
     elif f is not None:
@@ -299,7 +305,7 @@ def integer_network(net: IntegerNetwork, inputs: str) -> CNetwork:
         x_dtype=np.dtype(net.input_dtype),
         n_x=n_x,
         positions=positions,
-        dtype=np.dtype(np.uint8) if enter is None else weights,
+        dtype=np.dtype(np.uint8) if entry is None else entry.dtype,
         enter=enter,
         per_input=per_input,
         helpers=helpers,

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from synaprune.metrics import allowed_drop
+from synaprune.data import CheckedData
+from synaprune.metrics import allowed_drop, measure, of_numbers
 from synaprune.options import name_of
 from synaprune.pruning.goal import Goal
 from synaprune.stats import accuracy_lower_bound, drop_upper_bound, mcnemar, paired_mean_test
@@ -40,6 +41,33 @@ class Judgement:
     correct: NDArray[Any]
     score: float
     reference: Judgement | None = None
+
+    @classmethod
+    def of_classes(
+        cls,
+        goal: Goal,
+        data: CheckedData,
+        predicted: NDArray[np.int32],
+        probabilities: NDArray[np.float32] | None = None,
+        reference: Judgement | None = None,
+    ) -> Judgement:
+        """Return what predicted class numbers tell; see `metrics.measure`."""
+        assert goal.metric is not None
+        assert data.classes is not None
+        correct = predicted == data.y
+        score = measure(goal.metric, data.classes, data.y, predicted, correct, probabilities)
+        return cls(goal, predicted, correct, score, reference)
+
+    @classmethod
+    def of_numbers(
+        cls, goal: Goal, data: CheckedData, told: NDArray[Any], reference: Judgement | None = None
+    ) -> Judgement:
+        """Return what predicted numbers tell, shaped as `SparseMLP.predict` returns them."""
+        assert goal.metric is not None
+        numbers = told.reshape(data.y.shape)
+        score = of_numbers(goal.metric, data.y, numbers, told.ndim == 1)
+        errors = -np.square(data.y - numbers).sum(axis=1)
+        return cls(goal, numbers, errors, score, reference)
 
     @property
     def _compared(self) -> NDArray[Any]:

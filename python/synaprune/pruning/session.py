@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from synaprune.arrays import finite
 from synaprune.criteria import Criterion
-from synaprune.metrics import measure, needs_probabilities, of_numbers
+from synaprune.metrics import needs_probabilities
 from synaprune.network import SparseMLP, says_the_same
 from synaprune.options import name_of
 from synaprune.path import PruningPath
@@ -173,17 +173,12 @@ class Session:
         assert metric is not None
         if data.classes is None:
             given = self.net.predict(data.X, threads=self.threads.next())
-            numbers = given.reshape(data.y.shape)
-            score = of_numbers(metric, data.y, numbers, given.ndim == 1)
-            errors = -np.square(data.y - numbers).sum(axis=1)
-            return Judgement(self.goal, numbers, errors, score, self._first)
+            return Judgement.of_numbers(self.goal, data, given, self._first)
         predicted = finite(self.net._core.classify(data.X, self.threads.next()))
-        correct = predicted == data.y
         probabilities = None
         if needs_probabilities(metric):
             probabilities = self.net.predict_proba(data.X, threads=self.threads.next())
-        score = measure(metric, data.classes, data.y, predicted, correct, probabilities)
-        return Judgement(self.goal, predicted, correct, score, self._first)
+        return Judgement.of_classes(self.goal, data, predicted, probabilities, self._first)
 
     def training_loss(self) -> float:
         """Return the mean loss over the training samples as they are, towards their classes."""
