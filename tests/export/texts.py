@@ -80,6 +80,40 @@ def odd_table(plain=False):
     return net, sn.Table.from_rows(fresh, names[:4])
 
 
+def random_table(rng, n=200):
+    """A table of random columns of every kind, and 40 rows of the same columns with odd cells."""
+    words = [w for w in HOSTILE if w.strip()]
+
+    def pick(low, high, digits=1):
+        return f"{rng.integers(low, high):0{digits}}"
+
+    kinds = {
+        "number": lambda: f"{rng.normal(5.0, 2.0):.4g}",
+        "large": lambda: f"{2e9 + rng.integers(0, 99)}",
+        "huge": lambda: f"{rng.normal(0.0, 1e30):.5e}",
+        "price": lambda: f"${pick(1, 9)},{pick(0, 999, 3)}.50",
+        "comma": lambda: f"{pick(1, 9)}.{pick(0, 999, 3)},5 €",
+        "share": lambda: f"{rng.integers(0, 100)} %",
+        "word": lambda: words[rng.integers(len(words))],
+        "few": lambda: "abc"[rng.integers(3)],
+        "date": lambda: f"20{pick(10, 30)}-{pick(1, 13, 2)}-{pick(1, 29, 2)}",
+        "moment": lambda: f"2020-{pick(1, 13, 2)}-07T{pick(0, 24, 2)}:{pick(0, 60, 2)}",
+        "european": lambda: f"{pick(1, 29)}.{pick(1, 13)}.{pick(1999, 2031)}",
+        "clock": lambda: f"{pick(0, 24, 2)}:{pick(0, 60, 2)}",
+    }
+    chosen = rng.choice(list(kinds), int(rng.integers(1, 6)))
+    names = [f"{HOSTILE[int(rng.integers(9))]} {i}" for i in range(len(chosen))]
+    gaps = rng.choice([0.0, 0.1], len(chosen))
+    columns = list(zip(chosen, gaps, strict=True))
+    rows = [
+        ["" if rng.random() < gap else kinds[kind]() for kind, gap in columns] for _ in range(n)
+    ]
+    fresh = [list(row) for row in rows[:40]]
+    for row in fresh[::4]:
+        row[int(rng.integers(len(row)))] = str(rng.choice(ODD_CELLS)).replace("_", "")
+    return sn.Table.from_rows(rows, names), sn.Table.from_rows(fresh, names)
+
+
 def rows_of(table):
     """The rows of a table as dicts."""
     columns = {name: column.tolist() for name, column in table.columns.items()}

@@ -26,11 +26,11 @@ from synaprune.network import SparseMLP
 from synaprune.scaling import TargetScaler
 
 Array = NDArray[np.float64]
+LEAST_SIGMOID = 87.0  # no sigmoid of the core is less than e^-87: shares of them are no 0/0
 
 
 def _sigmoid(z: Array) -> Array:
-    """Without overflow: beyond ±700 it is 0 or 1 in float64."""
-    y: Array = 1.0 / (1.0 + np.exp(-np.clip(z, -700.0, 700.0)))
+    y: Array = 1.0 / (1.0 + np.exp(np.minimum(-z, LEAST_SIGMOID)))
     return y
 
 

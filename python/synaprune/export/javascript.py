@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from synaprune.export._columns import Gap, Number, TableColumn, Word
 from synaprune.export._module import write_module
-from synaprune.export._program import Program
+from synaprune.export._program import LEAST_SIGMOID, Program
 from synaprune.export._text import LARGEST, filled, head, number, numbers
 from synaprune.network import SparseMLP
 from synaprune.tables import MISSING
@@ -53,7 +53,7 @@ def _strings(texts: Iterable[str]) -> str:
 _ACTIVATIONS = {
     "relu": "const relu = (z) => (z > 0 ? z : 0);",
     "leaky_relu": "const leaky_relu = (z) => (z > 0 ? z : 0.01 * z);",
-    "sigmoid": "const sigmoid = (z) => 1 / (1 + Math.exp(-Math.min(Math.max(z, -700), 700)));",
+    "sigmoid": f"const sigmoid = (z) => 1 / (1 + Math.exp(Math.min(-z, {LEAST_SIGMOID})));",
     "tanh": "const tanh = Math.tanh;",
     "silu": "const silu = (z) => z * sigmoid(z);",
 }

@@ -13,7 +13,7 @@ from synaprune import _core
 from synaprune.arrays import Labels
 from synaprune.checks import shown
 from synaprune.export._dense import DenseLayer, dense
-from synaprune.export._program import Program
+from synaprune.export._program import LEAST_SIGMOID, Program
 from synaprune.extras import require
 from synaprune.io import check_target, write_atomically
 from synaprune.network import SparseMLP
@@ -108,9 +108,10 @@ class _Graph:
     def classes(self, z: str, classes: Labels) -> None:
         """Add the outputs of a classifier."""
         if self.program.output == "sigmoid_shares":
-            p = self.add("Sigmoid", z)
-            total = self.add("ReduceSum", p, self.constant("axis", np.array([1])), keepdims=1)
-            self.add("Div", p, total, to="probabilities")
+            # Shares of sigmoids by their logarithms, since onnxruntime's Sigmoid may be 0.
+            least = self.constant("least", np.array(-LEAST_SIGMOID, np.float32))
+            log = self.add("Neg", self.add("Softplus", self.add("Neg", self.add("Max", z, least))))
+            self.add("Softmax", log, axis=1, to="probabilities")
         else:
             self.add("Softmax", z, axis=1, to="probabilities")
         labels = _labels(classes)

@@ -6,7 +6,7 @@ import os
 
 from synaprune.export._columns import Gap, Number, TableColumn, Word
 from synaprune.export._module import write_module
-from synaprune.export._program import Program
+from synaprune.export._program import LEAST_SIGMOID, Program
 from synaprune.export._text import LARGEST, SPLIT, filled, head, number, numbers
 from synaprune.network import SparseMLP
 from synaprune.tables import MISSING
@@ -24,8 +24,8 @@ def to_python(
 _ACTIVATIONS = {
     "relu": "def _relu(z):\n    return z if z > 0.0 else 0.0",
     "leaky_relu": "def _leaky_relu(z):\n    return z if z > 0.0 else 0.01 * z",
-    "sigmoid": """def _sigmoid(z):
-    return 1.0 / (1.0 + math.exp(-min(max(z, -700.0), 700.0)))""",
+    "sigmoid": f"""def _sigmoid(z):
+    return 1.0 / (1.0 + math.exp(min(-z, {LEAST_SIGMOID})))""",
     "tanh": "def _tanh(z):\n    return math.tanh(z)",
     "silu": "def _silu(z):\n    return z * _sigmoid(z)",
 }

@@ -12,7 +12,7 @@ import numpy as np
 from synaprune.checks import check_bool, listing, shown, shown_structure
 from synaprune.export._columns import Gap, Made, Number, TableColumn, Word, table_columns
 from synaprune.export._integers import check_choice
-from synaprune.export._program import Program, ProgramLayer
+from synaprune.export._program import LEAST_SIGMOID, Program, ProgramLayer
 from synaprune.export._text import LARGEST, SPLIT, head
 from synaprune.export._text import number as plain_number
 from synaprune.io import check_target, write_atomically
@@ -213,8 +213,8 @@ def _sum(terms: Sequence[str]) -> str:
 
 # NULL stays NULL in all of them, and no exponential overflows or underflows.
 _SIGMOID = (
-    "CASE WHEN {z} < -700.0e0 THEN 0.0e0 WHEN {z} > 700.0e0 THEN 1.0e0 "
-    "ELSE 1.0e0 / (1.0e0 + exp(-{z})) END"
+    f"1.0e0 / (1.0e0 + exp(CASE WHEN {{z}} < -{LEAST_SIGMOID}e0 THEN {LEAST_SIGMOID}e0 "
+    "WHEN {z} > 700.0e0 THEN -700.0e0 ELSE -{z} END))"
 )
 _ACTIVATIONS = {
     "relu": "CASE WHEN {z} <= 0.0e0 THEN 0.0e0 ELSE {z} END",
