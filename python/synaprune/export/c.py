@@ -33,7 +33,7 @@ from synaprune.export._text import check_identifier, comment, filled
 from synaprune.io import check_target, write_atomically
 from synaprune.network import SparseMLP
 
-__all__ = ["DTYPES", "INPUTS", "INPUT_DTYPES", "LAYOUTS", "to_c"]
+__all__ = ["DTYPES", "INPUTS", "INPUT_DTYPES", "LAYOUTS", "Footprint", "footprint", "to_c"]
 
 LAYOUTS = ("auto", "csr", "unrolled")
 DTYPES = ("float32", *INTEGERS)
@@ -70,6 +70,29 @@ class CLayer:
     finish: str
     per_row: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     table: NDArray[Any] | None = None
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """What a header needs, as its head comment tells it.
+
+    Attributes
+    ----------
+    layout : str
+        "csr" or "unrolled".
+    n_tables, n_code : int
+        Bytes of flash: of tables exactly, of code roughly, with gcc -Os for a Cortex-M0.
+    n_ram : int
+        Bytes of buffers on the stack.
+    n_multiplies : int
+        Multiplications for a row, apart from activations.
+    """
+
+    layout: str
+    n_tables: int
+    n_code: int
+    n_ram: int
+    n_multiplies: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,6 +187,41 @@ def to_c(
     if path is not None:
         write_atomically(path, text.encode("ascii"))
     return text
+
+
+def footprint(net: SparseMLP, *, dtype: str = "float32") -> Footprint:
+    """Return what the header of a network needs, with all its inputs and in the smaller layout.
+
+    Parameters
+    ----------
+    net : SparseMLP
+    dtype : str
+        A name in `DTYPES`. Integers are told from made-up rows, which change few bytes.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `to_c` cannot write the network.
+    """
+    program = Program.of(net)
+    if dtype == "float32":
+        network = float_network(program, "all", "float32")
+    else:
+        rng = np.random.default_rng(0)
+        made_up = rng.normal(size=(64, net.n_features))
+        shift, scale = net.input_transform
+        with np.errstate(over="ignore"):
+            rows = (made_up / scale + shift).astype(np.float32)
+        network = integer_network(quantize(net, rows, dtype=dtype), "all")
+    _answers(network, "network")  # raises if C cannot hold labels or numbers
+    return _footprint(network, *_smaller(network, "network", "auto"))
+
+
+def _footprint(net: CNetwork, layout: str, body: _Body) -> Footprint:
+    n_scaled = len(net.positions) if net.enter is not None and "*" in net.enter else 0
+    return Footprint(
+        layout, body.tables.n_bytes, body.n_code, body.n_ram, net.program.n_synapses + n_scaled
+    )
 
 
 # ---- float32
@@ -532,7 +590,7 @@ def render(net: CNetwork, name: str, layout: str, test: tuple[Inputs, NDArray[An
         f"static inline void {name}_logits(const {x} *x, {z} *z) {{\n"
         + "\n".join(body.lines)
         + "\n}",
-        *(_regression(net, name) if program.classes is None else _classes(net, name)),
+        *_answers(net, name),
         *([] if test is None else [_self_test(net, name, *test)]),
         f"#endif /* {upper}_H */",
     ]
@@ -564,7 +622,7 @@ def _written_out(net: CNetwork) -> int:
 
 def _head(net: CNetwork, name: str, layout: str, body: _Body) -> str:
     program, x = net.program, c_type(net.x_dtype)
-    n_scaled = len(net.positions) if net.enter is not None and "*" in net.enter else 0
+    needs = _footprint(net, layout, body)
     facts = {
         "network": f"{program.structure}: {program.n_synapses} synapses, "
         + (f"{program.activation}, " if program.activation else "")
@@ -572,10 +630,10 @@ def _head(net: CNetwork, name: str, layout: str, body: _Body) -> str:
         "arithmetic": f"{net.arithmetic}, "
         + ("loops over tables (CSR)" if layout == "csr" else "written out"),
         "input": f"x[{net.n_x}], {x}: " + _told_inputs(net),
-        "flash": f"{body.tables.n_bytes} bytes of tables, and some {body.n_code} of code, "
+        "flash": f"{needs.n_tables} bytes of tables, and some {needs.n_code} of code, "
         "with gcc -Os for a Cortex-M0",
-        "RAM": f"{body.n_ram} bytes of buffers on the stack",
-        "multiplies": f"{program.n_synapses + n_scaled} for a row, apart from activations",
+        "RAM": f"{needs.n_ram} bytes of buffers on the stack",
+        "multiplies": f"{needs.n_multiplies} for a row, apart from activations",
     }
     if net.unit is not None:
         facts["logits"] = f"integers, of which one step is worth {literal(net.unit)}"
@@ -601,6 +659,11 @@ def _told_inputs(net: CNetwork) -> str:
 def _unit(net: CNetwork, value: str) -> str:
     """Return a sum of the last layer as a float."""
     return value if net.unit is None else f"(float){value} * {literal(net.unit)}"
+
+
+def _answers(net: CNetwork, name: str) -> list[str]:
+    """Return the functions that make classes, or numbers, of the sums of the last layer."""
+    return _regression(net, name) if net.program.classes is None else _classes(net, name)
 
 
 def _classes(net: CNetwork, name: str) -> list[str]:
