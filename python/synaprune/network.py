@@ -1318,6 +1318,8 @@ class SparseMLP:
     ) -> str:
         """Return the network as one Python module that imports nothing but math.
 
+        For columns of amounts or dates it imports re or datetime, too.
+
         The module has ``predict(row)``, which gives a label or numbers, and of a classifier
         ``predict_proba(row)`` and ``CLASSES``. A row is a sequence of all columns of X. For a
         network of a table it is a dict from column names to raw cells, such as `csv.DictReader`
@@ -1339,8 +1341,8 @@ class SparseMLP:
         Raises
         ------
         TypeError, ValueError
-            If an argument does not fit, the network was never fitted, or its table holds dates, or
-            numbers with units, which the module cannot read.
+            If an argument does not fit, the network was never fitted, or its table has decimal
+            fractions as categories.
         OSError
             If the file cannot be written.
 
@@ -1384,8 +1386,8 @@ class SparseMLP:
         Raises
         ------
         TypeError, ValueError
-            If an argument does not fit, the network was never fitted, or its table holds dates, or
-            numbers with units, which the module cannot read.
+            If an argument does not fit, the network was never fitted, or its table has decimal
+            fractions as categories.
         OSError
             If the file cannot be written.
 
