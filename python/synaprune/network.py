@@ -1276,13 +1276,15 @@ class SparseMLP:
             Loops over tables, or one statement a neuron, which is faster but larger, except for
             tiny networks; "auto" takes what is estimated to be smaller. A network whose outputs are
             constants has nothing to loop over.
-        inputs : {"all", "used"}
-            Whether C is given all columns of X, or only `used_inputs`, in this order.
+        inputs : {"all", "used", "raw"}
+            Whether C is given all columns of X, or only `used_inputs`, in this order. "raw" are the
+            cells of a table, in a struct: numbers, NAN where one is missing, and categories of an
+            enum. The network must have the encoder of a table, which becomes part of the header.
         input_dtype : {"float32", "uint8"}
             In which type C is given them.
         self_test : array_like, DataFrame or Table, optional
             Rows that a main function, compiled with ``-DNETWORK_SELF_TEST``, predicts and compares
-            with what the network says here.
+            with what the network says here. Of a table if inputs are raw.
 
         Returns
         -------

@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 import synaprune as sn
-from export.compiling import C99, header, run
+from export.compiling import C99, header, raw_header, run, run_raw
 from export.networks import errors_of_sums, finished, given, random_network, with_random_layers
 from export.texts import HOSTILE, random_table, rows_of
 from synaprune.export._program import Program
@@ -279,6 +279,21 @@ def _c(dtype):
     return check
 
 
+def _c_of_cells(cases, folder):
+    asked, headers = [], []
+    for i, case in enumerate(case for case in cases if case.table is not None):
+        try:
+            headers.append(raw_header(case.net, case.table, f"n{i}"))
+            asked.append(case)
+        except ValueError as error:
+            yield case, f"refused: {error}"
+    for case, y in zip(asked, run_raw(headers, folder) if headers else (), strict=True):
+        try:
+            yield case, case.check("C", y)
+        except AssertionError as error:
+            yield case, str(error)
+
+
 def _onnx(case, folder):
     from export.test_onnx import columns
     from export.test_onnx import run as infer
@@ -367,6 +382,7 @@ def _file(case, folder):
 
 EXPORTS = {
     "C float32": _c("float32"),
+    "C of raw cells": _c_of_cells,
     "C int8": _c("int8"),
     "C int16": _c("int16"),
     "Python": each(_python),
@@ -381,7 +397,13 @@ EXPORTS = {
 }
 _LIBRARIES = {"ONNX": "onnxruntime", "torch and back": "torch", "scikit-learn": "sklearn",
               "DuckDB": "duckdb", "SciPy and back": "scipy"}  # fmt: skip
-_PROGRAMS = {"JavaScript": "node", "C float32": "gcc", "C int8": "gcc", "C int16": "gcc"}
+_PROGRAMS = {
+    "JavaScript": "node",
+    "C float32": "gcc",
+    "C of raw cells": "gcc",
+    "C int8": "gcc",
+    "C int16": "gcc",
+}
 _NAMED = re.compile(r"'.*?[^\\]'|-?\d\S*")  # what differs from case to case in a refusal
 _BATCH = 50
 
