@@ -283,7 +283,7 @@ int main(void) {
   network_predict_proba(&first, p[0]);
   network_predict_proba(&gap, p[1]);
   network_predict_proba(&other, p[2]);
-  printf("%s %d %d|", network_class_column_name(network_find_class_column("red")),
+  printf("%s %d %d|", network_name_of_class_column(network_find_class_column("red")),
          network_find_class_column("?"), other.class_column == NETWORK_CLASS_COLUMN_MISSING);
   printf("%.6f %.6f %.6f", (double)p[0][0], (double)p[1][0], (double)p[2][0]);
   return 0;

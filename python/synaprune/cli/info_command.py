@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
         return 0
     if args.json is not None:
         io.write_atomically(args.json, text.encode())
-    print("\n".join(_lines(record)))
+    print("\n".join(map(_plain, _lines(record))))
     return 0
 
 
@@ -215,7 +215,7 @@ def _told_columns(record: dict[str, Any]) -> list[str]:
     width = min(30, max((len(c["name"]) for c in record["columns"]), default=0))
     for column in record["columns"][:_MOST]:
         name = column["name"] if len(column["name"]) <= width else column["name"][:29] + "…"
-        lines.append(f"  {_plain(name):<{width}}  {_encoding(column)}")
+        lines.append(f"  {name:<{width}}  {_encoding(column)}")
     if len(record["columns"]) > _MOST:
         lines.append(f"  and {len(record['columns']) - _MOST} more")
     left_out = [f"{name!r} ({why})" for name, why in record["left_out"].items()]
@@ -261,9 +261,9 @@ def _told_exports(exports: Sequence[dict[str, Any]]) -> list[str]:
 
 def _some(texts: Sequence[str], between: str) -> str:
     more = f"{between}… ({len(texts)} in all)" if len(texts) > _MOST else ""
-    return between.join(_plain(f"{text:.60}") for text in texts[:_MOST]) + more
+    return between.join(f"{text:.60}" for text in texts[:_MOST]) + more
 
 
 def _plain(text: str) -> str:
-    """Return text without what would steer a terminal."""
+    """Return text without what would steer a terminal: a file may hold anything."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

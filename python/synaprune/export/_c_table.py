@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from synaprune.export._c_text import literal, string
+from synaprune.export._c_text import c_type, literal, smallest_unsigned, string
 from synaprune.export._columns import Gap, Made, Number, Other, Part, TableColumn, Word
 from synaprune.export._text import LARGEST, comment, number
 
@@ -154,7 +154,8 @@ class CTable:
         name, told = self._unique(base), comment(column.name)
         if column.kind == "categories":
             told += f": {self.name.upper()}_{name.upper()}_..., any other number for others"
-            yield _Field(name, "uint8_t", told, column)
+            most = smallest_unsigned(len(_categories(column)))
+            yield _Field(name, c_type(most), told, column)
             return
         shifted = any(made.offset != 0.0 for made in column.inputs if isinstance(made, Number))
         yield _Field(name, "double" if shifted else "float", f"{told}; NAN if missing", column)
@@ -209,15 +210,15 @@ class CTable:
 """
         return [
             f"""/* A category of {comment(told)}, in UTF-8; "" for others. */
-static inline const char *{name}_{field.name}_name(uint8_t number) {{
+static inline const char *{name}_name_of_{field.name}({field.c_type} number) {{
   static const char *const names[{len(known)}] = {{
 {names}}};
   return number < {len(known)}u ? names[number] : "";
 }}""",
             f"""/* The number of a category of {comment(told)}, in UTF-8; "" if missing. */
-static inline uint8_t {name}_find_{field.name}(const char *text) {{
-  uint8_t k = 0u;
-{empty}  while (k < {len(known)}u && !{name}_same(text, {name}_{field.name}_name(k))) {{
+static inline {field.c_type} {name}_find_{field.name}(const char *text) {{
+  {field.c_type} k = 0u;
+{empty}  while (k < {len(known)}u && !{name}_same(text, {name}_name_of_{field.name}(k))) {{
     ++k;
   }}
   return k;

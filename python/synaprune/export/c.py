@@ -230,14 +230,16 @@ def _cells(net: SparseMLP, rows: Any) -> Mapping[str, Any]:
     return net.encoder.read(rows, net.used_inputs.tolist())
 
 
-def footprint(net: SparseMLP, *, dtype: str = "float32") -> Footprint:
-    """Return what the header of a network needs, with all its inputs and in the smaller layout.
+def footprint(net: SparseMLP, *, dtype: str = "float32", inputs: str = "all") -> Footprint:
+    """Return what the header of a network needs, in the smaller layout.
 
     Parameters
     ----------
     net : SparseMLP
     dtype : str
         A name in `DTYPES`. Integers are told from made-up rows, which change few bytes.
+    inputs : str
+        A name in `INPUTS`.
 
     Raises
     ------
@@ -246,14 +248,16 @@ def footprint(net: SparseMLP, *, dtype: str = "float32") -> Footprint:
     """
     program = Program.of(net)
     if dtype == "float32":
-        network = float_network(program, "all", "float32")
+        network = float_network(program, inputs, "float32")
     else:
         rng = np.random.default_rng(0)
         made_up = rng.normal(size=(64, net.n_features))
         shift, scale = net.input_transform
         with np.errstate(over="ignore"):
             rows = (made_up / scale + shift).astype(np.float32)
-        network = integer_network(quantize(net, rows, dtype=dtype), "all")
+        network = integer_network(quantize(net, rows, dtype=dtype), inputs)
+    if inputs == "raw":
+        network = replace(network, table=_table(net, program, "network", "float32"))
     _answers(network, "network")  # raises if C cannot hold labels or numbers
     return _footprint(network, *_smaller(network, "network", "auto"))
 

@@ -18,6 +18,7 @@ from synaprune.network import SparseMLP
 
 __all__ = ["Exported", "overview"]
 
+_RAW = "C, raw cells"
 _TABLE = "data"  # in a SELECT; its name has few bytes in any case
 
 
@@ -73,6 +74,7 @@ def overview(net: SparseMLP) -> list[Exported]:
     """
     made: dict[str, Callable[[], Exported]] = {
         **{f"C {dtype}": partial(_c, net, dtype) for dtype in DTYPES},
+        **({} if net.encoder is None else {_RAW: partial(_c, net, "float32", "raw")}),
         "Python": lambda: _text("Python", to_python(net)),
         "JavaScript": lambda: _text("JavaScript", to_js(net)),
         **{f"SQL ({dialect})": partial(_sql, net, dialect) for dialect in DIALECTS},
@@ -87,11 +89,11 @@ def overview(net: SparseMLP) -> list[Exported]:
     return found
 
 
-def _c(net: SparseMLP, dtype: str) -> Exported:
-    needs = footprint(net, dtype=dtype)
+def _c(net: SparseMLP, dtype: str, inputs: str = "all") -> Exported:
+    needs = footprint(net, dtype=dtype, inputs=inputs)
     return Exported(
-        format=f"C {dtype}", n_flash=needs.n_tables + needs.n_code, n_ram=needs.n_ram,
-        n_multiplies=needs.n_multiplies,
+        format=_RAW if inputs == "raw" else f"C {dtype}", n_ram=needs.n_ram,
+        n_flash=needs.n_tables + needs.n_code, n_multiplies=needs.n_multiplies,
     )  # fmt: skip
 
 
