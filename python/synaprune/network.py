@@ -1407,13 +1407,15 @@ class SparseMLP:
             Loops over tables, or one statement a neuron, which is faster but larger, except for
             tiny networks; "auto" takes what is estimated to be smaller. A network whose outputs are
             constants has nothing to loop over.
-        inputs : {"all", "used"}
-            Whether C is given all columns of X, or only `used_inputs`, in this order.
+        inputs : {"all", "used", "raw"}
+            Whether C is given all columns of X, or only `used_inputs`, in this order. "raw" are the
+            cells of a table, in a struct: numbers, NAN where one is missing, and categories of an
+            enum. The network must have the encoder of a table, which becomes part of the header.
         input_dtype : {"float32", "uint8"}
             In which type C is given them.
         self_test : array_like, DataFrame or Table, optional
             Rows that a main function, compiled with ``-DNETWORK_SELF_TEST``, predicts and compares
-            with what the network says here.
+            with what the network says here. Of a table if inputs are raw.
 
         Returns
         -------
@@ -1449,6 +1451,8 @@ class SparseMLP:
     ) -> str:
         """Return the network as one Python module that imports nothing but math.
 
+        For columns of amounts or dates it imports re or datetime, too.
+
         The module has ``predict(row)``, which gives a label or numbers, and of a classifier
         ``predict_proba(row)`` and ``CLASSES``. A row is a sequence of all columns of X. For a
         network of a table it is a dict from column names to raw cells, such as `csv.DictReader`
@@ -1470,8 +1474,8 @@ class SparseMLP:
         Raises
         ------
         TypeError, ValueError
-            If an argument does not fit, the network was never fitted, or its table holds dates, or
-            numbers with units, which the module cannot read.
+            If an argument does not fit, the network was never fitted, or its table has decimal
+            fractions as categories.
         OSError
             If the file cannot be written.
 
@@ -1515,8 +1519,8 @@ class SparseMLP:
         Raises
         ------
         TypeError, ValueError
-            If an argument does not fit, the network was never fitted, or its table holds dates, or
-            numbers with units, which the module cannot read.
+            If an argument does not fit, the network was never fitted, or its table has decimal
+            fractions as categories.
         OSError
             If the file cannot be written.
 

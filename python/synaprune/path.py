@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _FACTS = ("epochs", "stop_reason", "options", "data_sha256")  # of the run, saved along
+_ESTIMATES = ("expected", "expected_full")  # saved along, but older files have none
 _ARRAYS = ("living", "values", "biases")  # of each step, saved end to end
 _RECORD = {  # attribute of a step: key in JSON
     "step": "step",
@@ -147,6 +148,10 @@ class PruningPath:
         JSON values that were in force, saved along.
     data_sha256 : str or None
         Hash of the data, if the caller knows it; saved along.
+    expected, expected_full : dict or None
+        What `smallest_network` expects of the last network and of its full network on fresh data,
+        as JSON values: the fields of its `Estimate`, of the metric `metric`. Saved along; `undo`
+        drops them.
 
     Examples
     --------
@@ -168,6 +173,8 @@ class PruningPath:
         self.metric = "r2" if start.is_regression else "accuracy"
         self.options: dict[str, Any] = {}
         self.data_sha256: str | None = None
+        self.expected: dict[str, Any] | None = None
+        self.expected_full: dict[str, Any] | None = None
 
     def __len__(self) -> int:
         return len(self.steps)
@@ -355,6 +362,7 @@ class PruningPath:
                 f"steps must be less than the {len(self.steps)} of the path, got {steps}"
             )
         del self.steps[-steps:]
+        self.expected = self.expected_full = None  # of the network that was the last
         return self.smallest
 
     def removed(self, step: int) -> list[NDArray[np.int32]]:
@@ -528,7 +536,7 @@ class PruningPath:
             "network": network_header,
             "start": start_header,
             "path": records,
-            **{name: getattr(self, name) for name in _FACTS},
+            **{name: getattr(self, name) for name in (*_FACTS, *_ESTIMATES)},
             "metric": self.metric,
         }
         arrays = {f"{part}/{name}": a for part, named in parts.items() for name, a in named.items()}
@@ -564,6 +572,8 @@ class PruningPath:
             for name in _FACTS:
                 setattr(loaded, name, header[name])
             loaded.metric = header.get("metric", loaded.metric)  # older files have none
+            for name in _ESTIMATES:
+                setattr(loaded, name, header.get(name))
             for step in loaded:
                 if loaded.network(step.step).n_synapses != step.n_synapses:
                     raise ValueError(f"step {step.step} does not hold {step.n_synapses} synapses")

@@ -1,5 +1,6 @@
 """``synaprune export``: a saved network in another language."""
 
+import numpy as np
 import pytest
 import synaprune as sn
 from console.process import QUICK, assert_error, flowers, run, succeed
@@ -32,6 +33,15 @@ def test_options_reach_it(model):
     options = {"dtype": "int8", "layout": "csr", "inputs": "used"}
     expected = net.to_c(name="iris", calibration=X, self_test=X[:16], **options)
     assert out.read_text() == expected
+
+
+def test_raw_cells_and_their_test_reach_it(model):
+    out, table = model / "raw.h", model / "flowers.csv"
+    succeed("export", model / "m.npz", "--format", "c", "--out", out, "--inputs", "raw",
+            "--self-test", table)  # fmt: skip
+    net = sn.SparseMLP.load(model / "m.npz")
+    rows = sn.read_table(table).without(["kind"]).take(np.arange(16))
+    assert out.read_text() == net.to_c(inputs="raw", self_test=rows)
 
 
 def test_a_named_dataset_calibrates(tmp_path):

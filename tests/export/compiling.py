@@ -91,6 +91,58 @@ def run(headers, folder, compiler=C99, *, integers=False, libraries=("-lm",)):
     return results
 
 
+RAW = """
+#define {upper}_SELF_TEST
+#define main {name}_main
+#include "{name}.h"
+#undef main
+static void {name}_all(FILE *out) {{
+  for (unsigned i = 0u; i < {rows}u; ++i) {{
+    float y[{n}];
+    {name}_{function}(&{name}_test_row[i], y);
+    fwrite(y, sizeof y, 1u, out);
+  }}
+}}
+"""
+
+
+def run_raw(headers, folder, compiler=C99, libraries=("-lm",)):
+    """Compile headers that read raw cells, and predict the rows of their self-tests.
+
+    `headers` has (name, text, number of rows, number of classes or outputs, is it a regression).
+    Returns the probabilities or numbers of each; their own self-tests must agree, too.
+    """
+    source = folder / ("main.cpp" if compiler[0] == "g++" else "main.c")
+    parts, calls, tests = ["#include <stdio.h>"], [], []
+    for name, text, rows, n, is_regression in headers:
+        (folder / f"{name}.h").write_text(text, encoding="ascii")
+        function = "predict" if is_regression else "predict_proba"
+        named = {"name": name, "upper": name.upper(), "function": function}
+        parts.append(RAW.format(**named, rows=rows, n=n))
+        calls.append(f"  {name}_all(out);")
+        tests.append(f"{name}_main()")
+    parts.append("int main(int n, char **arguments) {")
+    parts.append('  FILE *out = fopen(arguments[n - 1], "wb");')
+    parts += [*calls, f"  return fclose(out) + {' + '.join(tests)};", "}"]
+    source.write_text("\n".join(parts), encoding="ascii")
+    compile_file(source, folder / "program", compiler, libraries)
+    done = subprocess.run([folder / "program", folder / "out"], capture_output=True, timeout=120)
+    assert done.returncode == 0, done.stdout[-2000:]
+    content, results = np.fromfile(folder / "out", np.float32), []
+    for _, _, rows, n, _ in headers:
+        results.append(content[: rows * n].reshape(rows, n))
+        content = content[rows * n :]
+    assert not len(content)
+    return results
+
+
+def raw_header(net, table, name, **options):
+    """What `run_raw` needs of a network of a table."""
+    text = net.to_c(name=name, inputs="raw", self_test=table, **options)
+    n = net.layers[-1] if net.is_regression else len(net.classes)
+    return name, text, len(table), n, net.is_regression
+
+
 def compile_file(source, program, compiler=C99, libraries=("-lm",)):
     """Compile one file, with no warning."""
     language = ["-x", "c++" if compiler[0] == "g++" else "c"]

@@ -30,6 +30,11 @@ def random_network(seed, activation=None, loss=None):
         net.prepare(X, rng.normal(30.0, 5.0, (40, n_out) if n_out > 1 else 40))
     else:
         net.prepare(X, np.arange(40) % max(n_out, 2))
+    return with_random_layers(net, rng), X
+
+
+def with_random_layers(net, rng):
+    """The network with random synapses; one of its layers may have none."""
     layers = []
     empty = int(rng.integers(0, 12))  # the layer of this number has no synapses
     for at, layer in enumerate(net.weights):
@@ -49,7 +54,7 @@ def random_network(seed, activation=None, loss=None):
                 bias=rng.normal(0.0, 0.5, n_rows).astype(np.float32),
             )
         )
-    return net.set_weights(layers), X
+    return net.set_weights(layers)
 
 
 def given(net, X):
@@ -64,7 +69,7 @@ def finished(program, z):
     if program.output == "softmax":
         p = np.exp(z - z.max(axis=1, keepdims=True))
         return p / p.sum(axis=1, keepdims=True)
-    p = 1.0 / (1.0 + np.exp(-z))
+    p = 1.0 / (1.0 + np.exp(np.minimum(-z, 87.0)))  # the least that the core has
     if program.output == "sigmoid":
         return np.hstack([1.0 - p, p])
     return p / p.sum(axis=1, keepdims=True)
@@ -80,11 +85,16 @@ def tolerance(program, X):
     """1e-6 of probabilities; of numbers what float32 allows, 4 eps Σ|terms| in each layer."""
     if program.output != "numbers":
         return 1e-6
-    size = np.abs(program.scaled(X))
+    error, size = errors_of_sums(program, np.abs(program.scaled(X)))
+    largest = size * program.targets.scale + np.abs(program.targets.mean)
+    return error * program.targets.scale + 1e-7 * largest
+
+
+def errors_of_sums(program, size):
+    """The errors that float32 allows in the last layer's sums, and Σ|terms|; of inputs so large."""
     error = np.zeros_like(size)
     for layer in program.layers:
         absolute = dataclasses.replace(layer, values=np.abs(layer.values), bias=np.abs(layer.bias))
         size = absolute.sums(size)
         error = absolute.sums(error) - absolute.bias + 4 * np.finfo(np.float32).eps * size
-    largest = size * program.targets.scale + np.abs(program.targets.mean)
-    return error * program.targets.scale + 1e-7 * largest
+    return error, size

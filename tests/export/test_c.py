@@ -13,9 +13,18 @@ from export.compiling import (
     compile_file,
     header,
     needs_gcc,
+    raw_header,
     run,
+    run_raw,
 )
 from export.networks import given, random_network, tolerance
+from export.texts import (
+    hostile_network,
+    odd_table,
+    table_network,
+    table_of_amounts,
+    table_of_dates,
+)
 from synaprune.program import Program
 
 pytestmark = needs_gcc
@@ -237,3 +246,69 @@ def test_auto_takes_the_smaller_layout():
         net.prepare(np.ones((20, net.n_features), np.float32), np.arange(20) % 2)
     assert written_out(small)
     assert not written_out(large)
+
+
+@pytest.mark.filterwarnings("ignore:table. cells of")
+@pytest.mark.parametrize("compiler", [C99, CPP, SANITIZED])
+def test_raw_cells(compiler, tables_dir, tmp_path):
+    titanic = table_network(sn.read_table(tables_dir / "titanic.csv.gz"), "target")
+    cases = {"titanic": titanic, "odd": odd_table(), "amounts": table_of_amounts()}
+    headers = [raw_header(net, table, name) for name, (net, table) in cases.items()]
+    for (net, table), y in zip(cases.values(), run_raw(headers, tmp_path, compiler), strict=True):
+        np.testing.assert_allclose(y, net.predict_proba(table), rtol=0, atol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:table. cells of")
+def test_raw_dates_and_integers(tmp_path):
+    net, table = table_of_dates()
+    (y,) = run_raw([raw_header(net, table, "dates")], tmp_path)
+    limit = tolerance(Program.of(net), net.as_inputs(table))
+    assert (np.abs(y - net.predict(table)) <= limit).all()
+    net, table = odd_table()
+    run_raw([raw_header(net, table, "odd", dtype="int8", calibration=table)], tmp_path, SANITIZED)
+
+
+def test_a_program_fills_in_raw_cells(tmp_path):
+    rows = [[str(i % 7), ("red", "dark  Red!", "")[i % 3], "ab"[i % 7 > 3]] for i in range(210)]
+    net, _ = table_network(sn.Table.from_rows(rows, ["int", "class", "target"]), "target")
+    (tmp_path / "n.h").write_text(net.to_c(inputs="raw"))
+    (tmp_path / "main.c").write_text("""#include <stdio.h>
+#include "n.h"
+int main(void) {
+  const network_row first = {1.0f, NETWORK_CLASS_COLUMN_DARK_RED}, gap = {NAN, 99u};
+  network_row other = {0.0f, 0u};
+  float p[3][NETWORK_N_CLASSES];
+  other.int_column = 2.0f;
+  other.class_column = network_find_class_column("");
+  network_predict_proba(&first, p[0]);
+  network_predict_proba(&gap, p[1]);
+  network_predict_proba(&other, p[2]);
+  printf("%s %d %d|", network_name_of_class_column(network_find_class_column("red")),
+         network_find_class_column("?"), other.class_column == NETWORK_CLASS_COLUMN_MISSING);
+  printf("%.6f %.6f %.6f", (double)p[0][0], (double)p[1][0], (double)p[2][0]);
+  return 0;
+}
+""")
+    compile_file(tmp_path / "main.c", tmp_path / "main", C99)
+    told, p = subprocess.run(
+        [tmp_path / "main"], capture_output=True, text=True, check=True
+    ).stdout.split("|")
+    assert told == "red 3 1"
+    asked = sn.Table.from_rows([["1", "dark Red!"], ["", "none"], ["2", ""]], ["int", "class"])
+    np.testing.assert_allclose(
+        list(map(float, p.split())), net.predict_proba(asked)[:, 0], rtol=0, atol=2e-6
+    )
+
+
+@pytest.mark.filterwarnings("ignore:table. cells of")
+def test_raw_cells_need_a_table():
+    net, _ = hostile_network()
+    with pytest.raises(ValueError, match="inputs must be 'all' or 'used', as the network has no"):
+        net.to_c(inputs="raw")
+    net, table = table_of_amounts()
+    with pytest.raises(ValueError, match="does not go with input_dtype 'uint8'"):
+        net.to_c(inputs="raw", input_dtype="uint8")
+    with pytest.raises(TypeError, match="self_test must be a Table or DataFrame"):
+        net.to_c(inputs="raw", self_test=net.as_inputs(table))
+    with pytest.raises(ValueError, match="as no output depends on any column"):
+        net.without(inputs=range(net.n_features)).to_c(inputs="raw")

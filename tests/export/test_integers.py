@@ -234,7 +234,7 @@ def test_what_does_not_fit_is_refused(options, error, part):
     assert part in str(caught.value)
 
 
-def test_quantize_refuses_what_does_not_fit():
+def test_rounding_refuses_what_does_not_fit():
     net = sn.SparseMLP((2, 1))
     with pytest.raises(ValueError, match="never fitted"):
         sn.export.IntegerNetwork.of(net, [[1.0, 2.0]])

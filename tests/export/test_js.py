@@ -8,7 +8,16 @@ import numpy as np
 import pytest
 import synaprune as sn
 from export.networks import given, random_network, tolerance
-from export.texts import HOSTILE, hostile_network, odd_table, rows_of, table_network, thousand_rows
+from export.texts import (
+    HOSTILE,
+    hostile_network,
+    odd_table,
+    rows_of,
+    table_network,
+    table_of_amounts,
+    table_of_dates,
+    thousand_rows,
+)
 from synaprune.program import Program
 
 pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="no node")
@@ -68,11 +77,19 @@ def test_a_thousand_rows(tmp_path):
 @pytest.mark.filterwarnings("ignore:table. cells of")
 def test_tables_with_raw_cells(tables_dir, tmp_path):
     table = sn.read_table(tables_dir / "titanic.csv.gz")
-    cases = [table_network(table, "target"), odd_table()]
+    cases = [table_network(table, "target"), odd_table(), table_of_amounts()]
     told = ask(tmp_path, [(net.to_js(), rows_of(columns)) for net, columns in cases])
     for (net, columns), found in zip(cases, told, strict=True):
         np.testing.assert_allclose(found["y"], net.predict_proba(columns), rtol=0, atol=1e-6)
         assert found["labels"] == net.predict(columns).tolist()
+
+
+@pytest.mark.filterwarnings("ignore:table. cells of")
+def test_dates_of_every_form(tmp_path):
+    net, table = table_of_dates()
+    (found,) = ask(tmp_path, [(net.to_js(), rows_of(table))])
+    limit = tolerance(Program.of(net), net.as_inputs(table))
+    assert (np.abs(found["y"] - net.predict(table)) <= limit).all()
 
 
 def test_cells_of_other_types(tables_dir, tmp_path):

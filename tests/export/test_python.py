@@ -3,20 +3,30 @@
 import ast
 import csv
 import gzip
+from datetime import datetime
 
 import numpy as np
 import pytest
 import synaprune as sn
 from export.networks import given, random_network, tolerance
-from export.texts import HOSTILE, hostile_network, odd_table, rows_of, table_network, thousand_rows
+from export.texts import (
+    HOSTILE,
+    hostile_network,
+    odd_table,
+    rows_of,
+    table_network,
+    table_of_amounts,
+    table_of_dates,
+    thousand_rows,
+)
 from synaprune.program import Program
 
 
-def module(text):
+def module(text, *imports):
     assert text.isascii()
     tree = ast.parse(text)
-    imports = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
-    assert [ast.unparse(node) for node in imports] == ["import math"]
+    found = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+    assert [ast.unparse(node) for node in found] == ["import math", *imports]
     names = {}
     exec(compile(tree, "module", "exec"), names)
     return names
@@ -93,14 +103,31 @@ def test_what_is_no_row_is_refused():
         names["predict"]([float("nan")] * 18)
 
 
-def test_columns_that_need_more_than_math_are_refused(tmp_path):
-    rows = [[f"2020-{1 + i % 12:02}-03", f"${1 + i % 7},000.00", "ab"[i % 2]] for i in range(60)]
-    for name, holds in (("day", "dates"), ("price", "numbers that are written with units")):
-        table = sn.Table.from_rows(rows, ["day", "price", "target"])
-        net, _ = table_network(table.without({"day", "price"} - {name}), "target")
-        with pytest.raises(ValueError, match=rf"column '{name}' holds {holds}.*; or export"):
-            net.to_python(tmp_path / "net.py")
-    assert not any(tmp_path.iterdir())
+@pytest.mark.filterwarnings("ignore:table. cells of")
+def test_dates_of_every_form():
+    net, table = table_of_dates()
+    names = module(net.to_python(), "from datetime import datetime, time, timezone")
+    found = outputs(names, rows_of(table))
+    limit = tolerance(Program.of(net), net.as_inputs(table))
+    assert (np.abs(found - net.predict(table)) <= limit).all()
+    assert limit.max() < 1e-3
+    moment = datetime(2021, 3, 4, 5, 6)
+    row = rows_of(table)[0]
+    assert names["predict"](row | {"iso": moment}) == names["predict"](
+        row | {"iso": moment.isoformat()}
+    )
+
+
+@pytest.mark.filterwarnings("ignore:table. cells of")
+def test_numbers_with_units():
+    net, table = table_of_amounts()
+    names = module(net.to_python(), "import re")
+    found = outputs(names, rows_of(table))
+    np.testing.assert_allclose(found, net.predict_proba(table), rtol=0, atol=1e-6)
+    row = rows_of(table)[0]
+    for name, text in (("point", "$1,200.5"), ("comma", "1.200,5 \u20ac")):
+        told = names["predict_proba"](row | {name: 1200.5})
+        assert told == names["predict_proba"](row | {name: text})
 
 
 def test_arguments(tmp_path):

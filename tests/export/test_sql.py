@@ -9,7 +9,15 @@ import pandas as pd
 import pytest
 import synaprune as sn
 from export.networks import given, random_network, tolerance
-from export.texts import HOSTILE, hostile_network, odd_table, table_network, thousand_rows
+from export.texts import (
+    HOSTILE,
+    hostile_network,
+    odd_table,
+    table_network,
+    table_of_amounts,
+    table_of_dates,
+    thousand_rows,
+)
 from synaprune.export.sql import identifier
 from synaprune.program import Program
 
@@ -274,3 +282,14 @@ def test_the_file_holds_the_text(tmp_path):
     text = net.to_sql(tmp_path / "net.sql", table="t")
     assert (tmp_path / "net.sql").read_text(encoding="utf-8") == text
     assert hostile_network(["a", "A"])[0].to_sql(table="t", dialect="postgresql")
+
+
+@pytest.mark.filterwarnings("ignore:table. cells of")
+def test_columns_of_dates_and_amounts_are_refused(tmp_path):
+    for (net, _), name, holds in (
+        (table_of_dates(), "iso", "dates"),
+        (table_of_amounts(), "point", "numbers that are written with units or thousands"),
+    ):
+        with pytest.raises(ValueError, match=rf"column '{name}' holds {holds}.*; or export"):
+            net.to_sql(tmp_path / "net.sql", table="t")
+    assert not any(tmp_path.iterdir())

@@ -1,9 +1,12 @@
 """What the exports as text are tested with: a table with gaps, and strings that could break out."""
 
 import functools
+from datetime import datetime, timedelta
 
 import numpy as np
 import synaprune as sn
+from export.networks import with_random_layers
+from synaprune.tables._cells import DATE_FORMATS
 
 HOSTILE = [
     "*/ injected(); /*",
@@ -78,6 +81,108 @@ def odd_table(plain=False):
             row[1] = row[1].replace("_", "")
     fresh[1][0] = "never seen '\""
     return net, sn.Table.from_rows(fresh, names[:4])
+
+
+def random_table(rng, n=200):
+    """A table of random columns of every kind, and 40 rows of the same columns with odd cells."""
+    words = [w for w in HOSTILE if w.strip()]
+
+    def pick(low, high, digits=1):
+        return f"{rng.integers(low, high):0{digits}}"
+
+    kinds = {
+        "number": lambda: f"{rng.normal(5.0, 2.0):.4g}",
+        "large": lambda: f"{2e9 + rng.integers(0, 99)}",
+        "huge": lambda: f"{rng.normal(0.0, 1e30):.5e}",
+        "price": lambda: f"${pick(1, 9)},{pick(0, 999, 3)}.50",
+        "comma": lambda: f"{pick(1, 9)}.{pick(0, 999, 3)},5 €",
+        "share": lambda: f"{rng.integers(0, 100)} %",
+        "word": lambda: words[rng.integers(len(words))],
+        "few": lambda: "abc"[rng.integers(3)],
+        "date": lambda: f"20{pick(10, 30)}-{pick(1, 13, 2)}-{pick(1, 29, 2)}",
+        "moment": lambda: f"2020-{pick(1, 13, 2)}-07T{pick(0, 24, 2)}:{pick(0, 60, 2)}",
+        "european": lambda: f"{pick(1, 29)}.{pick(1, 13)}.{pick(1999, 2031)}",
+        "clock": lambda: f"{pick(0, 24, 2)}:{pick(0, 60, 2)}",
+    }
+    chosen = rng.choice(list(kinds), int(rng.integers(1, 6)))
+    names = [f"{HOSTILE[int(rng.integers(9))]} {i}" for i in range(len(chosen))]
+    gaps = rng.choice([0.0, 0.1], len(chosen))
+    columns = list(zip(chosen, gaps, strict=True))
+    rows = [
+        ["" if rng.random() < gap else kinds[kind]() for kind, gap in columns] for _ in range(n)
+    ]
+    fresh = [list(row) for row in rows[:40]]
+    for row in fresh[::4]:
+        row[int(rng.integers(len(row)))] = str(rng.choice(ODD_CELLS)).replace("_", "")
+    return sn.Table.from_rows(rows, names), sn.Table.from_rows(fresh, names)
+
+
+ISO = [
+    "2021-03-04", "20210304", "2021-03-04T05:06", "2021-03-04 05:06:07.25", "20210304T050607,5",
+    "2021-03-04T05:06:07.1234567+02:00", "2021-03-04T23:30-0130", "2021-03-04T05Z", "0050-01-01",
+    "2021-02-30", "2021-3-4", "2021-03-04T24:30", "2021-03-04T05:60", "03/04/2021", "2021-0304",
+    "2021-03-04x05:06", "2021-03-04T0506:07",
+]  # fmt: skip
+CLOCK = ["05:06", "23:59:59.5", "T07", "0708", "24:01", "5:06", "07:08+02:00", "07:60", "noon"]
+
+
+def table_of_dates(n=60):
+    """A network of numbers of a column of each form of dates, and rows with odd cells."""
+    rng = np.random.default_rng(0)
+    parts = ["days", "month", "weekday", "hour"]
+    columns, rows = [], []
+    for form in DATE_FORMATS:
+        own = parts if form != "time" else ["hour"]
+        fill = [18000.5, 6.25, 3.0, 12.0][: len(own)]
+        columns.append({"kind": "dates", "name": form, "form": form, "parts": own, "fill": fill})
+    for i in range(n):
+        row = []
+        for form in DATE_FORMATS:
+            moment = datetime(1980, 1, 1) + timedelta(seconds=float(rng.uniform(0, 2e9)))
+            text = {"iso": moment.isoformat(), "time": moment.time().isoformat()}.get(form)
+            text = text or moment.strftime(form)
+            odd = {"iso": ISO, "time": CLOCK}.get(form)
+            if i % 2 and odd:
+                text = odd[i // 2 % len(odd)]
+            elif i % 7 == 3:
+                text = [
+                    f"  {text} ",
+                    text.upper(),
+                    f"{text} more",
+                    text.replace("1", "3"),
+                    "",
+                    "?",
+                ][int(rng.integers(6))]
+            row.append(text)
+        rows.append(row)
+    record = {"columns": columns, "left_out": {}, "order": list(DATE_FORMATS), "notes": []}
+    encoder = sn.TableEncoder.from_record(record)
+    table = sn.Table.from_rows(rows, list(DATE_FORMATS))
+    X = encoder.transform(table)
+    net = sn.SparseMLP((X.shape[1], 2), loss="squared_error", input_scaling="standard", seed=0)
+    net.prepare(X, rng.normal(size=(n, 2)))
+    net = with_random_layers(net, rng)
+    net.encoder = encoder
+    return net, table
+
+
+AMOUNTS = [
+    "$1,200", "-$3", "+4.5 %", "(1,200.50)", "1 200", "1  200", "1'200", "12 kg", "1,20", "\u20ac5",
+    ".5", "7.", "1e3", "1.200,5 \u20ac", "1.200", "-", "(", "()", "%", "1\u00a0200", "$ 12 %",
+    "1_0",
+]  # fmt: skip
+
+
+def table_of_amounts():
+    """A classifier of amounts with points and with commas, and rows with odd cells."""
+    rows = [
+        [f"${1 + i % 7},{i:03}.25", f"{1 + i % 5}.{i:03},5 \u20ac", "ab"[i % 2]] for i in range(90)
+    ]
+    net, _ = table_network(sn.Table.from_rows(rows, ["point", "comma", "target"]), "target")
+    fresh = [row[:2] for row in rows[: len(AMOUNTS) + 1]]
+    for odd, row in zip(AMOUNTS, fresh[1:], strict=True):
+        row[:] = odd, odd
+    return net, sn.Table.from_rows(fresh, ["point", "comma"])
 
 
 def rows_of(table):

@@ -11,7 +11,13 @@ from io import TextIOWrapper
 from typing import Any, NoReturn
 
 from synaprune import __version__
-from synaprune.cli import export_command, predict_command, prune_command, report_command
+from synaprune.cli import (
+    export_command,
+    info_command,
+    predict_command,
+    prune_command,
+    report_command,
+)
 
 INTERRUPTED = 130  # what a shell reports for a program that SIGINT ended
 
@@ -41,6 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     prune_command.add_parser(commands)
     predict_command.add_parser(commands)
     report_command.add_parser(commands)
+    info_command.add_parser(commands)
     export_command.add_parser(commands)
     for stream in (sys.stdout, sys.stderr):  # an odd encoding must not end a finished run
         if isinstance(stream, TextIOWrapper):

@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from synaprune import datasets
 from synaprune.cli.inputs import inputs_for
 from synaprune.cli.presets import PRESETS
@@ -14,6 +16,7 @@ from synaprune.export.c import DTYPES, INPUT_DTYPES, INPUTS, LAYOUTS
 from synaprune.export.sql import DIALECTS
 from synaprune.io import check_target, write_atomically
 from synaprune.network import SparseMLP
+from synaprune.tables import Table
 
 # The options that apply to each format; of others every one that is given raises.
 _C = ("name", "dtype", "calibration", "layout", "inputs", "input_dtype", "self_test", "data_dir")
@@ -60,7 +63,9 @@ def add_parser(commands: Any) -> None:
     )  # fmt: skip
     c.add_argument("--layout", choices=LAYOUTS, help="tables, or code alone")
     c.add_argument(
-        "--inputs", choices=INPUTS, help="whether C, or an ONNX model, is given all inputs of a row"
+        "--inputs",
+        choices=INPUTS,
+        help="what C, or an ONNX model, is given of a row; raw are the cells of a table",
     )
     c.add_argument("--input-dtype", choices=INPUT_DTYPES, help="type of these inputs")
     c.add_argument(
@@ -105,9 +110,12 @@ def run(args: argparse.Namespace) -> int:
     if args.format == "c":
         folder = given.pop("data_dir", None)
         for option in given.keys() & {"calibration", "self_test"}:
-            given[option] = _rows(net, given[option], folder)
+            raw = option == "self_test" and args.inputs == "raw"
+            given[option] = _rows(net, given[option], folder, raw)
         if "self_test" in given:
-            given["self_test"] = given["self_test"][:_SELF_TEST_ROWS]
+            rows = given["self_test"]
+            first = np.arange(min(len(rows), _SELF_TEST_ROWS))
+            given["self_test"] = rows.take(first) if isinstance(rows, Table) else rows[first]
         net.to_c(out, **given)
     elif args.format in ("formula", "latex"):
         found = equation(net, **given)
@@ -137,7 +145,10 @@ def _check_integers(args: argparse.Namespace) -> None:
         raise ValueError(f"--dtype {args.dtype} needs --calibration")
 
 
-def _rows(net: SparseMLP, data: str, folder: str | None) -> Any:
+def _rows(net: SparseMLP, data: str, folder: str | None, raw: bool) -> Any:
+    """Return rows as inputs, or as a table of raw cells."""
+    if raw and net.encoder is not None and data not in PRESETS:
+        return datasets.load_columns(data, net.encoder.order)
     if data in PRESETS:
         return datasets.load(data, data_dir=folder).train.X
     return inputs_for(net, data)

@@ -1,11 +1,22 @@
-"""Rows for a saved model, from a file of any format that ``prune`` reads."""
+"""Saved models, and rows for them from a file of any format that ``prune`` reads."""
 
 from __future__ import annotations
 
 from typing import Any, BinaryIO
 
 from synaprune.datasets import load_columns, load_inputs
+from synaprune.io import ModelFileError
 from synaprune.network import SparseMLP
+from synaprune.path import PruningPath
+
+
+def load_model(file: str) -> PruningPath | SparseMLP:
+    """Read a pruning path, or a network that has none."""
+    try:
+        path = PruningPath.load(file)
+    except ModelFileError:
+        return SparseMLP.load(file)
+    return path if path.steps else SparseMLP.load(file)
 
 
 def inputs_for(net: SparseMLP, source: str | BinaryIO) -> Any:

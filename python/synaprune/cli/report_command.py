@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from synaprune import datasets
+from synaprune.cli.inputs import load_model
 from synaprune.cli.presets import PRESETS, SEARCHED
-from synaprune.io import ModelFileError
 from synaprune.network import SparseMLP
 from synaprune.path import PruningPath
 from synaprune.report import write_report
@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     for given in (args.model, args.data or ""):
         if out.exists() and Path(given).exists() and out.samefile(given):
             raise ValueError(f"--out would overwrite {given}")
-    subject = _load(args.model)
+    subject = load_model(args.model)
     data = None
     if args.data is not None:
         net = subject.smallest if isinstance(subject, PruningPath) else subject
@@ -106,12 +106,3 @@ def write_data_report(
         image_shape=None if data is None else data.image_shape,
         title=None if data is None else Path(data.name).name,
     )
-
-
-def _load(file: str) -> PruningPath | SparseMLP:
-    """Read a pruning path, or a network that has none."""
-    try:
-        path = PruningPath.load(file)
-    except ModelFileError:
-        return SparseMLP.load(file)
-    return path if path.steps else SparseMLP.load(file)

@@ -35,7 +35,7 @@ def string(text: str) -> str:
     content = text.encode("utf-8", "surrogatepass")
     if len(content) > _LONGEST_STRING:
         raise ValueError(
-            f"a class name has {len(content)} bytes, and C takes {_LONGEST_STRING}: {shown(text)}"
+            f"a name has {len(content)} bytes, and C takes {_LONGEST_STRING}: {shown(text)}"
         )
     plain = (chr(b) if 32 <= b < 127 and chr(b) not in '"\\?' else f"\\{b:03o}" for b in content)
     return '"' + "".join(plain) + '"'

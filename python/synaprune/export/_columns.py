@@ -1,8 +1,8 @@
-"""Columns of a table as exporters in text encode them: numbers and categories, in use alone."""
+"""Columns of a table as exporters in text encode them, those in use alone."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,7 +54,23 @@ class Other:
     categories: tuple[str, ...]
 
 
-Made = Number | Gap | Word | Other
+@dataclass(frozen=True)
+class Part:
+    """An input that is a part of a date, less its mean; 0 where the date is missing.
+
+    Attributes
+    ----------
+    part : {"days", "month", "weekday", "hour"}
+        Days since 1970 with fractions, from 1, from 0 for Monday, with fractions.
+    offset : float
+        The mean.
+    """
+
+    part: str
+    offset: float
+
+
+Made = Number | Gap | Word | Other | Part
 
 
 @dataclass(frozen=True)
@@ -64,13 +80,17 @@ class TableColumn:
     Attributes
     ----------
     name : str
-    is_number : bool
-        Whether cells are read as numbers; as words if not.
-    inputs : tuple of Number, Gap, Word or Other
+    kind : {"numbers", "categories", "dates"}
+        What its cells are read as.
+    form : str
+        How numbers and dates are written: "plain", "point" or "comma", as `TableEncoder` has it, or
+        the form of `parse_date`; "" of categories.
+    inputs : tuple of Number, Gap, Word, Other or Part
     """
 
     name: str
-    is_number: bool
+    kind: str
+    form: str
     inputs: tuple[Made, ...]
 
 
@@ -86,7 +106,7 @@ def table_columns(net: SparseMLP, program: Program) -> tuple[TableColumn, ...]:
     Raises
     ------
     ValueError
-        If a column holds what text cannot encode alone: dates, or numbers with units.
+        If a column holds what text cannot encode alone: decimal fractions as categories.
     """
     assert net.encoder is not None
     used = set(program.inputs.tolist())
@@ -97,37 +117,37 @@ def table_columns(net: SparseMLP, program: Program) -> tuple[TableColumn, ...]:
         first += n
         if not wanted:
             continue
-        if column.kind == "numbers":
-            made = _numbers(column)
-        elif column.kind == "categories":
-            made = _categories(column)
-        else:
-            raise _refusal(column.name, "dates", "leave it out, or make numbers of it")
-        is_number = column.kind == "numbers"
-        found.append(TableColumn(column.name, is_number, tuple(made[k] for k in wanted)))
+        form, made = _MAKERS[column.kind](column)
+        used_inputs = tuple(made[k] for k in wanted)
+        found.append(TableColumn(column.name, column.kind, form, used_inputs))
     return tuple(found)
 
 
-def _numbers(column: Any) -> Sequence[Made]:
-    if column.style != "plain":
-        raise _refusal(
-            column.name, "numbers that are written with units or thousands",
-            "make plain numbers of it",
-        )  # fmt: skip
+def _numbers(column: Any) -> tuple[str, Sequence[Made]]:
     offset = column.offset
     low, high = max(column.low, offset - LARGEST), min(column.high, offset + LARGEST)
     fill = float(np.clip(column.fill, low, high))
-    return [Number(low, high, low - offset, high - offset, fill - offset, offset), Gap()]
+    made = Number(low, high, low - offset, high - offset, fill - offset, offset)
+    return column.style, [made, Gap()]
 
 
-def _categories(column: Any) -> Sequence[Made]:
+def _dates(column: Any) -> tuple[str, Sequence[Made]]:
+    return column.form, [Part(*part) for part in zip(column.parts, column.fill, strict=True)]
+
+
+def _categories(column: Any) -> tuple[str, Sequence[Made]]:
     for value in column.values:
         if _is_odd_fraction(value):
-            raise _refusal(
+            raise refusal(
                 column.name, f"decimal fractions as categories, such as {shown(value)}",
                 "make words of them, or numbers",
             )  # fmt: skip
-    return [*map(Word, column.values), Other(column.values)]
+    return "", [*map(Word, column.values), Other(column.values)]
+
+
+_MAKERS: dict[str, Callable[[Any], tuple[str, Sequence[Made]]]] = {
+    "numbers": _numbers, "categories": _categories, "dates": _dates,
+}  # fmt: skip
 
 
 def _is_odd_fraction(value: str) -> bool:
@@ -139,7 +159,8 @@ def _is_odd_fraction(value: str) -> bool:
     return value == f"{x:.17g}" and value != repr(x).removesuffix(".0") and not x.is_integer()
 
 
-def _refusal(name: str, holds: str, help_: str) -> ValueError:
+def refusal(name: str, holds: str, help_: str) -> ValueError:
+    """Return the error of a column that an export cannot encode."""
     return ValueError(
         f"column {listing([name])} holds {holds}, which this export cannot encode: {help_} before "
         "the training; or export the network without its encoder (net.encoder = None) and give "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from synaprune import _core
 from synaprune.arrays import Inputs
 from synaprune.checks import shown
+from synaprune.export._c_table import CTable
 from synaprune.export._c_text import (
     Tables,
     c_type,
@@ -20,6 +21,7 @@ from synaprune.export._c_text import (
     smallest_unsigned,
     string,
 )
+from synaprune.export._columns import table_columns
 from synaprune.export._integers import DTYPES as INTEGERS
 from synaprune.export._integers import (
     INPUT_DTYPES,
@@ -28,15 +30,17 @@ from synaprune.export._integers import (
     check_rows,
 )
 from synaprune.export._text import check_identifier, comment, filled
+from synaprune.frames import is_frame
 from synaprune.io import check_target, write_atomically
 from synaprune.network import SparseMLP
 from synaprune.program import Program
+from synaprune.tables import Table
 
-__all__ = ["DTYPES", "INPUTS", "INPUT_DTYPES", "LAYOUTS", "to_c"]
+__all__ = ["DTYPES", "INPUTS", "INPUT_DTYPES", "LAYOUTS", "Footprint", "footprint", "to_c"]
 
 LAYOUTS = ("auto", "csr", "unrolled")
 DTYPES = ("float32", *INTEGERS)
-INPUTS = ("all", "used")
+INPUTS = ("all", "used", "raw")
 # Bytes of `predict` on a Cortex-M0, of gcc -Os: what there is without any layer, and for a layer in
 # CSR form; for a synapse, a neuron and an input that are written out, their constants included.
 _CODE, _CODE_OF_LAYER = 100, 80
@@ -71,6 +75,29 @@ class CLayer:
     table: NDArray[Any] | None = None
 
 
+@dataclass(frozen=True)
+class Footprint:
+    """What a header needs, as its head comment tells it.
+
+    Attributes
+    ----------
+    layout : str
+        "csr" or "unrolled".
+    n_tables, n_code : int
+        Bytes of flash: of tables exactly, of code roughly, with gcc -Os for a Cortex-M0.
+    n_ram : int
+        Bytes of buffers on the stack.
+    n_multiplies : int
+        Multiplications for a row, apart from activations.
+    """
+
+    layout: str
+    n_tables: int
+    n_code: int
+    n_ram: int
+    n_multiplies: int
+
+
 @dataclass(frozen=True, eq=False)
 class CNetwork:
     """How C computes a network, whatever the layout.
@@ -97,6 +124,8 @@ class CNetwork:
     layers : tuple of CLayer
     unit : float32 or None
         What one step of an integer sum of the last layer is worth; None if it is a float.
+    table : CTable or None
+        How C reads raw cells, which then become the row of `x_dtype`; None if it is given that.
     """
 
     program: Program
@@ -110,6 +139,18 @@ class CNetwork:
     helpers: Sequence[str]
     layers: tuple[CLayer, ...]
     unit: np.float32 | None = None
+    table: CTable | None = None
+
+    @property
+    def given(self) -> str:
+        """What C calls the row that functions are given: inputs, or raw cells."""
+        return "x" if self.table is None else "row"
+
+    @property
+    def parameter(self) -> str:
+        """The row as the parameter of a function."""
+        kind = c_type(self.x_dtype) if self.table is None else f"{self.table.name}_row"
+        return f"const {kind} *{self.given}"
 
     @property
     def sum_dtype(self) -> Any:
@@ -145,9 +186,11 @@ def to_c(
             else f"dtype {dtype!r} needs calibration: rows such as the network will see"
         )
     program = Program.of(net)
+    table = _table(net, program, name, input_dtype) if inputs == "raw" else None
     if path is not None:
         check_target(path)
     rows = None if self_test is None else check_rows(net, self_test, "self_test", input_dtype)
+    cells = None if rows is None or table is None else _cells(net, self_test)
     test = None
     if dtype == "float32":
         network = float_network(program, inputs, input_dtype)
@@ -159,10 +202,73 @@ def to_c(
         network = integer_network(integers, inputs)
         if rows is not None:
             test = (rows, integers.logits(rows))
-    text = render(network, name, layout, test)
+    text = render(replace(network, table=table), name, layout, test, cells)
     if path is not None:
         write_atomically(path, text.encode("ascii"))
     return text
+
+
+def _table(net: SparseMLP, program: Program, name: str, input_dtype: str) -> CTable:
+    """Return how C reads raw cells, or raise if it cannot."""
+    if net.encoder is None:
+        raise ValueError("inputs must be 'all' or 'used', as the network has no table's encoder")
+    if input_dtype != "float32":
+        raise ValueError(f"inputs='raw' does not go with input_dtype {input_dtype!r}")
+    if not len(program.inputs):
+        raise ValueError("inputs must be 'all' or 'used', as no output depends on any column")
+    return CTable(table_columns(net, program), name)
+
+
+def _cells(net: SparseMLP, rows: Any) -> Mapping[str, Any]:
+    """Return what raw rows hold, or raise if they are inputs already."""
+    if not (isinstance(rows, Table) or is_frame(rows)):
+        raise TypeError(
+            f"self_test must be a Table or DataFrame, as inputs is 'raw', got {shown(rows)}"
+        )
+    assert net.encoder is not None
+    return net.encoder.read(rows, net.used_inputs.tolist())
+
+
+def footprint(net: SparseMLP, *, dtype: str = "float32", inputs: str = "all") -> Footprint:
+    """Return what the header of a network needs, in the smaller layout.
+
+    Parameters
+    ----------
+    net : SparseMLP
+    dtype : str
+        A name in `DTYPES`. Integers are told from made-up rows, which change few bytes.
+    inputs : str
+        A name in `INPUTS`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `to_c` cannot write the network.
+    """
+    program = Program.of(net)
+    if dtype == "float32":
+        network = float_network(program, inputs, "float32")
+    else:
+        rng = np.random.default_rng(0)
+        made_up = rng.normal(size=(64, net.n_features))
+        shift, scale = net.input_transform
+        with np.errstate(over="ignore"):
+            rows = (made_up / scale + shift).astype(np.float32)
+        network = integer_network(IntegerNetwork.of(net, rows, dtype=dtype), inputs)
+    if inputs == "raw":
+        network = replace(network, table=_table(net, program, "network", "float32"))
+    _answers(network, "network")  # raises if C cannot hold labels or numbers
+    return _footprint(network, *_smaller(network, "network", "auto"))
+
+
+def _footprint(net: CNetwork, layout: str, body: _Body) -> Footprint:
+    n_scaled = len(net.positions) if net.enter is not None and "*" in net.enter else 0
+    n_code, n_ram = body.n_code, body.n_ram
+    if net.table is not None:
+        n_code += net.table.n_code
+        n_ram += net.n_x * net.x_dtype.itemsize
+    n_multiplies = net.program.n_synapses + n_scaled
+    return Footprint(layout, body.tables.n_bytes, n_code, n_ram, n_multiplies)
 
 
 # ---- float32
@@ -328,7 +434,7 @@ def integer_network(net: IntegerNetwork, inputs: str) -> CNetwork:
 
 def _positions(program: Program, inputs: str) -> tuple[NDArray[np.int64], int]:
     """Return where in a row the inputs stand, and how long it is."""
-    if inputs == "used":
+    if inputs != "all":
         return np.arange(len(program.inputs)), len(program.inputs)
     return program.inputs, program.n_features
 
@@ -507,7 +613,13 @@ def _index_type(net: CNetwork) -> str:
 # ---- the header
 
 
-def render(net: CNetwork, name: str, layout: str, test: tuple[Inputs, NDArray[Any]] | None) -> str:
+def render(
+    net: CNetwork,
+    name: str,
+    layout: str,
+    test: tuple[Inputs, NDArray[Any]] | None,
+    cells: Mapping[str, Any] | None = None,
+) -> str:
     """Return the header's text.
 
     Parameters
@@ -519,11 +631,17 @@ def render(net: CNetwork, name: str, layout: str, test: tuple[Inputs, NDArray[An
         A name in `LAYOUTS`. A network of constants has no synapses that tables could hold.
     test : (ndarray, ndarray) or None
         Rows of X, and the probabilities or numbers that they give.
+    cells : mapping or None
+        What the raw cells of these rows hold, if the network reads raw cells.
     """
     chosen, body = _smaller(net, name, layout)
     program, upper = net.program, name.upper()
     x, z = c_type(net.x_dtype), c_type(net.sum_dtype)
-    sizes = {"N_INPUTS": net.n_x, "N_OUTPUTS": program.n_outputs}
+    sizes, told, lines = {"N_INPUTS": net.n_x}, f"x[{upper}_N_INPUTS]", body.lines
+    if net.table is not None:
+        sizes, told = {}, "a row of the table"
+        lines = [f"  {x} x[{net.n_x}];", f"  {name}_encode(row, x);", *lines]
+    sizes["N_OUTPUTS"] = program.n_outputs
     if program.classes is not None:
         sizes["N_CLASSES"] = len(program.classes)
     sections = [
@@ -531,15 +649,16 @@ def render(net: CNetwork, name: str, layout: str, test: tuple[Inputs, NDArray[An
         f"#ifndef {upper}_H\n#define {upper}_H",
         "\n".join((["#include <math.h>"] if _needs_math(net) else []) + ["#include <stdint.h>"]),
         "\n".join(f"#define {upper}_{key} {n}" for key, n in sizes.items()),
+        *([] if net.table is None else net.table.sections()),
         "\n".join(body.tables.lines),
         *(helper.format(name=name) for helper in net.helpers),
         *body.functions,
-        f"/* The sums of the last layer: z[{upper}_N_OUTPUTS] from x[{upper}_N_INPUTS]. */\n"
-        f"static inline void {name}_logits(const {x} *x, {z} *z) {{\n"
-        + "\n".join(body.lines)
+        f"/* The sums of the last layer: z[{upper}_N_OUTPUTS] from {told}. */\n"
+        f"static inline void {name}_logits({net.parameter}, {z} *z) {{\n"
+        + "\n".join(lines)
         + "\n}",
-        *(_regression(net, name) if program.classes is None else _classes(net, name)),
-        *([] if test is None else [_self_test(net, name, *test)]),
+        *_answers(net, name),
+        *([] if test is None else [_self_test(net, name, *test, cells)]),
         f"#endif /* {upper}_H */",
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
@@ -570,18 +689,20 @@ def _written_out(net: CNetwork) -> int:
 
 def _head(net: CNetwork, name: str, layout: str, body: _Body) -> str:
     program, x = net.program, c_type(net.x_dtype)
-    n_scaled = len(net.positions) if net.enter is not None and "*" in net.enter else 0
+    needs = _footprint(net, layout, body)
     facts = {
         "network": f"{program.structure}: {program.n_synapses} synapses, "
         + (f"{program.activation}, " if program.activation else "")
         + program.output.replace("_", " "),
         "arithmetic": f"{net.arithmetic}, "
         + ("loops over tables (CSR)" if layout == "csr" else "written out"),
-        "input": f"x[{net.n_x}], {x}: " + _told_inputs(net),
-        "flash": f"{body.tables.n_bytes} bytes of tables, and some {body.n_code} of code, "
+        "input": f"x[{net.n_x}], {x}: " + _told_inputs(net)
+        if net.table is None
+        else f"{name}_row: raw cells of {len(net.table.columns)} columns of the table",
+        "flash": f"{needs.n_tables} bytes of tables, and some {needs.n_code} of code, "
         "with gcc -Os for a Cortex-M0",
-        "RAM": f"{body.n_ram} bytes of buffers on the stack",
-        "multiplies": f"{program.n_synapses + n_scaled} for a row, apart from activations",
+        "RAM": f"{needs.n_ram} bytes of buffers on the stack",
+        "multiplies": f"{needs.n_multiplies} for a row, apart from activations",
     }
     if net.unit is not None:
         facts["logits"] = f"integers, of which one step is worth {literal(net.unit)}"
@@ -590,7 +711,7 @@ def _head(net: CNetwork, name: str, layout: str, body: _Body) -> str:
     if program.classes is not None:
         lines += ["", "classes:"]
         lines += [f"  {k}: {comment(str(c))}" for k, c in enumerate(program.classes.tolist())]
-    if program.input_names is not None:
+    if program.input_names is not None and net.table is None:
         lines += ["", "inputs that the network uses:"]
         places = zip(net.positions.tolist(), program.input_names, strict=True)
         lines += [f"  x[{place}]: {comment(known)}" for place, known in places]
@@ -609,10 +730,15 @@ def _unit(net: CNetwork, value: str) -> str:
     return value if net.unit is None else f"(float){value} * {literal(net.unit)}"
 
 
+def _answers(net: CNetwork, name: str) -> list[str]:
+    """Return the functions that make classes, or numbers, of the sums of the last layer."""
+    return _regression(net, name) if net.program.classes is None else _classes(net, name)
+
+
 def _classes(net: CNetwork, name: str) -> list[str]:
     program, upper = net.program, name.upper()
     assert program.classes is not None
-    x, z = c_type(net.x_dtype), c_type(net.sum_dtype)
+    z = c_type(net.sum_dtype)
     n = program.n_outputs
     zero = literal(net.sum_dtype.type(0))
     if n == 1:
@@ -629,14 +755,14 @@ def _classes(net: CNetwork, name: str) -> list[str]:
     buffer = "p" if net.unit is None else "z"
     own = "" if net.unit is None else f"  {z} z[{n}];\n"
     return [
-        f"""/* The number of the class of x; of equally likely ones the first. */
-static inline {index} {name}_predict(const {x} *x) {{
+        f"""/* The number of the class of {net.given}; of equally likely ones the first. */
+static inline {index} {name}_predict({net.parameter}) {{
   {z} z[{n}];
-{"" if n == 1 else f"  {index} best = 0u, r;{chr(10)}"}  {name}_logits(x, z);
+{"" if n == 1 else f"  {index} best = 0u, r;{chr(10)}"}  {name}_logits({net.given}, z);
 {choice}
 }}""",
         f"""/* The probability of each class: p[{upper}_N_CLASSES]. */
-static inline void {name}_predict_proba(const {x} *x, float *p) {{
+static inline void {name}_predict_proba({net.parameter}, float *p) {{
 {own}{_PROBABILITIES[program.output](net, name, n, buffer, index)}
 }}""",
         f"""/* The label of a class, in UTF-8. */
@@ -652,7 +778,7 @@ def _softmax(net: CNetwork, name: str, n: int, z: str, index: str) -> str:
     return f"""  {c_type(net.sum_dtype)} largest;
   float sum = 0.0f;
   {index} r;
-  {name}_logits(x, {z});
+  {name}_logits({net.given}, {z});
   largest = {z}[0];
   for (r = 1u; r < {n}u; ++r) {{
     largest = {z}[r] > largest ? {z}[r] : largest;
@@ -667,7 +793,7 @@ def _softmax(net: CNetwork, name: str, n: int, z: str, index: str) -> str:
 
 
 def _sigmoid(net: CNetwork, name: str, n: int, z: str, index: str) -> str:
-    return f"""  {name}_logits(x, {z});
+    return f"""  {name}_logits({net.given}, {z});
   p[1] = {name}_sigmoid({_unit(net, f"{z}[0]")});
   p[0] = 1.0f - p[1];"""
 
@@ -675,7 +801,7 @@ def _sigmoid(net: CNetwork, name: str, n: int, z: str, index: str) -> str:
 def _sigmoid_shares(net: CNetwork, name: str, n: int, z: str, index: str) -> str:
     return f"""  float sum = 0.0f;
   {index} r;
-  {name}_logits(x, {z});
+  {name}_logits({net.given}, {z});
   for (r = 0u; r < {n}u; ++r) {{
     p[r] = {name}_sigmoid({_unit(net, f"{z}[r]")});
     sum += p[r];
@@ -700,7 +826,7 @@ def _regression(net: CNetwork, name: str) -> list[str]:
             "the numbers that the network predicts are beyond the range of C's float: mean "
             f"{shown(mean.tolist())}, scale {shown(scale.tolist())}; train with y in other units"
         )
-    x, z = c_type(net.x_dtype), c_type(net.sum_dtype)
+    z = c_type(net.sum_dtype)
     n = program.n_outputs
     own, buffer, cast = ("", "y", "") if net.unit is None else (f"  {z} z[{n}];\n", "z", "(float)")
     lines = "\n".join(
@@ -709,20 +835,34 @@ def _regression(net: CNetwork, name: str) -> list[str]:
     )
     return [
         f"""/* The numbers that are predicted: y[{name.upper()}_N_OUTPUTS]. */
-static inline void {name}_predict(const {x} *x, float *y) {{
-{own}  {name}_logits(x, {buffer});
+static inline void {name}_predict({net.parameter}, float *y) {{
+{own}  {name}_logits({net.given}, {buffer});
 {lines}
 }}"""
     ]
 
 
-def _self_test(net: CNetwork, name: str, rows: Inputs, expected: NDArray[Any]) -> str:
+def _self_test(
+    net: CNetwork,
+    name: str,
+    rows: Inputs,
+    expected: NDArray[Any],
+    cells: Mapping[str, Any] | None,
+) -> str:
     """Return a main that compares rows with what they gave in Python: integers exactly."""
     program, upper = net.program, name.upper()
-    read = rows if net.n_x == program.n_features else rows[:, program.inputs]
-    read = np.ascontiguousarray(read, net.x_dtype)
     tables = Tables(name)
-    x = tables.add("test_x", read.reshape(-1)) if read.size else None
+    row = "0"
+    if net.table is not None:
+        assert cells is not None
+        told = ",\n".join(f"  {net.table.row(cells, i)}" for i in range(len(rows)))
+        tables.lines.append(f"static const {name}_row {name}_test_row[{len(rows)}] = {{\n{told}}};")
+        row = f"{name}_test_row + i"
+    else:
+        read = rows if net.n_x == program.n_features else rows[:, program.inputs]
+        read = np.ascontiguousarray(read, net.x_dtype)
+        if read.size:
+            row = f"{tables.add('test_x', read.reshape(-1))} + i * {net.n_x}u"
     expected = expected.astype(np.float32 if net.unit is None else np.int32)
     y = tables.add("test_y", expected.reshape(-1))
     n, n_y = expected.shape
@@ -736,9 +876,8 @@ def _self_test(net: CNetwork, name: str, rows: Inputs, expected: NDArray[Any]) -
         limit = tables.add("test_limit", limits.astype(np.float32))
         error = f"y[j] - {y}[i * {n_y}ul + j]"
         differs = f"!({error} <= {limit}[j] && {error} >= -{limit}[j])"
-    row = "0" if x is None else f"{x} + i * {net.n_x}u"
     return f"""#ifdef {upper}_SELF_TEST
-#include <stdio.h>
+{"" if net.table is None else "#include <math.h>" + chr(10)}#include <stdio.h>
 
 {chr(10).join(tables.lines)}
 

@@ -16,7 +16,7 @@ from synaprune.export._dense import DenseLayer, dense
 from synaprune.extras import require
 from synaprune.io import check_target, write_atomically
 from synaprune.network import SparseMLP
-from synaprune.program import Program
+from synaprune.program import LEAST_SIGMOID, Program
 
 __all__ = ["Graph", "labels_of", "to_onnx"]
 
@@ -102,9 +102,10 @@ class Graph:
         """Add what makes probabilities of the sums."""
         if self.program.output != "sigmoid_shares":
             return self.add("Softmax", z, axis=1, out=out)
-        p = self.add("Sigmoid", z)
-        total = self.add("ReduceSum", p, self.constant("axis", np.array([1])), keepdims=1)
-        return self.add("Div", p, total, out=out)
+        # Shares of sigmoids by their logarithms, since onnxruntime's Sigmoid may be 0.
+        least = self.constant("least", np.array(-LEAST_SIGMOID, np.float32))
+        log = self.add("Neg", self.add("Softplus", self.add("Neg", self.add("Max", z, least))))
+        return self.add("Softmax", log, axis=1, out=out)
 
     def label(self, z: str, labels: NDArray[Any], out: str) -> str:
         """Add what names the class of the largest sum."""

@@ -1,16 +1,16 @@
-"""A network as one Python module that imports nothing but math."""
+"""A network as one Python module that imports math alone, for some columns re or datetime, too."""
 
 from __future__ import annotations
 
 import os
 
-from synaprune.export._columns import Gap, Number, TableColumn, Word
+from synaprune.export._columns import Gap, Number, Part, TableColumn, Word
 from synaprune.export._module import write_module
 from synaprune.export._text import LARGEST, SPLIT, filled, head, number, numbers
 from synaprune.network import SparseMLP
 from synaprune.program import Program
 from synaprune.python_text import ACTIVATIONS, PROBABILITIES
-from synaprune.tables import MISSING
+from synaprune.tables import ADORNED, APART, AROUND, MISSING
 
 __all__ = ["to_python"]
 
@@ -49,19 +49,21 @@ def _text(cell):
         return ""
     if isinstance(cell, float) and cell.is_integer() and abs(cell) < 2.0**53:
         cell = int(cell)
-    return " ".join(str(cell).split())
+    elif hasattr(cell, "isoformat"):
+        cell = cell.isoformat()
+    return str(cell).strip()
 
 
 def _word(cell):
     """Return the category of a cell."""
-    text = _text(cell)
+    text = " ".join(_text(cell).split())
     return "missing" if text in _MISSING else text
 
 
-def _number(cell):
+def _number(cell, read=float):
     """Return the number of a cell; None if it is missing, infinite or no number."""
     try:
-        value = float(_text(cell))
+        value = cell if isinstance(cell, float) else read(_text(cell))
     except ValueError:
         return None
     return value if math.isfinite(value) else None
@@ -76,6 +78,52 @@ def _limited(value, low, high, at_low, at_high, at_missing, offset):
     if value > high:
         return at_high
     return value - offset'''
+
+_ADORNED = f'''# A number may stand among a currency, per cent and spaces; thousands may be apart.
+_AROUND = re.compile({AROUND.pattern!a})
+_APART = re.compile({APART.pattern!a})
+_POINT = re.compile({ADORNED["point"][0].pattern!a})
+_COMMA = re.compile({ADORNED["comma"][0].pattern!a})
+
+
+def _adorned(text, form, thousands):
+    """Return the number of a text such as "$1,200" or "12 %"."""
+    around = _AROUND.fullmatch(text)
+    bare = _APART.sub("", around[1] + around[2]) if around else ""
+    if bare.startswith("(") and bare.endswith(")"):  # a negative amount in bookkeeping
+        bare = "-" + bare[1:-1]
+    if not form.fullmatch(bare):
+        raise ValueError("no number")
+    return float(bare.replace(thousands, "").replace(",", "."))
+
+
+def _with_point(text):
+    return _adorned(text, _POINT, {ADORNED["point"][1]!a})
+
+
+def _with_comma(text):
+    return _adorned(text, _COMMA, {ADORNED["comma"][1]!a})'''
+
+_DATES = '''def _date(cell, form):
+    """Return the parts of a date, in UTC; None if it is missing or has another form."""
+    text = _text(cell)
+    try:
+        if form == "time":
+            read = datetime.combine(datetime(1970, 1, 1), time.fromisoformat(text), timezone.utc)
+        elif form == "iso":
+            read = datetime.fromisoformat(text)
+        else:
+            read = datetime.strptime(text, form)
+        utc = timezone.utc
+        moment = read.replace(tzinfo=utc) if read.tzinfo is None else read.astimezone(utc)
+    except (OverflowError, ValueError):
+        return None
+    return {
+        "days": moment.timestamp() / 86400.0,
+        "month": moment.month,
+        "weekday": moment.weekday(),
+        "hour": moment.hour + moment.minute / 60.0 + moment.second / 3600.0,
+    }'''
 
 _SUMS = '''def _sums(row):
     """Return the sums of the last layer."""
@@ -101,13 +149,19 @@ def _render(program: Program, columns: tuple[TableColumn, ...] | None, name: str
     needed = {program.activation}
     if program.activation == "silu" or program.output.startswith("sigmoid"):
         needed.add("sigmoid")
+    imports, cells = ["import math"], [_CELLS]
+    if any(column.form in ADORNED for column in columns or ()):
+        imports.append("import re")
+        cells.append(_ADORNED)
+    if any(column.kind == "dates" for column in columns or ()):
+        imports.append("from datetime import datetime, time, timezone")
+        cells.append(_DATES)
     sections = [
-        "\n".join(lines) + "\n\nimport math",
+        "\n".join([*lines, "", *imports]),
         *(text for known, text in ACTIVATIONS.items() if known in needed),
         _FLOAT32,
         _tables(program, columns),
-        _ROW_OF_NUMBERS if columns is None else _CELLS,
-        *([] if columns is None else [_encoder(columns)]),
+        *([_ROW_OF_NUMBERS] if columns is None else [*cells, _encoder(columns)]),
         _SUMS,
         _NUMBERS if program.classes is None else _CLASSES.format(PROBABILITIES[program.output]),
     ]
@@ -146,8 +200,16 @@ def _encoder(columns: tuple[TableColumn, ...]) -> str:
     """Return the function that makes inputs of a table's row."""
     lines = ["    x = []"]
     for column in columns:
-        read = "_number" if column.is_number else "_word"
-        lines.append(f"    cell = {read}(row[{column.name!a}])")
+        cell = f"row[{column.name!a}]"
+        if column.kind == "dates":
+            read = f"_date({cell}, {column.form!a})"
+        elif column.kind == "numbers":
+            read = f"_number({cell}, _with_{column.form})"
+            if column.form == "plain":
+                read = f"_number({cell})"
+        else:
+            read = f"_word({cell})"
+        lines.append(f"    cell = {read}")
         for made in column.inputs:
             if isinstance(made, Number):
                 limits = (made.low, made.high, made.at_low, made.at_high, made.at_missing)
@@ -155,6 +217,9 @@ def _encoder(columns: tuple[TableColumn, ...]) -> str:
                 value = f"_limited(cell, {arguments})"
             elif isinstance(made, Gap):
                 value = "1.0 if cell is None else 0.0"
+            elif isinstance(made, Part):
+                part = f"cell[{made.part!a}] - ({number(made.offset)})"
+                value = f"0.0 if cell is None else {part}"
             elif isinstance(made, Word):
                 value = f"1.0 if cell == {made.category!a} else 0.0"
             else:

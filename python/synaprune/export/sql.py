@@ -10,13 +10,22 @@ from itertools import chain
 import numpy as np
 
 from synaprune.checks import check_bool, listing, shown, shown_structure
-from synaprune.export._columns import Gap, Made, Number, TableColumn, Word, table_columns
+from synaprune.export._columns import (
+    Gap,
+    Made,
+    Number,
+    Other,
+    TableColumn,
+    Word,
+    refusal,
+    table_columns,
+)
 from synaprune.export._integers import check_choice
 from synaprune.export._text import LARGEST, SPLIT, head
 from synaprune.export._text import number as plain_number
 from synaprune.io import check_target, write_atomically
 from synaprune.network import SparseMLP
-from synaprune.program import Program, ProgramLayer
+from synaprune.program import LEAST_SIGMOID, Program, ProgramLayer
 from synaprune.tables import MISSING
 
 __all__ = ["DIALECTS", "to_sql"]
@@ -137,7 +146,7 @@ def to_sql(
     program = Program.of(net)
     if program.classes is None and not probabilities:
         raise ValueError("probabilities=False does not apply to a network that predicts numbers")
-    columns = table_columns(net, program) if program.encoded else _plain_columns(net, program)
+    columns = _table_columns(net, program) if program.encoded else _plain_columns(net, program)
     if path is not None:
         check_target(path)
     query = _Query(program, columns, _DIALECTS[dialect], parts, kept, probabilities)
@@ -166,10 +175,27 @@ def _strings(what: str, names: object) -> tuple[str, ...]:
     return tuple(found)
 
 
+def _table_columns(net: SparseMLP, program: Program) -> tuple[TableColumn, ...]:
+    """Return the columns of a network's table, or raise if a database cannot read their cells."""
+    columns = table_columns(net, program)
+    for column in columns:
+        if column.kind == "dates":
+            raise refusal(column.name, "dates", "leave it out, or make numbers of it")
+        if column.form not in ("", "plain"):
+            raise refusal(
+                column.name, "numbers that are written with units or thousands",
+                "make plain numbers of it",
+            )  # fmt: skip
+    return columns
+
+
 def _plain_columns(net: SparseMLP, program: Program) -> tuple[TableColumn, ...]:
     """Return the columns of a network without encoder: one number for each input."""
     whole = Number(-LARGEST, LARGEST, 0.0, 0.0, 0.0, 0.0)
-    return tuple(TableColumn(net.input_name(i), True, (whole,)) for i in program.inputs.tolist())
+    return tuple(
+        TableColumn(net.input_name(i), "numbers", "plain", (whole,))
+        for i in program.inputs.tolist()
+    )
 
 
 def number(value: float) -> str:
@@ -213,8 +239,8 @@ def _sum(terms: Sequence[str]) -> str:
 
 # NULL stays NULL in all of them, and no exponential overflows or underflows.
 _SIGMOID = (
-    "CASE WHEN {z} < -700.0e0 THEN 0.0e0 WHEN {z} > 700.0e0 THEN 1.0e0 "
-    "ELSE 1.0e0 / (1.0e0 + exp(-{z})) END"
+    f"1.0e0 / (1.0e0 + exp(CASE WHEN {{z}} < -{LEAST_SIGMOID}e0 THEN {LEAST_SIGMOID}e0 "
+    "WHEN {z} > 700.0e0 THEN -700.0e0 ELSE -{z} END))"
 )
 _ACTIVATIONS = {
     "relu": "CASE WHEN {z} <= 0.0e0 THEN 0.0e0 ELSE {z} END",
@@ -273,7 +299,7 @@ class _Query:
             self._check_text(label, "the label", dialect)
         for column in self.columns:
             for made in column.inputs:
-                words = made.categories if not isinstance(made, Number | Gap | Word) else ()
+                words = made.categories if isinstance(made, Other) else ()
                 for word in (made.category,) if isinstance(made, Word) else words:
                     self._check_text(word, f"a category of {shown(column.name)},", dialect)
         program = self.program
@@ -353,7 +379,11 @@ class _Query:
     def _cells(self) -> list[str]:
         found = []
         for i, column in enumerate(self.columns):
-            read = self.dialect.number if column.is_number else f"COALESCE({self.dialect.text}, '')"
+            read = (
+                self.dialect.number
+                if column.kind == "numbers"
+                else f"COALESCE({self.dialect.text}, '')"
+            )
             found.append(f"{read.replace('{c}', _column(column.name))} AS c{i}")
         return found
 
@@ -363,7 +393,7 @@ class _Query:
         missing = ", ".join(map(self._string, sorted(MISSING)))
         return [
             f"CASE WHEN c{i} BETWEEN -{largest} AND {largest} THEN c{i} END AS c{i}"
-            if column.is_number
+            if column.kind == "numbers"
             else f"CASE WHEN c{i} IN ({missing}) THEN 'missing' ELSE c{i} END AS c{i}"
             for i, column in enumerate(self.columns)
         ]
@@ -389,6 +419,7 @@ class _Query:
             return f"CASE WHEN {c} IS NULL THEN 1.0e0 ELSE 0.0e0 END"
         if isinstance(made, Word):
             return f"CASE WHEN {c} = {self._string(made.category)} THEN 1.0e0 ELSE 0.0e0 END"
+        assert isinstance(made, Other)  # dates are refused
         categories = ", ".join(map(self._string, made.categories))
         return f"CASE WHEN {c} IN ({categories}) THEN 0.0e0 ELSE 1.0e0 END"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -183,6 +184,7 @@ def smallest_network(
     path, losses = min(runs[1:], key=lambda run: task.loss(run.path))
     least = expected.value - metrics.allowed_drop(metric, expected_full.value, drop)
     task.step_back(path, least, judged.learned(chosen), max_synapses)
+    path.expected, path.expected_full = map(asdict, (expected, expected_full))
     curve = judged.curve(reference)
     result = SearchResult(
         network=path.smallest,

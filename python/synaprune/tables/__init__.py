@@ -4,13 +4,16 @@
 `read_target` makes labels or numbers of one of them.
 """
 
-from ._cells import MISSING
+from ._cells import ADORNED, APART, AROUND, MISSING
 from ._encoder import TableEncoder, numbers
 from ._files import read_table
 from ._table import Table
 from ._target import Target, find_target, is_amount, read_target
 
 __all__ = [
+    "ADORNED",
+    "APART",
+    "AROUND",
     "MISSING",
     "Table",
     "TableEncoder",

@@ -13,10 +13,11 @@ MISSING = frozenset({
 })  # fmt: skip
 
 # A number with what people put around it: a currency, per cent, spaces; thousands may be apart.
-_AROUND = re.compile(r"([+-]?)[$€£¥\s]*(.*?)[$€£¥%\s]*")
-_APART = re.compile(r"(?<=\d)[\s'’](?=\d{3}(?!\d))")
+AROUND = re.compile(r"([+-]?)[$€£¥\s]*(.*?)[$€£¥%\s]*")
+APART = re.compile(r"(?<=\d)[\s'’](?=\d{3}(?!\d))")
 _POINT = re.compile(r"[+-]?([1-9]\d{0,2}(,\d{3})+|\d+)?(\.\d*)?([eE][+-]?\d+)?")
 _COMMA = re.compile(r"[+-]?([1-9]\d{0,2}(\.\d{3})+|\d+)?(,\d*)?([eE][+-]?\d+)?")
+ADORNED = {"point": (_POINT, ","), "comma": (_COMMA, ".")}  # form, and what sets thousands apart
 
 
 def is_missing(cell: str) -> bool:
@@ -45,17 +46,17 @@ def plain_number(cell: str) -> float:
 
 def number_with_point(cell: str) -> float:
     """Return the number of a cell such as "$84,835.00", "12 %" or "(3.5)"; NaN if it is none."""
-    return _adorned(cell, _POINT, ",")
+    return _adorned(cell, *ADORNED["point"])
 
 
 def number_with_comma(cell: str) -> float:
     """Return the number of a cell such as "1.234,5 €"; NaN if it is none."""
-    return _adorned(cell, _COMMA, ".")
+    return _adorned(cell, *ADORNED["comma"])
 
 
 def _adorned(cell: str, form: re.Pattern[str], thousands: str) -> float:
-    around = _AROUND.fullmatch(cell.strip())
-    bare = _APART.sub("", around[1] + around[2]) if around else ""
+    around = AROUND.fullmatch(cell.strip())
+    bare = APART.sub("", around[1] + around[2]) if around else ""
     if bare.startswith("(") and bare.endswith(")"):  # a negative amount in bookkeeping
         bare = "-" + bare[1:-1]
     if not form.fullmatch(bare):

@@ -358,6 +358,54 @@ class TableEncoder:
         UserWarning
             If some cells of such a column hold something else, which counts as missing.
         """
+        n, needed = self._needed(table, inputs)
+        X = np.zeros((n, len(self.input_names)), np.float32)
+        for column, first, given in needed:
+            with np.errstate(over="ignore"):  # what float32 cannot hold becomes its largest number
+                for i, values in enumerate(column.encode(given), first):
+                    X[:, i] = values
+        largest = np.finfo(np.float32).max
+        return np.clip(X, -largest, largest, out=X)
+
+    def read(self, table: Any, inputs: Iterable[int] | None = None) -> dict[str, Any]:
+        """Return what a table's cells hold, before they become inputs.
+
+        Parameters
+        ----------
+        table : Table or DataFrame
+        inputs : iterable of int, optional
+            As in `transform`.
+
+        Returns
+        -------
+        dict
+            By column: of numbers float64, NaN where one is missing; of categories a list of words;
+            of dates a dict of the parts, float64.
+
+        Raises
+        ------
+        ValueError
+            As in `transform`.
+
+        Warns
+        -----
+        UserWarning
+            As in `transform`.
+        """
+        cells: dict[str, Any] = {}
+        for column, _, given in self._needed(table, inputs)[1]:
+            if isinstance(column, Numbers):
+                cells[column.name] = numbers(given, column.style)
+            elif isinstance(column, Dates):
+                cells[column.name] = _date_parts(given, column.form)
+            else:
+                cells[column.name] = words(given)
+        return cells
+
+    def _needed(
+        self, table: Any, inputs: Iterable[int] | None
+    ) -> tuple[int, list[tuple[Encoded, int, Column]]]:
+        """Return the number of rows, and the columns of some inputs with the first of each."""
         asked = None if inputs is None else set(map(int, inputs))
         needed = [
             (c, first) for c, first in self._placed() if asked is None or asked & _span(first, c)
@@ -369,15 +417,9 @@ class TableEncoder:
         check_columns(
             (c.name for c, _ in needed if c.name not in source), table.names, table.source
         )
-        X = np.zeros((len(table), len(self.input_names)), np.float32)
-        for column, first in needed:
-            given = source[column.name]
-            _check_kind(table.source, column, given)
-            with np.errstate(over="ignore"):  # what float32 cannot hold becomes its largest number
-                for i, values in enumerate(column.encode(given), first):
-                    X[:, i] = values
-        largest = np.finfo(np.float32).max
-        return np.clip(X, -largest, largest, out=X)
+        for column, _ in needed:
+            _check_kind(table.source, column, source[column.name])
+        return len(table), [(c, first, source[c.name]) for c, first in needed]
 
     def _placed(self) -> list[tuple[Encoded, int]]:
         """Return the columns with the position of their first input."""
@@ -599,7 +641,7 @@ def _check_kind(source: str, column: Encoded, given: Column) -> None:
             f"{source}: cells of {column.name!r} that hold no {column.kind} count as missing: "
             f"{listing(wrong, 3)}",
             UserWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
 
 
