@@ -371,6 +371,22 @@ def _scipy(case, folder):
     case.check("from_dense", given(case.net.copy().set_weights(layers), case.X))
 
 
+def _json(case, folder):
+    back = sn.SparseMLP.from_json(case.net.to_json())
+    rows = case.X if case.table is None else case.table
+    assert (given(back, rows) == case.said).all(), "other outputs"
+    assert back.to_json() == case.net.to_json(), "other texts"
+
+
+def _formula(case, folder):
+    found = sn.explain.equation(case.net)
+    case.check("equation", found.evaluate(case.X), folded=True)
+    names: dict[str, Any] = {}
+    exec(found.python(), names)
+    y = [names["network"](*row[case.program.inputs].tolist()) for row in case.X]
+    case.check("its Python", y, folded=True)
+
+
 def _file(case, folder):
     case.net.save(folder / "net.npz")
     back = sn.SparseMLP.load(folder / "net.npz")
@@ -393,6 +409,8 @@ EXPORTS = {
     "torch and back": each(_torch),
     "scikit-learn": each(_sklearn),
     "SciPy and back": each(_scipy),
+    "JSON and back": each(_json),
+    "formula": each(_formula),
     "save and load": each(_file),
 }
 _LIBRARIES = {"ONNX": "onnxruntime", "torch and back": "torch", "scikit-learn": "sklearn",

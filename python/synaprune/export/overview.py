@@ -78,7 +78,7 @@ def overview(net: SparseMLP) -> list[Exported]:
         **({} if net.encoder is None else {_RAW: partial(_c, net, "float32", "raw")}),
         "Python": lambda: _text("Python", to_python(net)),
         "JavaScript": lambda: _text("JavaScript", to_js(net)),
-        "JSON": lambda: _text("JSON", to_json(net)),
+        "JSON": lambda: _text("JSON", to_json(net, None)),
         **{f"SQL ({dialect})": partial(_sql, net, dialect) for dialect in DIALECTS},
         "ONNX, torch": partial(_dense, net),
     }
