@@ -38,7 +38,7 @@ from synaprune.selection import (
 )
 from synaprune.state import build_core, core_from_state, core_state, instance_attributes
 from synaprune.stats import r2_score
-from synaprune.tables import Table, TableEncoder
+from synaprune.tables import Table, TableEncoder, find_target, known_target
 from synaprune.threads import ThreadChoice, Threads, check_threads
 from synaprune.training import (
     Callback,
@@ -631,6 +631,7 @@ class SparseMLP:
     ) -> tuple[TrainingSet, _Decided]:
         """Return what to train on, and what the first training data decide."""
         names = self._input_names
+        X, y, sample_weight = self._split(X, y, sample_weight, "y")
         if is_frame(X):
             X = Frame.of(X)
             first = self._targets is None and self._table_encoder is None
@@ -648,6 +649,26 @@ class SparseMLP:
             transform = InputTransform.fitted(inputs[counted], self.input_scaling)
         data = TrainingSet(inputs, targets, weights, recipe.label_smoothing, augment)
         return data, _Decided(known, transform, names)
+
+    def _split(self, X: Any, y: Any, sample_weight: Any, name: str) -> tuple[Any, Any, Any]:
+        """Return columns, labels and weights of a table's rows where y names a column of it."""
+        if not isinstance(y, str):
+            return X, y, sample_weight
+        frame = Frame.of(X) if is_frame(X) else None
+        if self._table_encoder is None or not (isinstance(X, Table) or frame is not None):
+            raise TypeError(
+                f"{name} must be an array of shape (samples,), got {shown(y)}; the name of a "
+                "column goes with a Table or DataFrame, and a network of a table"
+            )
+        table = X if frame is None else Table.from_dataframe(frame)
+        column = find_target(table, y)
+        target = known_target(table, column, None if self.is_regression else self.classes)
+        if sample_weight is not None:
+            sample_weight = as_weights(sample_weight, len(table))[target.rows]
+        labels = target.values
+        if frame is not None and labels.dtype.kind != "f":  # they keep their type
+            labels = frame.array(column)[target.rows]
+        return table.without([column]).take(target.rows), labels, sample_weight
 
     def _learned(
         self, y: Any, n: int, classes: Any, recipe: Training, counted: Any
@@ -687,8 +708,9 @@ class SparseMLP:
         Parameters
         ----------
         X : array_like, shape (n, n_features), DataFrame, Table or CheckedData
-        y : array_like, shape (n,), or of a regression (n, n_outputs)
-            Labels or numbers; left out if X is a CheckedData.
+        y : array_like, shape (n,), or of a regression (n, n_outputs); or str
+            Labels or numbers; of a network of a table also the name of the column that holds them.
+            Left out if X is a CheckedData.
         name : str
             What errors call the data, such as "validation".
 
@@ -733,6 +755,7 @@ class SparseMLP:
     ) -> CheckedData:
         X_name, y_name = (f"{name} X", f"{name} y") if name else ("X", "y")
         if not isinstance(X, CheckedData):
+            X, y, _ = self._split(X, y, None, y_name)
             inputs = self._inputs(X, X_name, names, all_of_them=False)
             return CheckedData(inputs, targets.check(y, len(inputs), y_name), targets.classes)
         if y is not None:
@@ -1048,8 +1071,8 @@ class SparseMLP:
         Parameters
         ----------
         X : array_like, shape (n, n_features), DataFrame, Table or CheckedData
-        y : array_like, shape (n,), or of a regression (n, n_outputs)
-            Left out if X is a CheckedData.
+        y : array_like, shape (n,), or of a regression (n, n_outputs); or str
+            Of a network of a table also the name of its column. Left out if X is a CheckedData.
         threads : int or "auto", optional
 
         Returns

@@ -1,6 +1,7 @@
 """A table in, labels of a raw table out: networks that keep their encoder."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import synaprune as sn
 
@@ -85,3 +86,46 @@ def test_names_of_an_array():
     assert net.used_columns == ["signal"]
     with pytest.raises(ValueError, match="input_names must hold 2 names, got 1"):
         sn.smallest_network(X, X[:, 1] > 0, input_names=["one"], max_updates=500)
+
+
+def test_further_rows_may_name_their_target(result):
+    # This used to be "y must have shape (samples,), got ()": labels had to be read by hand.
+    net, new = result.network, flowers(30, seed=5)
+    assert net.score(new, "kind") == 1.0
+    labels = new.columns["kind"].tolist()
+    odd = sn.Table({**new.columns, "kind": np.array(["", *(w.upper() for w in labels[1:])])})
+    assert len(net.check_data(odd, "kind")) == 29
+    assert net.score(odd, "kind") == 1.0
+    of_one_class = new.take(np.flatnonzero(new.columns["kind"] == "no"))
+    assert net.score(of_one_class, "kind") == 1.0
+    assert net.score(pd.DataFrame(new.columns), "kind") == 1.0
+    with pytest.raises(ValueError, match="no column 'sort'"):
+        net.score(new, "sort")
+    with pytest.raises(ValueError, match="no row has a 'kind'"):
+        net.score(odd.take(np.array([0])), "kind")
+    weights = np.arange(30.0)
+    data = net.prepare(odd, "kind", sample_weight=weights)
+    assert len(data.X) == 29
+    known = net.prepare(odd.take(np.arange(1, 30)), labels[1:], sample_weight=weights[1:])
+    assert data.sample_weight.tolist() == known.sample_weight.tolist()
+    small = sn.quantize(net, flowers(), "kind", validation=(new, "kind"), max_drop=0.0)
+    assert small.loss.holds
+    with pytest.raises(TypeError, match=r"y must be an array .* goes with a Table or DataFrame"):
+        net.score(np.zeros((2, 5)), "kind")
+    with pytest.raises(TypeError, match="and a network of a table"):
+        sn.SparseMLP((1, 2)).fit(pd.DataFrame({"a": [0.0, 1.0]}), "a")
+
+
+def test_numbers_and_whole_labels_are_read_as_in_training():
+    x = np.random.default_rng(0).normal(size=80)
+    cells = {
+        "squared_error": [f"{30 * v:.2f}%" for v in x], "sigmoid": ["1" if v > 0 else "2.0" for v in x],
+    }  # fmt: skip
+    for loss, y in cells.items():
+        table = sn.Table({"x": x, "y": np.array(y)})
+        target = sn.tables.read_target(table, "y")
+        net = sn.SparseMLP((1, 1), loss=loss, seed=0)
+        encoder = sn.TableEncoder.fit(table.without(["y"]))
+        net.fit(encoder.transform(table), target.values, training=sn.Training(40, batch_size=8))
+        net.encoder = encoder
+        assert net.score(table.take(np.flatnonzero(x > 0.5)), "y") > 0.99

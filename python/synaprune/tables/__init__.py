@@ -8,7 +8,7 @@ from ._cells import ADORNED, APART, AROUND, MISSING
 from ._encoder import TableEncoder, numbers
 from ._files import read_table
 from ._table import Table
-from ._target import Target, find_target, is_amount, read_target
+from ._target import Target, find_target, is_amount, known_target, read_target
 
 __all__ = [
     "ADORNED",
@@ -20,6 +20,7 @@ __all__ = [
     "Target",
     "find_target",
     "is_amount",
+    "known_target",
     "numbers",
     "read_table",
     "read_target",

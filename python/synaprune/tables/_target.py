@@ -157,6 +157,52 @@ def read_target(table: Table, target: str, as_numbers: bool | None = None) -> Ta
     return Target(labels, present, tuple(notes))
 
 
+def known_target(table: Table, target: str, classes: NDArray[Any] | None) -> Target:
+    """Return what a trained network is to be judged by: its labels, or numbers, in a column.
+
+    Unlike `read_target`, this takes the labels for what they were in training, also if rows of some
+    classes are missing or words are spelled in another case.
+
+    Parameters
+    ----------
+    table : Table
+    target : str
+        Name of the column.
+    classes : ndarray or None
+        The labels that the network knows; None if it predicts numbers.
+
+    Returns
+    -------
+    Target
+        Its `values` are int64, str, or float64 for numbers. Labels that the network does not know
+        stay what they are.
+
+    Raises
+    ------
+    ValueError
+        If there is no row with a label, or cells hold no numbers that should.
+    """
+    column = table.columns[target]
+    present = np.flatnonzero(_present(column))
+    values = column[present]
+    if not len(values):
+        raise ValueError(f"{table.source}: no row has a {target!r}")
+    if classes is None:
+        return Target(_amounts(values, target, table.source), present, ())
+    read = _numbers(values) if classes.dtype.kind != "U" else None
+    if read is not None:
+        whole = read.dtype.kind == "i" or bool((read == np.round(read)).all())
+        return Target(read.astype(np.int64) if whole else read, present, ())
+    known = {label.casefold() if len(label) > 1 else label: label for label in map(str, classes)}
+    cells = [" ".join(_text(cell).split()) for cell in values.tolist()]
+    found = [known.get(cell.casefold() if len(cell) > 1 else cell, cell) for cell in cells]
+    return Target(np.array(found, np.str_), present, ())
+
+
+def _text(cell: str | float) -> str:
+    return cell if isinstance(cell, str) else f"{cell:g}"
+
+
 def _present(column: Column) -> NDArray[np.bool_]:
     if column.dtype.kind == "f":
         present: NDArray[np.bool_] = ~np.isnan(column)
