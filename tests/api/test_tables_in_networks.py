@@ -7,6 +7,7 @@ import synaprune as sn
 
 pytestmark = pytest.mark.long
 
+LINEAR = [sn.search.Candidate((), 0.0)]
 COLOURS = ("red", "blue", "green")
 
 
@@ -23,7 +24,7 @@ def flowers(n=60, seed=0):
 
 @pytest.fixture(scope="module")
 def result():
-    return sn.smallest_network(flowers(), "kind", seed=1, max_updates=500)
+    return sn.smallest_network(flowers(), "kind", seed=1, max_updates=500, candidates=LINEAR)
 
 
 def test_a_table_and_the_name_of_its_target(result):
@@ -81,7 +82,7 @@ def test_names_of_an_array():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(80, 2))
     net = sn.smallest_network(
-        X, X[:, 1] > 0, input_names=["noise", "signal"], max_updates=500
+        X, X[:, 1] > 0, input_names=["noise", "signal"], max_updates=500, candidates=LINEAR
     ).network
     assert net.used_columns == ["signal"]
     with pytest.raises(ValueError, match="input_names must hold 2 names, got 1"):
@@ -118,9 +119,8 @@ def test_further_rows_may_name_their_target(result):
 
 def test_numbers_and_whole_labels_are_read_as_in_training():
     x = np.random.default_rng(0).normal(size=80)
-    cells = {
-        "squared_error": [f"{30 * v:.2f}%" for v in x], "sigmoid": ["1" if v > 0 else "2.0" for v in x],
-    }  # fmt: skip
+    signs = ["1" if v > 0 else "2.0" for v in x]
+    cells = {"squared_error": [f"{30 * v:.2f}%" for v in x], "sigmoid": signs}
     for loss, y in cells.items():
         table = sn.Table({"x": x, "y": np.array(y)})
         target = sn.tables.read_target(table, "y")
