@@ -307,7 +307,8 @@ class IntegerNetwork:
         Parameters
         ----------
         X : array_like, shape (n, n_features), DataFrame or Table
-        y : array_like, shape (n,), or of a regression (n, n_outputs)
+        y : array_like, shape (n,), or of a regression (n, n_outputs); or str
+            Of a network of a table also the name of its column.
 
         Returns
         -------
@@ -318,9 +319,8 @@ class IntegerNetwork:
         TypeError, ValueError
             If X or y do not fit.
         """
-        X = check_rows(self._network, X, "X", self.input_dtype)
-        told = self._network.check_data(X, y).y
-        predicted = self.predict(X)
+        data = self._network.check_data(X, y)
+        told, predicted = data.y, self.predict(data.X)
         if self._program.targets is not None:
             return r2_score(told, predicted.reshape(told.shape))
         return float(np.mean(predicted == self._network.classes[told]))
