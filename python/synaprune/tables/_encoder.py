@@ -195,7 +195,7 @@ class Dates:
     def meanings(self) -> tuple[str, ...]:
         """What the value of each input is."""
         return tuple(
-            f"the {_PARTS[part]} of {self.name!r} less {fill!r}, 0 where it is missing"
+            f"the {_PARTS[part].format(repr(self.name))} less {fill!r}, 0 where it is missing"
             for part, fill in zip(self.parts, self.fill, strict=True)
         )
 
@@ -210,10 +210,10 @@ class Dates:
 
 # What is counted in each part of a date.
 _PARTS = {
-    "days": "days since 1970",
-    "month": "month, from 1",
-    "weekday": "weekday, Monday being 0,",
-    "hour": "hour",
+    "days": "days from 1970 to {}",
+    "month": "month of {}, January being 1,",
+    "weekday": "weekday of {}, Monday being 0,",
+    "hour": "hour of {}",
 }
 Encoded = Numbers | Categories | Dates
 _KINDS: dict[str, type[Encoded]] = {kind.kind: kind for kind in (Numbers, Categories, Dates)}
