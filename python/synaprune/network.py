@@ -666,8 +666,8 @@ class SparseMLP:
         if sample_weight is not None:
             sample_weight = as_weights(sample_weight, len(table))[target.rows]
         labels = target.values
-        if frame is not None and labels.dtype.kind != "f":  # they keep their type
-            labels = frame.array(column)[target.rows]
+        if frame is not None and (exact := frame.array(column)).dtype.kind in "iu":
+            labels = exact[target.rows]  # a table has them as float64
         return table.without([column]).take(target.rows), labels, sample_weight
 
     def _learned(

@@ -156,8 +156,15 @@ def network_of(y, n_classes):
 def test_labels_in_a_column_are_those_of_the_training(labels, cells):
     net, table = network_of(np.array(labels), len(set(labels)))
     further = sn.Table({**table.columns, "y": np.array(cells)})
-    told = net.check_data(further, "y")
-    assert net.classes[told.y].tolist() == labels
+    for X in (further, pd.DataFrame(further.columns)):
+        assert net.classes[net.check_data(X, "y").y].tolist() == labels
+
+
+def test_large_ints_of_a_frame_stay_exact():
+    y = 2**60 + np.arange(4)
+    net, table = network_of(y, 4)
+    frame = pd.DataFrame({**table.columns, "y": y})
+    assert net.check_data(frame, "y").y.tolist() == [0, 1, 2, 3]
 
 
 def test_a_label_that_is_unknown_is_said_as_it_stands():
