@@ -18,7 +18,6 @@ are taken as they are.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -26,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synaprune.arrays import Inputs, Labels
-from synaprune.checks import shown
+from synaprune.checks import check_choice
 from synaprune.network import SparseMLP
 from synaprune.program import ACTIVATIONS, Array, Program, ProgramLayer
 from synaprune.stats import r2_score
@@ -329,12 +328,6 @@ class IntegerNetwork:
         """Return the inputs of the first layer."""
         x = X[:, self._program.inputs]
         return x.astype(np.int64) if self._entry is None else self._entry.integers(x)
-
-
-def check_choice(name: str, value: object, known: Sequence[str]) -> None:
-    """Raise a ValueError unless the value is one of the known names."""
-    if not isinstance(value, str) or value not in known:
-        raise ValueError(f"{name} must be one of {', '.join(known)}, got {shown(value)}")
 
 
 def check_rows(net: SparseMLP, X: Any, name: str, input_dtype: str) -> Inputs:

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from synaprune.checks import check_columns, listing, shown
+from synaprune.checks import check_choice, check_columns, listing, shown
 
 from ._cells import NUMBERS, date_format, is_missing, parse_date
 from ._table import Column, Table, as_table
@@ -485,9 +485,7 @@ class TableEncoder:
 
 def _column_of(record: Mapping[str, Any]) -> Encoded:
     """Return what a record describes, whose values have the types of the fields."""
-    if not isinstance(record["kind"], str) or record["kind"] not in _KINDS:
-        raise ValueError(f"kind must be one of {', '.join(_KINDS)}, got {shown(record['kind'])}")
-    kind = _KINDS[record["kind"]]
+    kind = _KINDS[check_choice("kind", record["kind"], _KINDS)]
     values = {name: value for name, value in record.items() if name != "kind"}
     for part in dataclasses.fields(kind):
         value = values[part.name]
@@ -501,8 +499,8 @@ def _column_of(record: Mapping[str, Any]) -> Encoded:
         elif not isinstance(value, {"str": str, "bool": bool}[str(part.type)]):
             raise TypeError(f"{part.name} must be a {part.type}, got {shown(value)}")
     column = kind(**values)
-    if isinstance(column, Numbers) and column.style not in NUMBERS:
-        raise ValueError(f"style must be one of {', '.join(NUMBERS)}, got {shown(column.style)}")
+    if isinstance(column, Numbers):
+        check_choice("style", column.style, NUMBERS)
     if isinstance(column, Dates):
         unknown = [part for part in column.parts if part not in _DATE_PARTS]
         if unknown or len(column.parts) != len(column.fill):
