@@ -86,6 +86,13 @@ def check_float(
     return number
 
 
+def check_choice(name: str, value: object, known: Collection[str]) -> str:
+    """Return ``value`` if it is one of the known names, or raise naming the argument."""
+    if not isinstance(value, str) or value not in known:
+        raise ValueError(f"{name} must be one of {', '.join(known)}, got {shown(value)}")
+    return value
+
+
 def check_callable(name: str, value: object) -> None:
     """Raise naming the argument unless it is None or can be called."""
     if value is not None and not callable(value):

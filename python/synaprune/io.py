@@ -22,6 +22,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from synaprune.checks import shown
+
 FORMAT = 2
 _HEADER = "header.json"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the zip format's zero
@@ -33,6 +35,8 @@ class ModelFileError(ValueError):
 
 def check_target(path: str | os.PathLike[str]) -> Path:
     """Return the file that is to be written, or raise an OSError if it cannot be one."""
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"path must be a string or a path, got {shown(path)}")
     target = Path(os.path.realpath(path))  # a link stays a link
     if not target.parent.is_dir():
         raise FileNotFoundError(f"the folder of {target} does not exist")

@@ -17,6 +17,7 @@ from synaprune import _core, io
 from synaprune.arrays import Inputs, Labels, as_inputs, as_numbers, as_weights, finite
 from synaprune.checks import (
     check_callable,
+    check_choice,
     check_float,
     check_int,
     check_names,
@@ -141,11 +142,11 @@ class SparseMLP:
         self.layers = tuple(check_int("each size in layers", n, 1) for n in layers)
         if len(self.layers) < 2:
             raise ValueError(f"layers must name at least inputs and outputs, got {self.layers}")
-        self.activation = _one_of("activation", activation, ACTIVATIONS)
+        self.activation = check_choice("activation", activation, ACTIVATIONS)
         self.loss = _resolve_loss(loss, self.layers[-1])
         self.init_scale = check_float("init_scale", init_scale, 0.0, open_low=True)
         self.input_scaling = (
-            _one_of("input_scaling", input_scaling, INPUT_SCALINGS)
+            check_choice("input_scaling", input_scaling, INPUT_SCALINGS)
             if isinstance(input_scaling, str)
             else InputTransform.given(input_scaling, self.layers[0])
         )
@@ -666,8 +667,8 @@ class SparseMLP:
         if sample_weight is not None:
             sample_weight = as_weights(sample_weight, len(table))[target.rows]
         labels = target.values
-        if frame is not None and labels.dtype.kind != "f":  # they keep their type
-            labels = frame.array(column)[target.rows]
+        if frame is not None and (exact := frame.array(column)).dtype.kind in "iu":
+            labels = exact[target.rows]  # a table has them as float64
         return table.without([column]).take(target.rows), labels, sample_weight
 
     def _learned(
@@ -1672,7 +1673,7 @@ class SparseMLP:
         """
         net = cls.__new__(cls)
         net.layers = tuple(check_int("each size in layers", n, 1) for n in header["layers"])
-        net.activation = _one_of("activation", header["activation"], ACTIVATIONS)
+        net.activation = check_choice("activation", header["activation"], ACTIVATIONS)
         net.loss = _resolve_loss(header["loss"], net.layers[-1])
         net.init_scale = check_float("init_scale", header["init_scale"], 0.0, open_low=True)
         net.seed = check_int("seed", header["seed"], 0, 2**64 - 1)
@@ -1681,7 +1682,7 @@ class SparseMLP:
         net.input_scaling = (
             net.input_transform
             if scaling == "given"
-            else _one_of("input_scaling", scaling, INPUT_SCALINGS)
+            else check_choice("input_scaling", scaling, INPUT_SCALINGS)
         )
         labels, numbers = header["classes"], header.get("numbers")  # older files have no numbers
         if (labels if net.is_regression else numbers) is not None:
@@ -1784,16 +1785,9 @@ def _told(classes: Labels | None, n_outputs: int) -> str:
     return f"{n_outputs} numbers a sample" if classes is None else f"the classes {brief(classes)}"
 
 
-def _one_of(name: str, value: object, known: Sequence[str]) -> str:
-    """Return the value if it is one of the known names, or raise naming the argument."""
-    if not isinstance(value, str) or value not in known:
-        raise ValueError(f"{name} must be one of {', '.join(known)}, got {shown(value)}")
-    return value
-
-
 def _resolve_loss(loss: str, outputs: int) -> str:
     """Return the loss that a name means with so many outputs, or raise if they do not fit."""
-    _one_of("loss", loss, LOSSES)
+    check_choice("loss", loss, LOSSES)
     if loss == "auto":
         return "sigmoid" if outputs == 1 else "softmax"
     if loss == "sigmoid" and outputs != 1:

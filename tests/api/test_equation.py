@@ -316,7 +316,7 @@ def test_meanings_are_one_for_each_input_and_true():
     told = dict(zip(encoder.input_names, encoder.meanings, strict=True))
     assert told["far"].endswith(", less 1000000029.5")
     assert told["gaps is missing"] == "1 where the number in 'gaps' is missing, else 0"
-    assert told["day: month"].startswith("the month, from 1 of 'day' less ")
+    assert told["day: month"].startswith("the month of 'day', January being 1, less ")
     (i,) = (i for i, name in enumerate(encoder.input_names) if name == "day: month")
     less = float(told["day: month"].split(" less ")[1].split(",")[0])
     np.testing.assert_allclose(

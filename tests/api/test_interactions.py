@@ -132,6 +132,13 @@ def test_chosen_inputs_alone_are_measured():
     assert part.names == tuple(names)
     assert part.index[0, 0, 1] == whole.index[0, 0, 1]
     assert part.groups() in ([tuple(names)], [(n,) for n in names])
+    one = explain.interactions(net, X, inputs=[names[0]])
+    # It used to say that the output is a sum of functions of one input each.
+    n = len(whole.names) - 1
+    assert (
+        str(one)
+        == f"No inputs interact on the {len(X)} rows, apart from {n} that were not measured."
+    )
 
 
 def test_bad_arguments_are_refused():

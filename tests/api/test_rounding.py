@@ -183,6 +183,15 @@ def test_a_retraining_that_diverges_leaves_what_was_rounded():
     assert "does not hold" in repr(rounded)
 
 
+def test_biases_alone_keep_the_class():
+    # Both used to become 0, which is the first class.
+    X, y = np.zeros((100, 2)), np.arange(100) % 4 > 0
+    net = sn.SparseMLP((2, 2), seed=0).fit(X, y, training=sn.Training(1))
+    rounded = sn.round_weights(net.without(inputs=[0, 1]), X, y, validation=(X, y), max_drop=0.0)
+    assert rounded.loss.rounded == 0.75
+    assert abs(rounded.starts[0]).max() == 5
+
+
 # ---- score cards
 
 
@@ -265,6 +274,13 @@ def test_what_is_no_card_is_refused():
     net = sn.SparseMLP((2, 1), seed=0).fit(wide, y)
     rounded = sn.round_weights(net, wide, y, validation=(wide, y), max_drop=1.0)
     with pytest.raises(ValueError, match=r"inputs with two values, but these have more: 'x0'"):
+        rounded.score_card()
+    flat = X * [1, 0]  # of such an input it used to say that it has more than two values
+    net = sn.SparseMLP((2, 1), seed=0).fit(flat, y, training=sn.Training(1))
+    rounded = sn.round_weights(net, flat, y, validation=(flat, y), max_drop=1.0)
+    with pytest.raises(
+        ValueError, match=r"these have one on the training rows: 'x1'; train without"
+    ):
         rounded.score_card()
 
 

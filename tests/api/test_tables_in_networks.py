@@ -129,3 +129,54 @@ def test_numbers_and_whole_labels_are_read_as_in_training():
         net.fit(encoder.transform(table), target.values, training=sn.Training(40, batch_size=8))
         net.encoder = encoder
         assert net.score(table.take(np.flatnonzero(x > 0.5)), "y") > 0.99
+
+
+def network_of(y, n_classes):
+    """A network of a table with one column besides the labels, and the encoder's inputs."""
+    table = sn.Table({"x": np.arange(len(y)) / len(y)})
+    net = sn.SparseMLP((1, n_classes), seed=0)
+    net.encoder = encoder = sn.TableEncoder.fit(table)
+    return net.fit(encoder.transform(table), y, training=sn.Training(1)), table
+
+
+@pytest.mark.parametrize(
+    ("labels", "cells"),
+    [
+        # These used to be one class, the last one's, since their case alone differs.
+        (["no", "NO", "yes", "Yes"], ["no", "NO", "yes", "Yes"]),
+        (["two  spaces", "one"], ["two  spaces", "ONE"]),
+        # These used to be refused: bool of a DataFrame, written to a CSV.
+        ([True, False], ["True", "FALSE"]),
+        # These, too: labels that were read as numbers, some of them not whole.
+        (["0.5", "1.0", "1.5"], ["0.5", "1", "1.50"]),
+        (["0.5", "1.0", "1.5"], [0.5, 1.0, 1.5]),
+        (["0.123456789", "3"], [0.123456789, 3.0]),
+    ],
+)
+def test_labels_in_a_column_are_those_of_the_training(labels, cells):
+    net, table = network_of(np.array(labels), len(set(labels)))
+    further = sn.Table({**table.columns, "y": np.array(cells)})
+    for X in (further, pd.DataFrame(further.columns)):
+        assert net.classes[net.check_data(X, "y").y].tolist() == labels
+
+
+def test_large_ints_of_a_frame_stay_exact():
+    y = 2**60 + np.arange(4)
+    net, table = network_of(y, 4)
+    frame = pd.DataFrame({**table.columns, "y": y})
+    assert net.check_data(frame, "y").y.tolist() == [0, 1, 2, 3]
+
+
+def test_a_label_that_is_unknown_is_said_as_it_stands():
+    net, table = network_of(np.array(["nan", "yes"]), 2)
+    with pytest.raises(ValueError, match="the label 'other', which is not among"):
+        net.score(sn.Table({**table.columns, "y": np.array(["yes", "other"])}), "y")
+
+
+def test_integers_read_the_column_that_is_named():
+    # This used to be "the name of a column goes with a Table", of a Table.
+    net, table = network_of(np.array(["a", "b", "b", "b"]), 2)
+    further = sn.Table({**table.columns, "y": np.array(["b", "b", "", "a"])})
+    small = sn.quantize(net, further, "y", validation=(further, "y"), max_drop=1.0)
+    kept = further.take(np.array([0, 1, 3]))
+    assert small.integers.score(further, "y") == small.integers.score(kept, kept.columns["y"])

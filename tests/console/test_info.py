@@ -67,7 +67,11 @@ def test_all_of_it_is_there_as_json(models):
     c, *_ = record["exports"]
     assert (c["format"], c["n_flash"]) == ("C float32", needs.n_tables + needs.n_code)
     assert f"{needs.n_tables} bytes of tables, and some {needs.n_code} of code" in net.to_c()
-    assert {e["format"]: e["refused"] for e in record["exports"]}["JavaScript"] is None
+    exports = {e["format"]: e for e in record["exports"]}
+    assert exports["JavaScript"]["refused"] is None
+    formula = models / "formula.txt"
+    succeed("export", models / "searched.npz", "--format", "formula", "--out", formula)
+    assert exports["formula"]["n_bytes"] == formula.stat().st_size
 
 
 def test_models_without_estimates_say_what_they_know(models):

@@ -132,6 +132,8 @@ def test_bad_arguments(tmp_path):
         sn.SparseMLP((2, 1)).to_json()
     with pytest.raises(FileNotFoundError, match="the folder of"):
         random_network(0)[0].to_json(tmp_path / "none" / "net.json")
+    with pytest.raises(TypeError, match="path must be a string or a path, got 5"):
+        random_network(0)[0].to_json(5)
     with pytest.raises(TypeError, match="text must be a string or bytes, got None"):
         sn.SparseMLP.from_json(None)
 
@@ -243,6 +245,7 @@ def test_faults_are_told(net, change, message):
     [
         ("", "Expecting value"),
         ("[]", r"an object of the format 'synaprune network', got \[\]"),
+        ("net.json", "it is no JSON, got 'net.json'.*of a file give the text, not the name"),
         (b"\xff\xfe\xfd", "codec can't decode"),
         ("[" * 100_000, "recursion"),
         (NET.to_json()[:-9], "Expecting|Unterminated"),

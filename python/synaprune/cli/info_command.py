@@ -13,7 +13,8 @@ from typing import Any
 from synaprune import io
 from synaprune.checks import shown_structure
 from synaprune.cli.inputs import load_model
-from synaprune.export.overview import overview
+from synaprune.explain import equation
+from synaprune.export.overview import Exported, overview
 from synaprune.metrics import metric_title
 from synaprune.network import SparseMLP
 from synaprune.path import PruningPath
@@ -84,7 +85,7 @@ def describe(file: str) -> dict[str, Any]:
         "expected": None if path is None else path.expected,
         "expected_full": None if path is None else path.expected_full,
         "training": None if path is None else _training(path),
-        "exports": [dataclasses.asdict(export) for export in overview(net)],
+        "exports": [dataclasses.asdict(export) for export in (*overview(net), _formula(net))],
     }
 
 
@@ -122,6 +123,14 @@ def _columns(net: SparseMLP) -> list[dict[str, Any]]:
             encoding = {"kind": column.kind, **dataclasses.asdict(column)}
             found.append({**encoding, "inputs": [name for name in own if name in inputs]})
     return found
+
+
+def _formula(net: SparseMLP) -> Exported:
+    """Return how long the formula is that export writes."""
+    try:
+        return Exported(format="formula", n_bytes=len(f"{equation(net)!r}\n".encode()))
+    except ValueError as error:
+        return Exported(format="formula", refused=str(error))
 
 
 def _training(path: PruningPath) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from synaprune import _core
 from synaprune.arrays import Labels, finite
-from synaprune.checks import shown
+from synaprune.checks import check_choice, shown
 from synaprune.data import CheckedData
 from synaprune.network import SparseMLP
 from synaprune.scaling import TargetScaler
@@ -279,8 +279,7 @@ def _core_of_output(net: SparseMLP, k: int) -> _core.Network:
 
 def _of_kind(units: Sequence[Unit], kind: str) -> list[int]:
     """Return the positions of the units of a kind, or raise."""
-    if kind not in KINDS:
-        raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {shown(kind)}")
+    check_choice("kind", kind, KINDS)
     return [i for i, unit in enumerate(units) if unit.kind == kind]
 
 

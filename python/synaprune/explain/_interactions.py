@@ -37,6 +37,8 @@ class Interactions:
         Numbers in the units of y; or logits, of a softmax less their mean over the classes.
     n_rows : int
         Rows of X.
+    n_left_out : int
+        Inputs that the network uses, but which were not to be measured.
     variance : ndarray of float64, shape (n_outputs,)
         Of each output over the rows.
     index : ndarray of float64, shape (n_outputs, n_inputs, n_inputs)
@@ -51,6 +53,7 @@ class Interactions:
     outputs: tuple[str, ...]
     scale: str
     n_rows: int
+    n_left_out: int
     variance: Floats
     index: Floats
     shares_neuron: NDArray[np.bool_]
@@ -93,8 +96,9 @@ class Interactions:
     def groups(self, min_share: float = 0.0) -> list[tuple[str, ...]]:
         """Return groups of inputs such that pairs interact only within a group.
 
-        With ``min_share=0`` each output is a sum of functions of one group each, on the rows and
-        wherever their values are exchanged between two of them.
+        With ``min_share=0``, and if all inputs that the network uses were measured, each output is
+        a sum of functions of one group each, on the rows and wherever their values are exchanged
+        between two of them.
 
         Parameters
         ----------
@@ -119,8 +123,10 @@ class Interactions:
         of = "the output" if self.scale == "numbers" else "the logit"
         found = self.pairs()
         if not found:
-            told = f"{of} is a sum of functions of one input each."
-            return f"No inputs interact on the {self.n_rows} rows: {told}"
+            told = f"No inputs interact on the {self.n_rows} rows"
+            if self.n_left_out:
+                return f"{told}, apart from {self.n_left_out} that were not measured."
+            return f"{told}: {of} is a sum of functions of one input each."
         lines = [f"Interactions on {self.n_rows} rows, as shares of the variance of {of}:"]
         for a, b, share in found[:_LINES]:
             told = f"{share:.2%}" if share >= 1e-4 else "under 0.01%"
@@ -239,6 +245,7 @@ def interactions(
         tuple(output_name(net, k) for k in range(n_outputs)),
         "numbers" if program.output == "numbers" else "logits",
         len(rows),
+        len(set(expression.inputs).difference(features)),
         expression.evaluate(rows)[0].var(axis=0),
         index,
         shares_neuron,

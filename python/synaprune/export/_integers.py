@@ -18,7 +18,6 @@ are taken as they are.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -26,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synaprune.arrays import Inputs, Labels
-from synaprune.checks import shown
+from synaprune.checks import check_choice
 from synaprune.network import SparseMLP
 from synaprune.program import ACTIVATIONS, Array, Program, ProgramLayer
 from synaprune.stats import r2_score
@@ -307,7 +306,8 @@ class IntegerNetwork:
         Parameters
         ----------
         X : array_like, shape (n, n_features), DataFrame or Table
-        y : array_like, shape (n,), or of a regression (n, n_outputs)
+        y : array_like, shape (n,), or of a regression (n, n_outputs); or str
+            Of a network of a table also the name of its column.
 
         Returns
         -------
@@ -318,9 +318,8 @@ class IntegerNetwork:
         TypeError, ValueError
             If X or y do not fit.
         """
-        X = check_rows(self._network, X, "X", self.input_dtype)
-        told = self._network.check_data(X, y).y
-        predicted = self.predict(X)
+        data = self._network.check_data(X, y)
+        told, predicted = data.y, self.predict(data.X)
         if self._program.targets is not None:
             return r2_score(told, predicted.reshape(told.shape))
         return float(np.mean(predicted == self._network.classes[told]))
@@ -329,12 +328,6 @@ class IntegerNetwork:
         """Return the inputs of the first layer."""
         x = X[:, self._program.inputs]
         return x.astype(np.int64) if self._entry is None else self._entry.integers(x)
-
-
-def check_choice(name: str, value: object, known: Sequence[str]) -> None:
-    """Raise a ValueError unless the value is one of the known names."""
-    if not isinstance(value, str) or value not in known:
-        raise ValueError(f"{name} must be one of {', '.join(known)}, got {shown(value)}")
 
 
 def check_rows(net: SparseMLP, X: Any, name: str, input_dtype: str) -> Inputs:

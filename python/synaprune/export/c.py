@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from synaprune import _core
 from synaprune.arrays import Inputs
-from synaprune.checks import shown
+from synaprune.checks import check_choice, shown
 from synaprune.export._c_table import CTable
 from synaprune.export._c_text import (
     Tables,
@@ -26,7 +26,6 @@ from synaprune.export._integers import DTYPES as INTEGERS
 from synaprune.export._integers import (
     INPUT_DTYPES,
     IntegerNetwork,
-    check_choice,
     check_rows,
 )
 from synaprune.export._text import check_identifier, comment, filled

@@ -93,7 +93,12 @@ def _parsed(text: str | bytes) -> dict[str, Any]:
     def refuse(name: str) -> None:
         raise ValueError(f"JSON has no number {name}")
 
-    values = json.loads(text, object_pairs_hook=unique, parse_constant=refuse)
+    try:
+        values = json.loads(text, object_pairs_hook=unique, parse_constant=refuse)
+    except json.JSONDecodeError as error:
+        raise ValueError(
+            f"it is no JSON, got {shown(text)} ({error}); of a file give the text, not the name"
+        ) from error
     if not isinstance(values, dict) or values.get("format") != FORMAT:
         raise ValueError(f"it must be an object of the format {FORMAT!r}, got {shown(values)}")
     if values.get("version") != VERSION:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from synaprune import _core
 from synaprune.arrays import Labels
-from synaprune.checks import shown
+from synaprune.checks import check_choice, shown
 from synaprune.export._dense import DenseLayer, dense
 from synaprune.extras import require
 from synaprune.io import check_target, write_atomically
@@ -32,8 +32,7 @@ _OPERATORS: dict[str, tuple[str, dict[str, Any]]] = {
 def to_onnx(net: SparseMLP, path: str | os.PathLike[str] | None, *, inputs: str) -> Any:
     """Return a ModelProto; `SparseMLP.to_onnx` documents the arguments."""
     onnx = require("onnx", "onnx")
-    if inputs not in INPUTS:
-        raise ValueError(f"inputs must be one of {', '.join(INPUTS)}, got {shown(inputs)}")
+    check_choice("inputs", inputs, INPUTS)
     program = Program.of(net)
     if inputs == "used" and not len(program.inputs):
         raise ValueError("inputs must be 'all', as no output depends on any input")

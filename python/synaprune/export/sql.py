@@ -9,7 +9,7 @@ from itertools import chain
 
 import numpy as np
 
-from synaprune.checks import check_bool, listing, shown, shown_structure
+from synaprune.checks import check_bool, check_choice, listing, shown, shown_structure
 from synaprune.export._columns import (
     Gap,
     Made,
@@ -20,7 +20,6 @@ from synaprune.export._columns import (
     refusal,
     table_columns,
 )
-from synaprune.export._integers import check_choice
 from synaprune.export._text import LARGEST, SPLIT, head
 from synaprune.export._text import number as plain_number
 from synaprune.io import check_target, write_atomically

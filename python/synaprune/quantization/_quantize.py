@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from synaprune.checks import check_int, shown
+from synaprune.checks import check_choice, check_int
 from synaprune.export import IntegerNetwork
 from synaprune.export.c import INPUT_DTYPES
 from synaprune.metrics import Metric
@@ -104,10 +104,7 @@ def quantize(
     """
     if check_int("bits", bits, 1) not in _BITS:
         raise ValueError(f"bits must be 8 or 16, got {bits}")
-    if input_dtype not in INPUT_DTYPES:
-        raise ValueError(
-            f"input_dtype must be one of {', '.join(INPUT_DTYPES)}, got {shown(input_dtype)}"
-        )
+    check_choice("input_dtype", input_dtype, INPUT_DTYPES)
     task = Task(
         net, X, y, sample_weight, validation=validation, max_drop=max_drop, min_score=min_score,
         confidence=confidence, metric=metric, training=training,

@@ -273,6 +273,8 @@ def _units(net: SparseMLP, inputs: _Inputs, max_weight: int) -> list[_Units]:
         if not units:
             counted *= inputs.span[layer.indices]
             importance = inputs.variance[layer.indices]
+        if not len(counted):  # biases are all that is left
+            counted, importance = layer.bias.astype(np.float64), np.ones_like(layer.bias)
         unit = _best_unit(counted, importance, max_weight)
         of_sum = unit * of_inputs
         free = len(units) + 1 == len(weights) and (net.is_regression or net.layers[-1] == 1)

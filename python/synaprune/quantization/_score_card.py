@@ -55,20 +55,21 @@ def score_card(
     ValueError
         If there is no card of the network.
     """
-    if len(net.layers) > 2:
+    if n_hidden := len(net.layers) - 2:
         raise ValueError(
             "a score card needs a linear network, such as SparseMLP((n_inputs, 1)), got one with "
-            f"{len(net.layers) - 2} hidden layers"
+            f"{n_hidden} hidden layer{'s' * (n_hidden > 1)}"
         )
     (layer,) = net.weights
     used = np.unique(layer.indices)
-    many = used[~two_valued[used]]
-    if len(many):
-        raise ValueError(
-            "a score card needs inputs with two values, but these have more: "
-            f"{listing(net.input_name(i) for i in many.tolist())}; make classes of them first, "
-            "such as age < 40, 40-60, > 60"
-        )
+    odd = used[~two_valued[used]]
+    for of_kind, said in (
+        (lower[odd] < upper[odd], "more: {}; make classes of them, such as age < 40, 40-60, > 60"),
+        (lower[odd] == upper[odd], "one on the training rows: {}; train without them"),
+    ):
+        if of_kind.any():
+            told = said.format(listing(net.input_name(i) for i in odd[of_kind].tolist()))
+            raise ValueError(f"a score card needs inputs with two values, but these have {told}")
     names = [_condition(net.input_name(i), lower[i], upper[i]) for i in used.tolist()]
     dense = np.zeros(layer.shape, np.int64)
     dense[layer.rows, layer.indices] = sums.points

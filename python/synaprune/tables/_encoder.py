@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from synaprune.checks import check_columns, listing, shown
+from synaprune.checks import check_choice, check_columns, listing, shown
 
 from ._cells import NUMBERS, date_format, is_missing, parse_date
 from ._table import Column, Table, as_table
@@ -195,7 +195,7 @@ class Dates:
     def meanings(self) -> tuple[str, ...]:
         """What the value of each input is."""
         return tuple(
-            f"the {_PARTS[part]} of {self.name!r} less {fill!r}, 0 where it is missing"
+            f"the {_PARTS[part].format(repr(self.name))} less {fill!r}, 0 where it is missing"
             for part, fill in zip(self.parts, self.fill, strict=True)
         )
 
@@ -210,10 +210,10 @@ class Dates:
 
 # What is counted in each part of a date.
 _PARTS = {
-    "days": "days since 1970",
-    "month": "month, from 1",
-    "weekday": "weekday, Monday being 0,",
-    "hour": "hour",
+    "days": "days from 1970 to {}",
+    "month": "month of {}, January being 1,",
+    "weekday": "weekday of {}, Monday being 0,",
+    "hour": "hour of {}",
 }
 Encoded = Numbers | Categories | Dates
 _KINDS: dict[str, type[Encoded]] = {kind.kind: kind for kind in (Numbers, Categories, Dates)}
@@ -485,9 +485,7 @@ class TableEncoder:
 
 def _column_of(record: Mapping[str, Any]) -> Encoded:
     """Return what a record describes, whose values have the types of the fields."""
-    if not isinstance(record["kind"], str) or record["kind"] not in _KINDS:
-        raise ValueError(f"kind must be one of {', '.join(_KINDS)}, got {shown(record['kind'])}")
-    kind = _KINDS[record["kind"]]
+    kind = _KINDS[check_choice("kind", record["kind"], _KINDS)]
     values = {name: value for name, value in record.items() if name != "kind"}
     for part in dataclasses.fields(kind):
         value = values[part.name]
@@ -501,8 +499,8 @@ def _column_of(record: Mapping[str, Any]) -> Encoded:
         elif not isinstance(value, {"str": str, "bool": bool}[str(part.type)]):
             raise TypeError(f"{part.name} must be a {part.type}, got {shown(value)}")
     column = kind(**values)
-    if isinstance(column, Numbers) and column.style not in NUMBERS:
-        raise ValueError(f"style must be one of {', '.join(NUMBERS)}, got {shown(column.style)}")
+    if isinstance(column, Numbers):
+        check_choice("style", column.style, NUMBERS)
     if isinstance(column, Dates):
         unknown = [part for part in column.parts if part not in _DATE_PARTS]
         if unknown or len(column.parts) != len(column.fill):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -193,14 +195,32 @@ def known_target(table: Table, target: str, classes: NDArray[Any] | None) -> Tar
     if read is not None:
         whole = read.dtype.kind == "i" or bool((read == np.round(read)).all())
         return Target(read.astype(np.int64) if whole else read, present, ())
-    known = {label.casefold() if len(label) > 1 else label: label for label in map(str, classes)}
-    cells = [" ".join(_text(cell).split()) for cell in values.tolist()]
-    found = [known.get(cell.casefold() if len(cell) > 1 else cell, cell) for cell in cells]
+    labels = {str(label): label for label in classes.tolist()}
+    alike = {_folded(text): text for text in labels}
+    found = [_known(cell, labels.keys(), alike) for cell in values.tolist()]
+    if classes.dtype.kind == "b" and labels.keys() >= set(found):
+        return Target(np.array([labels[text] for text in found]), present, ())
     return Target(np.array(found, np.str_), present, ())
 
 
-def _text(cell: str | float) -> str:
-    return cell if isinstance(cell, str) else f"{cell:g}"
+def _known(cell: str | float, labels: Collection[str], alike: Mapping[str, str]) -> str:
+    """Return which of the labels a cell is for, its text if none: the nearest spelling wins."""
+    if isinstance(cell, str):
+        plain = " ".join(cell.split())
+        spellings = [cell, plain, alike.get(_folded(plain), cell)]
+        if math.isfinite(number := plain_number(cell)):
+            spellings.append(str(number))
+    else:
+        spellings = [str(cell), str(cell).removesuffix(".0")]
+    return next((text for text in spellings if text in labels), spellings[0])
+
+
+def _folded(label: str) -> str:
+    """Return what spellings of a label share.
+
+    Single letters keep their case: "a" and "A" are classes of their own in many datasets.
+    """
+    return label.casefold() if len(label) > 1 else label
 
 
 def _present(column: Column) -> NDArray[np.bool_]:
@@ -270,13 +290,10 @@ def is_amount(answers: NDArray[Any]) -> bool:
 
 
 def _spelled(cells: list[str]) -> tuple[NDArray[Any], str]:
-    """Return the labels with one spelling of each, and which were merged.
-
-    Single letters keep their case: "a" and "A" are classes of their own in many datasets.
-    """
+    """Return the labels with one spelling of each, and which were merged."""
     groups: dict[str, list[str]] = {}
     for cell, _ in Counter(cells).most_common():
-        groups.setdefault(cell.casefold() if len(cell) > 1 else cell, []).append(cell)
+        groups.setdefault(_folded(cell), []).append(cell)
     chosen = {cell: group[0] for group in groups.values() for cell in group}
     merged = ["/".join(group) for group in groups.values() if len(group) > 1]
     return np.array([chosen[cell] for cell in cells], np.str_), ", ".join(merged[:5])
