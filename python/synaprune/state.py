@@ -102,6 +102,11 @@ def core_from_state(
         raise ValueError(
             f"a shift of {shift.shape} inputs does not fit layers {shown(list(sizes))}"
         )
+    for i, n_out in enumerate(sizes[1:]):
+        if arrays[f"layer{i}_bias"].shape != (n_out,):
+            raise ValueError(
+                f"a bias of {arrays[f'layer{i}_bias'].shape} does not fit {n_out} neurons"
+            )
     return build_core(
         [
             SparseLayer(n_in, *(arrays[f"layer{i}_{name}"] for name in CSR))

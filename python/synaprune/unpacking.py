@@ -163,6 +163,8 @@ def npy_array(content: bytes) -> NDArray[Any]:
     if min(shape, default=0) < 0 or size != len(content) - start:
         raise ValueError(f"an array of shape {shape!s:.60} has {len(content) - start} bytes")
     array = np.frombuffer(content, dtype, offset=start)
+    if dtype.kind == "U" and (array.view(dtype.byteorder + "u4") > 0x10FFFF).any():
+        raise ValueError("an array of strings with characters that there are not")
     return array.reshape(shape, order="F" if fortran else "C")
 
 

@@ -545,7 +545,7 @@ def _check_unique(name: str, items: Iterable[str]) -> None:
 
 
 def _number(name: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
         raise TypeError(f"{name} must be a number, got {shown(value)}")
     try:
         return float(value)

@@ -246,9 +246,7 @@ def _sheets(source: str, content: bytes, hints: _Hints) -> Table:
         sheets = {name: book.get_sheet_by_name(name).to_python() for name in book.sheet_names}
     except (KeyboardInterrupt, SystemExit):
         raise
-    except (
-        BaseException
-    ) as error:  # calamine has several types of its own; its panics are no Exception
+    except BaseException as error:  # of calamine's own types; its panics are no Exception
         raise ValueError(f"{source}: a spreadsheet that cannot be read ({error})") from None
     name, cells = max(
         sheets.items(), key=lambda item: sum(cell != "" for row in item[1] for cell in row)
