@@ -143,7 +143,8 @@ def _npy(array: NDArray[Any]) -> bytes:
 
 
 def _json(header: Mapping[str, Any]) -> bytes:
-    return json.dumps(header, sort_keys=True, ensure_ascii=False).encode()
+    text = json.dumps(header, sort_keys=True, ensure_ascii=False)
+    return text.encode("utf-8", "surrogatepass")  # as `json.loads` decodes; names may be odd
 
 
 def _digest(header: Mapping[str, Any], members: Mapping[str, bytes]) -> str:

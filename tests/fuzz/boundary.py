@@ -1,4 +1,4 @@
-"""The boundary between Python and the core: arrays of any shape, dtype and layout for each function.
+"""The boundary between Python and the core: arrays of any shape, dtype and layout for all of it.
 
     PYTHONPATH=python:tests python -m fuzz.boundary --count 100000
 
@@ -16,8 +16,38 @@ import numpy as np
 from fuzz.running import add_arguments, main
 from synaprune import _core
 
-SCALARS = [None, True, 0, 1, 2, 3, 7, -1, 2**31 - 1, 2**31, 2**63 - 1, 2**64 - 1, 2**64, -(2**63), 0.5, -1.0,
-           1e39, float("nan"), float("inf"), "", "relu", "softmax", "sgd", "wsf", b"x", [], (), {}, [1, 2], object]  # fmt: skip
+SCALARS = [
+    None,
+    True,
+    0,
+    1,
+    2,
+    3,
+    7,
+    -1,
+    2**31 - 1,
+    2**31,
+    2**63 - 1,
+    2**64 - 1,
+    2**64,
+    -(2**63),
+    0.5,
+    -1.0,
+    1e39,
+    float("nan"),
+    float("inf"),
+    "",
+    "relu",
+    "softmax",
+    "sgd",
+    "wsf",
+    b"x",
+    [],
+    (),
+    {},
+    [1, 2],
+    object,
+]
 DTYPES = [
     "f4",
     "f4",
@@ -56,7 +86,7 @@ def sound():
     y1 = rng.integers(0, 2, n).astype(np.int32)
     weights = np.ones(n, np.float32)
     layers = classifier.layers()
-    n_in, indptr, indices, values, initial, bias = layers[0]
+    n_in, indptr, indices, values, _, bias = layers[0]
     linear = _core.Linear(n_in, indptr, indices, values, bias)
     XT, D = np.ascontiguousarray(X.T), np.ones((5, n), np.float32)
     shift = _core.ImageShift(2, 3, 1, 0.5)
@@ -73,15 +103,20 @@ def sound():
         calls += [
             ("train_epoch", [net, X, t, 4, sgd, 2, weights, 0.0, None, 1.0]),
             ("train_epoch", [net, X, t, 7, adam, 1, None, 0.0, shift, None]),
-            ("evaluate", [net, X, t, 1]), ("outputs", [net, X, 2]), ("classify", [net, X, 1]),
+            ("evaluate", [net, X, t, 1]),
+            ("outputs", [net, X, 2]),
+            ("classify", [net, X, 1]),
             ("labels", [net, X, np.arange(c), 1]),
             ("gradients", [net, X, t, 1, weights, 0.0]),
             ("gradient_moments", [net, X, t, 2, None, 0.0]),
-            ("activations", [net, X, 0, 1, True]), ("ablate", [net, X, t, 0, "synapses", 1]),
-        ]  # fmt: skip
+            ("activations", [net, X, 0, 1, True]),
+            ("ablate", [net, X, t, 0, "synapses", 1]),
+        ]
     calls += [
-        ("score", [classifier, "taylor", moments]), ("remove", [classifier, mask]),
-        ("cut", [classifier, scores, 5, 2, True, 0.5]), ("assign", [classifier, numbers]),
+        ("score", [classifier, "taylor", moments]),
+        ("remove", [classifier, mask]),
+        ("cut", [classifier, scores, 5, 2, True, 0.5]),
+        ("assign", [classifier, numbers]),
         ("set frozen", [classifier, np.ones(n_synapses + 8, np.uint8)]),
         ("set input_transform", [classifier, (np.ones(d, np.float32), np.ones(d, np.float32))]),
         ("set optimizer_state", [classifier, ("adam", 3, state)]),
@@ -90,26 +125,68 @@ def sound():
         ("Network", [[d, 3, 2], "relu", "softmax", 1.0, 0]),
         ("Linear", [n_in, indptr, indices, values, bias]),
         ("forward", [linear, XT, 2, np.empty((5, n), np.float32)]),
-        ("forward", [linear, XT, 1, None]), ("backward", [linear, XT, D, 2]),
-        ("all_finite", [X, 2]), ("keep_all_but_lowest", [scores, 5, 1]),
-        ("activate", ["silu", scores]), ("activation_slope", ["tanh", scores]),
-        ("ImageShift", [2, 3, 1, 0.5, 7]), ("Optimizer", ["adam", 0.1]),
+        ("forward", [linear, XT, 1, None]),
+        ("backward", [linear, XT, D, 2]),
+        ("all_finite", [X, 2]),
+        ("keep_all_but_lowest", [scores, 5, 1]),
+        ("activate", ["silu", scores]),
+        ("activation_slope", ["tanh", scores]),
+        ("ImageShift", [2, 3, 1, 0.5, 7]),
+        ("Optimizer", ["adam", 0.1]),
         ("set_isa", [isa]),
         ("spmm", [isa, indptr, indices, values, bias, XT]),
         ("spmm", ["reference", indptr, indices, values, bias, XT]),
         ("kernel gradients", [isa, indptr, indices, values, XT, D]),
-        ("gather", [isa, X, np.arange(n), np.arange(d, dtype=np.int32)[:4],
-                    np.zeros(4, np.float32), np.ones(4, np.float32), None]),
-        ("gather", [isa, X, np.arange(n), np.arange(d, dtype=np.int32),
-                    np.zeros(d, np.float32), np.ones(d, np.float32), shift]),
-        ("exp", [scores]), ("tanh", [scores]), ("sigmoid", [scores]),
-    ]  # fmt: skip
+        (
+            "gather",
+            [
+                isa,
+                X,
+                np.arange(n),
+                np.arange(d, dtype=np.int32)[:4],
+                np.zeros(4, np.float32),
+                np.ones(4, np.float32),
+                None,
+            ],
+        ),
+        (
+            "gather",
+            [
+                isa,
+                X,
+                np.arange(n),
+                np.arange(d, dtype=np.int32),
+                np.zeros(d, np.float32),
+                np.ones(d, np.float32),
+                shift,
+            ],
+        ),
+        ("exp", [scores]),
+        ("tanh", [scores]),
+        ("sigmoid", [scores]),
+    ]
     functions = {
         name: getattr(k if name in ("spmm", "gather", "exp", "tanh", "sigmoid") else _core, name)
-        for name in ("spmm", "gather", "exp", "tanh", "sigmoid", "activations", "ablate", "path_energy",
-                     "all_finite", "keep_all_but_lowest", "activate", "activation_slope", "ImageShift",
-                     "Optimizer", "Linear", "Network", "set_isa")
-    }  # fmt: skip
+        for name in (
+            "spmm",
+            "gather",
+            "exp",
+            "tanh",
+            "sigmoid",
+            "activations",
+            "ablate",
+            "path_energy",
+            "all_finite",
+            "keep_all_but_lowest",
+            "activate",
+            "activation_slope",
+            "ImageShift",
+            "Optimizer",
+            "Linear",
+            "Network",
+            "set_isa",
+        )
+    }
     functions["from_layers"] = _core.Network.from_layers
     functions["kernel gradients"] = k.gradients
     return calls, functions
@@ -189,8 +266,20 @@ def arrays_in(value):
 def harmless(name, arguments):
     """Return whether a call asks for no more than a machine has: that is the caller's to limit."""
     numbers = [a for a in arguments if isinstance(a, int) and not isinstance(a, bool)]
-    if name in ("train_epoch", "evaluate", "outputs", "classify", "labels", "gradients", "forward",
-                "gradient_moments", "activations", "ablate", "backward", "all_finite"):  # fmt: skip
+    if name in (
+        "train_epoch",
+        "evaluate",
+        "outputs",
+        "classify",
+        "labels",
+        "gradients",
+        "forward",
+        "gradient_moments",
+        "activations",
+        "ablate",
+        "backward",
+        "all_finite",
+    ):
         return all(a <= 64 for a in numbers[-2:])  # threads
     if name == "Network":
         sizes = arguments[0] if isinstance(arguments[0], list) else []
@@ -214,7 +303,11 @@ def boundary(rng):
         given[0] = subject.copy()
     if not harmless(name, given):
         return
-    before = [(a, a.tobytes()) for a in arrays_in(given[:3] if name == "forward" else given) if a.dtype != object]  # fmt: skip
+    before = [
+        (a, a.tobytes())
+        for a in arrays_in(given[:3] if name == "forward" else given)
+        if a.dtype != object
+    ]
     try:
         if name.startswith("set ") and name != "set_isa":
             setattr(given[0], name[4:], given[1])

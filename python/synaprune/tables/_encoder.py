@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from synaprune.checks import check_columns, listing, shown
+from synaprune.checks import check_columns, check_type, listing, shown
 
 from ._cells import DATE_FORMATS, NUMBERS, date_format, is_missing, parse_date
 from ._table import Column, Table, as_table
@@ -466,6 +466,8 @@ class TableEncoder:
         KeyError, TypeError, ValueError
             If it is no such record.
         """
+        if not isinstance(record, Mapping):
+            raise TypeError(f"record must be a mapping, got {shown(record)}")
         left_out = record["left_out"]
         if not isinstance(left_out, dict):
             raise TypeError(f"left_out must be an object, got {shown(left_out)}")
@@ -555,6 +557,9 @@ def _number(name: str, value: Any) -> float:
 
 def numbers(column: Column, style: str) -> Values:
     """Return a column's numbers, NaN where a cell is missing, infinite or no number."""
+    check_type("column", column, np.ndarray)
+    if style not in NUMBERS:
+        raise ValueError(f"style must be one of {', '.join(NUMBERS)}, got {shown(style)}")
     if column.dtype.kind == "f":
         return np.where(np.isfinite(column), column, np.nan)
     read = NUMBERS[style]
@@ -573,7 +578,10 @@ def words(column: Column) -> list[str]:
 
 
 def _of_cells(column: Column, read: Callable[[str], Any]) -> dict[str, Any]:
-    return {cell: read(cell) for cell in set(column.tolist())}
+    cells = set(column.tolist())
+    if odd := [cell for cell in cells if not isinstance(cell, str)]:
+        raise TypeError(f"cells of a column must be strings, got {shown(odd[0])}")
+    return {cell: read(cell) for cell in cells}
 
 
 def _kind_of(name: str, column: Column, category: bool, notes: list[str]) -> Encoded | str:

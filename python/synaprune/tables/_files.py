@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
-from synaprune.checks import listing
+from synaprune.checks import listing, shown
 from synaprune.extras import require
 from synaprune.unpacking import (
     check_size,
@@ -100,8 +100,12 @@ def read_table(
         raise ValueError(f"separator must be one character, got {separator!r}")
     if isinstance(file, str | os.PathLike):
         source, content = os.fspath(file), _content(Path(file))
-    else:
+    elif hasattr(file, "read"):
         source, content = str(getattr(file, "name", "data")), file.read()
+    else:
+        raise TypeError(f"file must be a path or a binary file object, got {shown(file)}")
+    if not isinstance(content, bytes):
+        raise TypeError(f"file must give bytes, got {shown(content)}")
     try:
         return _read(source, content, _Hints(separator, header, known))
     except MemoryError:
@@ -331,15 +335,15 @@ def _json(source: str, text: str) -> Table:
             f'{source}: JSON must hold records, such as {{"size": 2.5}}, in a list or one a line'
         )
     names = list(dict.fromkeys(name for record in read for name in record))
+    try:
+        check_size(8 * len(names) * len(read), len(text), "few of its records have the same keys")
+    except ValueError as error:
+        raise ValueError(f"{source}: {error}") from None
     nested = [n for n in names if any(isinstance(r.get(n), dict | list) for r in read)]
     if nested:
         raise ValueError(
             f"{source}: records must be flat, but there are lists or records in {listing(nested)}"
         )
-    try:
-        check_size(8 * len(names) * len(read), len(text), "few of its records have the same keys")
-    except ValueError as error:
-        raise ValueError(f"{source}: {error}") from None
     rows = [[cell_of(record.get(name)) for name in names] for record in read]
     return Table.from_rows(rows, names, source)
 

@@ -84,8 +84,11 @@ class _Part:
             if any("value" in name for name in attributes):  # empty ones at the end are cut off
                 self._seen()
         elif kind == "Relationship" and attributes.get("Type", "").endswith("/worksheet"):
-            if not attributes.get("Target", "").lower().endswith(self._sheets):
-                raise ValueError(f"a spreadsheet with a sheet {attributes.get('Target', '')!r:.60}")
+            self._check_sheet(attributes.get("Target", ""))
+
+    def _check_sheet(self, target: str) -> None:
+        if not target.lower().endswith(self._sheets):
+            raise ValueError(f"a spreadsheet with a sheet {target!r:.60}")
 
     def _seen(self) -> None:
         self.last_row = max(self.last_row, self._row)
