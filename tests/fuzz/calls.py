@@ -363,9 +363,8 @@ def api(rng):
                 "path.removed": IndexError,
                 "TableEncoder.from_record": KeyError,
             }
-            assert type(error) is documented.get(name), (
-                f"{name} raised {type(error).__name__}: {given!r:.2000}"
-            )
+            if type(error) is not documented.get(name):
+                raise AssertionError(f"{name} raised {error!r}: {given!r:.2000}") from error
         except Exception as error:
             if not isinstance(error, TypeError | ValueError | OSError | ImportError):
                 raise AssertionError(f"{name} raised {error!r}: {given!r:.2000}") from error
