@@ -109,6 +109,10 @@ py::object labels(const Handle& handle, const py::object& X, const py::object& c
   py::array_t<index_t> codes(inputs.n);
   index_t* data = codes.mutable_data();
   expect_threads(threads);
+  if (!py::isinstance<py::array>(classes) ||
+      static_cast<index_t>(py::len(classes)) != net->n_classes())
+    throw py::value_error("classes must be an array of " + std::to_string(net->n_classes()) +
+                          " labels, got " + py::repr(classes).cast<std::string>());
   bool overflow = false;
   const bool finite = without_gil([&] {
     const bool read = net->classify(inputs, threads, signal_pending, data);

@@ -326,7 +326,7 @@ def as_weights(weights: Any, n: int, name: str = "sample_weight") -> NDArray[np.
     refuse_masked(weights, name)
     try:
         w = np.asarray(weights, np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise TypeError(
             f"{name} must hold a number for each sample, got {shown(weights)}"
         ) from None

@@ -93,6 +93,13 @@ def check_choice(name: str, value: object, known: Collection[str]) -> str:
     return value
 
 
+def check_type(name: str, value: object, *kinds: type) -> None:
+    """Raise a TypeError naming the argument unless it is of one of these types."""
+    if not isinstance(value, kinds):
+        wanted = " or ".join(kind.__name__ for kind in kinds)
+        raise TypeError(f"{name} must be a {wanted}, got {shown(value)}")
+
+
 def check_callable(name: str, value: object) -> None:
     """Raise naming the argument unless it is None or can be called."""
     if value is not None and not callable(value):

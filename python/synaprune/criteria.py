@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synaprune import _core
-from synaprune.checks import check_bool, check_float, shown
+from synaprune.checks import check_bool, check_float, check_type, shown
 from synaprune.layers import SparseLayer, split_synapses
 from synaprune.network import SparseMLP
 from synaprune.options import name_of, option
@@ -257,6 +257,7 @@ def saliency(
     >>> [len(s) for s in saliency(net, variance, *data.train)]
     [6, 3]
     """
+    check_type("net", net, SparseMLP)
     twin = net.copy()
     data = None if X is None else twin.prepare(X, y)
     flat = Criterion(criterion).scores(twin, data, check_threads(threads))

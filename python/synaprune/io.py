@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synaprune.checks import shown
+from synaprune.unpacking import most, npy_array, parse_json, read_file, zip_members
 
 FORMAT = 2
 _HEADER = "header.json"
@@ -78,11 +79,10 @@ def write_model(
     full = {"format": FORMAT, **header}
     full["sha256"] = _digest(full, members)
     members[_HEADER] = _json(full)
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name in sorted(members):
-            archive.writestr(zipfile.ZipInfo(name, _EPOCH), members[name], zipfile.ZIP_DEFLATED)
-    write_atomically(path, buffer.getvalue())
+    content = _zipped(members, zipfile.ZIP_DEFLATED)
+    if sum(map(len, members.values())) > most(len(content)):  # which `read_model` would refuse
+        content = _zipped(members, zipfile.ZIP_STORED)
+    write_atomically(path, content)
 
 
 def read_model(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
@@ -93,31 +93,32 @@ def read_model(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, 
     FileNotFoundError
         If there is no such file.
     ModelFileError
-        If the file is no synaprune model, is truncated or altered, or is of another format.
+        If the file is no synaprune model, is truncated or altered, is of another format, or would
+        take memory out of proportion to its size.
     """
     try:
-        content = Path(path).read_bytes()
+        content = read_file(Path(path))
     except FileNotFoundError:
         raise FileNotFoundError(f"{path}: no such file") from None
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            members = {name: archive.read(name) for name in archive.namelist()}
-        header = json.loads(members.pop(_HEADER))
+        members = zip_members(io.BytesIO(content))
+        header = parse_json(members.pop(_HEADER), constants=True)
         known = header["format"] == FORMAT
         whole = not known or header.pop("sha256") == _digest(header, members)
         arrays = {
-            name.removesuffix(".npy"): np.lib.format.read_array(io.BytesIO(data))
+            name.removesuffix(".npy"): npy_array(data)
             for name, data in members.items()
             if known and whole
         }
-    except Exception as error:  # zipfile, zlib, json and numpy raise a dozen types on broken files
+    except Exception as error:  # a member misses, or is of another type than it should be
         raise ModelFileError(
             f"{path} is not a synaprune model file, or is truncated or altered "
             f"({type(error).__name__}: {error})"
         ) from error
     if not known:
         raise ModelFileError(
-            f"{path} has model format {header['format']}, this version reads format {FORMAT} alone"
+            f"{path} has model format {shown(header['format'])}, this version reads format "
+            f"{FORMAT} alone"
         )
     if not whole:
         raise ModelFileError(f"{path} is altered: its checksum does not match its content")
@@ -129,6 +130,14 @@ def below(prefix: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[
     return {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}
 
 
+def _zipped(members: Mapping[str, bytes], compression: int) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name in sorted(members):
+            archive.writestr(zipfile.ZipInfo(name, _EPOCH), members[name], compression)
+    return buffer.getvalue()
+
+
 def _npy(array: NDArray[Any]) -> bytes:
     buffer = io.BytesIO()
     np.lib.format.write_array(buffer, np.ascontiguousarray(array), allow_pickle=False)
@@ -136,7 +145,8 @@ def _npy(array: NDArray[Any]) -> bytes:
 
 
 def _json(header: Mapping[str, Any]) -> bytes:
-    return json.dumps(header, sort_keys=True, ensure_ascii=False).encode()
+    text = json.dumps(header, sort_keys=True, ensure_ascii=False)
+    return text.encode("utf-8", "surrogatepass")  # as `json.loads` decodes; names may be odd
 
 
 def _digest(header: Mapping[str, Any], members: Mapping[str, bytes]) -> str:

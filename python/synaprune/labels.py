@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self, TypeAlias
@@ -11,6 +12,11 @@ from numpy.typing import NDArray
 
 from synaprune.arrays import Labels, as_labels, as_probabilities, as_weights, is_soft
 from synaprune.checks import check_float, shown
+
+_NUMBERS = [np.dtype(f"{kind}{n}") for kind in "iu" for n in (1, 2, 4, 8)]
+_DTYPES = {"str", "bool", "|b1"} | {s for d in _NUMBERS for s in (d.name, d.str, d.str[1:])}
+_DTYPES |= {f">{d.str[1:]}" for d in _NUMBERS}  # of labels in files
+_LARGEST = 2**30  # bytes of labels in files: one long label makes all of them as long
 
 Targets: TypeAlias = NDArray[np.int32] | NDArray[np.float32]
 
@@ -84,7 +90,16 @@ class LabelEncoder:
         ValueError
             If they are not what a network can hold.
         """
-        classes = np.array(labels, dtype)
+        longest = max((len(label) for label in labels if isinstance(label, str)), default=0)
+        width = re.fullmatch(r"[<>]U(\d{1,9})", dtype)
+        if 4 * len(labels) * max(longest, int(width[1]) if width else 0) > _LARGEST:
+            raise ValueError(f"labels must take {_LARGEST} bytes or less, got {shown(labels)}")
+        if not width and dtype not in _DTYPES:
+            raise ValueError(f"the dtype of labels is {shown(dtype)}")
+        try:
+            classes = np.array(labels, dtype)
+        except OverflowError:
+            raise ValueError(f"labels must be within {dtype}, got {shown(labels)}") from None
         if classes.dtype.kind not in "iubU" or classes.tolist() != labels:
             raise ValueError(f"labels must be ints, bools or strings, got {shown(labels)}")
         encoder = cls.fitted(classes, n_outputs)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synaprune import _core, io
-from synaprune.checks import check_float, check_int, shown_structure
+from synaprune.checks import check_float, check_int, shown, shown_structure
 from synaprune.layers import SynapseIndex, carried, position_dtype
 from synaprune.network import SparseMLP
 from synaprune.state import OptimizerState, build_core, pack_optimizer, unpack_optimizer
@@ -36,6 +36,17 @@ _RECORD = {  # attribute of a step: key in JSON
     "score": "accuracy",
     "p_value": "p_value",
     "bound": "bound",
+}
+
+
+_TYPES: dict[str, Any] = {  # what JSON values of a file must be
+    **dict.fromkeys(("step", "n_synapses", "n_inputs", "n_removed", "epochs", "rng_state"), int),
+    **dict.fromkeys(("structure", "criterion", "stop_reason", "metric"), str),
+    **dict.fromkeys(("score_after_cut", "score", "p_value"), int | float),
+    "bound": int | float | None,
+    "options": dict,
+    "data_sha256": str | None,
+    **dict.fromkeys(_ESTIMATES, dict | None),
 }
 
 
@@ -570,13 +581,18 @@ class PruningPath:
             n_synapses = loaded._start.n_synapses
             loaded.steps = _unpack(header["path"], io.below("path/", arrays), n_synapses)
             for name in _FACTS:
-                setattr(loaded, name, header[name])
-            loaded.metric = header.get("metric", loaded.metric)  # older files have none
+                setattr(loaded, name, _typed(name, header[name]))
+            # older files have no metric and no estimates
+            loaded.metric = _typed("metric", header.get("metric", loaded.metric))
             for name in _ESTIMATES:
-                setattr(loaded, name, header.get(name))
+                setattr(loaded, name, _typed(name, header.get(name)))
             for step in loaded:
-                if loaded.network(step.step).n_synapses != step.n_synapses:
-                    raise ValueError(f"step {step.step} does not hold {step.n_synapses} synapses")
+                net = loaded.network(step.step)
+                if (net.n_synapses, net.structure) != (step.n_synapses, step.structure):
+                    raise ValueError(
+                        f"step {step.step} does not hold {step.n_synapses} synapses, "
+                        f"{shown_structure(step.structure)}"
+                    )
         except (KeyError, TypeError, ValueError, IndexError) as error:  # parts that do not fit
             raise io.ModelFileError(f"{path} does not describe a path: {error}") from error
         return loaded
@@ -612,8 +628,12 @@ def _unpack(
     KeyError, TypeError, ValueError
         If the parts do not fit each other.
     """
-    counts = [record["n_synapses"] for record in records]
+    counts = [check_int("n_synapses", record["n_synapses"], 0, n_synapses) for record in records]
     living, values = arrays["living"], arrays["values"]
+    for name in ("values", "biases", "moments"):
+        array = arrays.get(name, np.empty(0, np.float32))
+        if array.dtype != np.float32 or array.ndim != 1:
+            raise ValueError(f"its {name} are not float32 in one axis")
     if not counts or {len(living), len(values)} != {sum(counts)}:
         raise ValueError("its steps do not fit its arrays")
     if living.dtype.kind not in "iu" or (living.size and _outside(living, n_synapses)):
@@ -640,14 +660,33 @@ def _unpack(
     )
     return [
         PathStep(
-            **{names[key]: value for key, value in record.items() if key != "optimizer"},
-            living=positions,
+            **_figures(i, {names[k]: value for k, value in record.items() if k != "optimizer"}),
+            living=_ascending(positions),
             values=weights,
             biases=bias,
             optimizer_state=unpack_optimizer(optimizer, flat),
         )
-        for record, positions, weights, bias, optimizer, flat in parts
+        for i, (record, positions, weights, bias, optimizer, flat) in enumerate(parts)
     ]
+
+
+def _figures(i: int, values: dict[str, Any]) -> dict[str, Any]:
+    if values["step"] != i:
+        raise ValueError(f"step {i} is called {shown(values['step'])}")
+    return {name: _typed(name, value) for name, value in values.items()}
+
+
+def _typed(name: str, value: Any) -> Any:
+    """Return a JSON value of a file, or raise a TypeError unless its type is what it must be."""
+    if not isinstance(value, _TYPES[name]) or isinstance(value, bool):
+        raise TypeError(f"{name} is {shown(value)}")
+    return value
+
+
+def _ascending(positions: NDArray[Any]) -> NDArray[Any]:
+    if len(positions) > 1 and (np.diff(positions) <= 0).any():
+        raise ValueError("positions of a step must be ascending and unique")
+    return positions
 
 
 def _outside(positions: NDArray[Any], n: int) -> bool:

@@ -144,7 +144,10 @@ class TargetScaler:
         KeyError, TypeError, ValueError
             If it is not what a network can hold.
         """
-        mean, scale = (np.array(record[name], np.float64) for name in ("mean", "scale"))
+        try:
+            mean, scale = (np.array(record[name], np.float64) for name in ("mean", "scale"))
+        except OverflowError:
+            raise ValueError("mean and scale must be within float64") from None
         for name, values in (("mean", mean), ("scale", scale)):
             if values.shape != (n_outputs,):
                 raise ValueError(f"{name} must hold {n_outputs} numbers, got {shown(values)}")

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synaprune import _core
+from synaprune.checks import check_int, shown
 from synaprune.layers import CSR, SparseLayer
 
 Transform: TypeAlias = tuple[NDArray[np.float32], NDArray[np.float32]]
@@ -96,6 +97,16 @@ def core_from_state(
     KeyError, TypeError, ValueError
         If the parts do not fit each other.
     """
+    shift, scale = arrays["input_shift"], arrays["input_scale"]
+    if not sizes or shift.shape != (sizes[0],):  # before the core takes memory for so many inputs
+        raise ValueError(
+            f"a shift of {shift.shape} inputs does not fit layers {shown(list(sizes))}"
+        )
+    for i, n_out in enumerate(sizes[1:]):
+        if arrays[f"layer{i}_bias"].shape != (n_out,):
+            raise ValueError(
+                f"a bias of {arrays[f'layer{i}_bias'].shape} does not fit {n_out} neurons"
+            )
     return build_core(
         [
             SparseLayer(n_in, *(arrays[f"layer{i}_{name}"] for name in CSR))
@@ -104,7 +115,7 @@ def core_from_state(
         activation=activation,
         loss=loss,
         rng_state=values["rng_state"],
-        input_transform=(arrays["input_shift"], arrays["input_scale"]),
+        input_transform=(shift, scale),
         frozen=arrays.get("frozen"),
         optimizer_state=unpack_optimizer(values["optimizer"], arrays.get("moments")),
     )
@@ -127,4 +138,4 @@ def unpack_optimizer(
     kind, updates, rows = values
     if moments is None:
         raise ValueError("the moments of its optimiser are missing")
-    return kind, updates, moments.reshape(rows, -1)
+    return kind, updates, moments.reshape(check_int("rows of moments", rows, 0), -1)

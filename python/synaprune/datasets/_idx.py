@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import gzip
 import math
 import os
 import struct
-import zlib
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from synaprune.unpacking import read_file, unpack
 
 from ._files import reading
 
@@ -22,13 +22,13 @@ def read_content(path: Path) -> bytes:
 
     Its first bytes decide, not its name: some servers and browsers uncompress a ``.gz``.
     """
-    content = path.read_bytes()
+    content = read_file(path)
     if not content.startswith(b"\x1f\x8b"):
         return content
     try:
-        return gzip.decompress(content)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise ValueError(f"{path}: corrupt gzip file ({error})") from None
+        return unpack(content)
+    except ValueError as error:
+        raise ValueError(f"{path}: corrupt gzip file: {error}") from None
 
 
 def parse_idx(content: bytes, path: Path) -> NDArray[np.uint8]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from synaprune.checks import listing
 from synaprune.tables import is_amount
+from synaprune.unpacking import npy_array, zip_members
 
 from ._files import reading
 
@@ -55,14 +56,15 @@ def numbered(n: int) -> tuple[str, ...]:
 
 def _arrays(path: Path, needed: list[str]) -> dict[str, NDArray[Any]]:
     with reading(path), path.open("rb") as file:
+        wanted = [f"{name}.npy" for name in (*needed, "input_names")]
         try:
-            archive = np.load(file, allow_pickle=False)
-            present = list(archive.files)
-            arrays = {name: archive[name] for name in (*needed, "input_names") if name in present}
-        except Exception as error:  # numpy, zipfile and zlib raise many types for a damaged file
+            members = zip_members(file, wanted)
+            arrays = {n.removesuffix(".npy"): npy_array(members[n]) for n in wanted if n in members}
+        except ValueError as error:
             raise ValueError(f"{path}: not a readable NPZ archive ({error})") from None
     missing = [name for name in needed if name not in arrays]
     if missing:
+        present = [name.removesuffix(".npy") for name in members]
         raise ValueError(f"{path}: no array {listing(missing)}; it has {listing(present)}")
     return arrays
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from synaprune import _core
 from synaprune.arrays import Labels, finite
-from synaprune.checks import check_choice, shown
+from synaprune.checks import check_choice, check_type, shown
 from synaprune.data import CheckedData
 from synaprune.network import SparseMLP
 from synaprune.scaling import TargetScaler
@@ -201,6 +201,7 @@ def ablate(
     >>> len(ablation.only("neuron")), ablation.loss.shape[1]
     (8, 10)
     """
+    check_type("net", net, SparseMLP)
     kinds = (kinds,) if isinstance(kinds, str) else tuple(kinds)
     for kind in kinds:
         if kind not in KINDS:

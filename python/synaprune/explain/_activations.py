@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from synaprune import _core
 from synaprune.arrays import Inputs, finite
-from synaprune.checks import check_int
+from synaprune.checks import check_int, check_type
 from synaprune.network import SparseMLP
 from synaprune.threads import Threads, check_threads
 
@@ -110,6 +110,7 @@ def activations(
     >>> sn.explain.activations(sn.SparseMLP((3, 4, 2), seed=0), np.eye(3)).shape
     (3, 4)
     """
+    check_type("net", net, SparseMLP)
     n_layers = len(net.layers) - 1
     check_int("layer", layer, -n_layers, n_layers - 1)
     inputs = net.as_inputs(X)

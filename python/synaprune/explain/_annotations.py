@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from synaprune.checks import check_float, check_int
+from synaprune.checks import check_float, check_int, check_type
 from synaprune.explain._ablation import Ablation, RegressionAblation, Unit
 from synaprune.stats import sign_test
 
@@ -122,6 +122,7 @@ def annotate_units(
     >>> len(sn.explain.annotate_units(ablation))
     8
     """
+    check_type("ablation", ablation, Ablation, RegressionAblation)
     ablation = _of_classes(ablation)
     alpha = check_float("alpha", alpha, 0.0, 0.5, open_low=True)
     max_classes = min(check_int("max_classes", max_classes, 1), max(1, len(ablation.classes) // 2))
@@ -173,6 +174,9 @@ def replicate(
     >>> sn.explain.replicate(sn.explain.annotate_units(known), fresh).n_units
     8
     """
+    for label in labels:
+        check_type("each of labels", label, UnitLabel)
+    check_type("fresh", fresh, Ablation, RegressionAblation)
     fresh = _of_classes(fresh)
     alpha = check_float("alpha", alpha, 0.0, 0.5, open_low=True)
     rows = {unit: row for row, unit in enumerate(fresh.units)}

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synaprune.arrays import Inputs, Labels
-from synaprune.checks import check_int
+from synaprune.checks import check_int, check_type
 from synaprune.explain._activations import Floats, activation_at_zero, mean_slope
 from synaprune.labels import class_number
 from synaprune.layers import SparseLayer
@@ -93,6 +93,7 @@ def attributions(
     >>> found.values.shape, found.labels.tolist() == net.predict(data.test.X[:5]).tolist()
     ((5, 64), True)
     """
+    check_type("net", net, SparseMLP)
     question = _check_question(net, X, label, output, threads)
     weights, scaled = net.weights, net.input_transform.apply(question.inputs)
     slopes = _slopes(net, weights, scaled)
@@ -166,6 +167,7 @@ def strongest_paths(
     >>> [path.neurons for path in sn.explain.strongest_paths(net, [1.0, 0.0])]
     [(0, 0)]
     """
+    check_type("net", net, SparseMLP)
     top_k = min(check_int("top_k", top_k, 1), math.prod(net._core.structure[:-1]) or 1)
     question = _check_question(net, np.asanyarray(x)[None], label, output, threads)
     weights, scaled = net.weights, net.input_transform.apply(question.inputs)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synaprune.arrays import Labels, finite
+from synaprune.checks import check_type
 from synaprune.labels import brief
 from synaprune.network import SparseMLP
 from synaprune.stats import mcnemar
@@ -101,6 +102,8 @@ def compare(
     >>> comparison.change < 0
     True
     """
+    check_type("a", a, SparseMLP)
+    check_type("b", b, SparseMLP)
     if not np.array_equal(a.classes, b.classes):
         known = [brief(net.classes) for net in (a, b)]
         raise ValueError(f"b must know the classes of a, {known[0]}, got {known[1]}")
@@ -150,6 +153,7 @@ def confusion_matrix(
     >>> sn.explain.confusion_matrix(net, np.eye(2), ["a", "b"]).tolist()
     [[1, 0], [0, 1]]
     """
+    check_type("net", net, SparseMLP)
     k = len(net.classes)
     data = net.check_data(X, y)
     predicted = finite(net._core.classify(data.X, check_threads(threads)))

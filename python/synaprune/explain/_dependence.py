@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from synaprune.checks import check_int
+from synaprune.checks import check_int, check_type
 from synaprune.network import SparseMLP
 from synaprune.selection import find_input
 from synaprune.threads import Threads, check_threads
@@ -82,6 +82,7 @@ def partial_dependence(
     >>> curve.average.shape, bool(-0.5 < curve.values[curve.average[:, 0].argmin()] < 0.5)
     ((30, 1), True)
     """
+    check_type("net", net, SparseMLP)
     net = net.copy()  # another thread may prune it meanwhile
     net.check_fitted()
     n_values, n_threads = check_int("n_values", n_values, 2), check_threads(threads)

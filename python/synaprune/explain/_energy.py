@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synaprune import _core
-from synaprune.checks import check_bool, check_float, check_int
+from synaprune.checks import check_bool, check_float, check_int, check_type
 from synaprune.explain._activations import Floats, hidden_activations
 from synaprune.network import SparseMLP
 from synaprune.threads import Threads, check_threads
@@ -97,6 +97,7 @@ def path_energy(net: SparseMLP, X: Any = None, *, threads: Threads = None) -> Pa
     >>> bool(abs(energy.inputs.sum() - 1) < 1e-9)
     True
     """
+    check_type("net", net, SparseMLP)
     factors = _mean_activations(net, X, check_threads(threads))
     below, above = _core.path_energy(net._core, factors)
     total = below[-1]
@@ -148,6 +149,7 @@ def feature_energy(
     >>> sn.explain.feature_energy(net).tolist()
     [[0.75], [0.25]]
     """
+    check_type("net", net, SparseMLP)
     check_bool("normalize", normalize)
     energy = path_energy(net, X, threads=threads)
     return energy.inputs if normalize else energy.inputs * energy.total

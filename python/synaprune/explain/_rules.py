@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from synaprune.checks import check_float, check_int
+from synaprune.checks import check_float, check_int, check_type
 from synaprune.explain._activations import activation_at_zero, hidden_activations
 from synaprune.explain._boolean import formula
 from synaprune.extras import require
@@ -83,6 +83,7 @@ def truth_tables(
     class 0: not x0 and not x1
     class 1: x0 or x1
     """
+    check_type("net", net, SparseMLP)
     classes = net.classes
     low, high = (
         check_float(name, value, -_LARGEST, _LARGEST)
@@ -187,6 +188,7 @@ def class_rules(
     >>> rules.sufficient, [len(r) for r in rules.rules.values()]
     (True, [1, 1])
     """
+    check_type("net", net, SparseMLP)
     classes = net.classes
     tree = require("sklearn.tree", "sklearn")
     max_leaf_nodes = check_int("max_leaf_nodes", max_leaf_nodes, 2)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from synaprune import _core
 from synaprune.arrays import finite
-from synaprune.checks import check_int
+from synaprune.checks import check_int, check_type
 from synaprune.explain._activations import activation_at_zero, hidden_activations
 from synaprune.network import SparseMLP
 from synaprune.threads import Threads, check_threads
@@ -65,6 +65,7 @@ def activation_patterns(
     >>> sum(len(pattern.samples) for pattern in patterns)
     1079
     """
+    check_type("net", net, SparseMLP)
     inputs, at_zero = net.as_inputs(X), activation_at_zero(net)
     layers = [a > at_zero for a in hidden_activations(net, inputs, check_threads(threads))]
     names = [(layer, j) for layer, active in enumerate(layers) for j in range(active.shape[1])]
@@ -131,6 +132,7 @@ def prototypes(
     >>> zeros.label, len(zeros.prototypes)
     (0, 3)
     """
+    check_type("net", net, SparseMLP)
     classes = net.classes
     top_k = check_int("top_k", top_k, 1)
     data, n_threads = net.check_data(X, y), check_threads(threads)

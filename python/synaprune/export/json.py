@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections import Counter
 from typing import Any, TypeVar
 
 import numpy as np
@@ -21,6 +20,7 @@ from synaprune.io import ModelFileError, check_target, write_atomically
 from synaprune.layers import CSR
 from synaprune.network import SparseMLP
 from synaprune.scaling import TargetScaler
+from synaprune.unpacking import parse_json
 
 __all__ = ["FORMAT", "VERSION", "from_json", "to_json"]
 
@@ -77,24 +77,14 @@ def from_json(kind: type[Net], text: str | bytes) -> Net:
         return kind.from_state(*_state(_parsed(text)))
     except KeyError as error:
         raise ModelFileError(f"text does not describe a network: it lacks {error}") from error
-    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ModelFileError(f"text does not describe a network: {error}") from error
 
 
 def _parsed(text: str | bytes) -> dict[str, Any]:
-    """Return the values, without repeated keys and numbers that JSON has not."""
-
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        counts = Counter(key for key, _ in pairs)
-        if repeated := [key for key, n in counts.items() if n > 1]:
-            raise ValueError(f"an object has several {listing(repeated)}")
-        return dict(pairs)
-
-    def refuse(name: str) -> None:
-        raise ValueError(f"JSON has no number {name}")
-
+    """Return the values, if they are of this format and version."""
     try:
-        values = json.loads(text, object_pairs_hook=unique, parse_constant=refuse)
+        values = parse_json(text)
     except json.JSONDecodeError as error:
         raise ValueError(
             f"it is no JSON, got {shown(text)} ({error}); of a file give the text, not the name"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from synaprune.checks import check_type
 from synaprune.explain import partial_dependence
 from synaprune.explain.graph_layout import output_name
 from synaprune.network import SparseMLP
@@ -46,6 +47,7 @@ def plot_partial_dependence(
     >>> net = sn.SparseMLP((64, 8, 10), seed=0).fit(*data.train)
     >>> ax = sn.plots.plot_partial_dependence(net, data.validation.X, 36)  # doctest: +SKIP
     """
+    check_type("net", net, SparseMLP)
     ax = axes_for(ax, (5.0, 3.6))
     inputs = net.as_inputs(X)
     curve = partial_dependence(net, inputs, feature)

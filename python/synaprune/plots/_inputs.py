@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from synaprune.checks import check_image_shape
+from synaprune.checks import check_image_shape, check_type
 from synaprune.explain import feature_energy
 from synaprune.extras import require
 from synaprune.labels import class_number
@@ -60,6 +60,7 @@ def plot_inputs(
     >>> net = sn.SparseMLP((64, 8, 10), seed=0).fit(*data.train)
     >>> ax = sn.plots.plot_inputs(net, (8, 8), label=3)  # doctest: +SKIP
     """
+    check_type("net", net, SparseMLP)
     energy = feature_energy(net, X)
     if label is None:
         shown = energy.mean(axis=1)
@@ -105,6 +106,7 @@ def plot_class_inputs(
     >>> net = sn.SparseMLP((64, 8, 10), seed=0).fit(*data.train)
     >>> axes = sn.plots.plot_class_inputs(net, (8, 8))  # doctest: +SKIP
     """
+    check_type("net", net, SparseMLP)
     pyplot = require("matplotlib.pyplot", "plot")
     classes = net.classes
     shape = check_image_shape(image_shape, net.n_features)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from synaprune.checks import check_type
 from synaprune.explain import Ablation, RegressionAblation
 from synaprune.plots._axes import axes_for
 
@@ -45,6 +46,7 @@ def plot_ablation(ablation: Ablation | RegressionAblation, ax: Axes | None = Non
     >>> ablation = sn.explain.ablate(net, *data.validation, kinds=["neuron"])
     >>> ax = sn.plots.plot_ablation(ablation)  # doctest: +SKIP
     """
+    check_type("ablation", ablation, Ablation, RegressionAblation)
     if not len(ablation):
         raise ValueError("ablation must hold a unit to plot, got an empty one")
     if isinstance(ablation, RegressionAblation):

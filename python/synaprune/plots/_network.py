@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from synaprune.checks import check_type
 from synaprune.explain import UnitLabel
 from synaprune.explain.graph_layout import node_positions, output_name, strongest_synapses
 from synaprune.extras import require
@@ -58,6 +59,9 @@ def plot_network(
     >>> net = sn.SparseMLP((3, 4, 2), seed=0)
     >>> sn.plots.plot_network(net).figure.savefig("net.png")  # doctest: +SKIP
     """
+    check_type("net", net, SparseMLP)
+    for label in labels:
+        check_type("each of labels", label, UnitLabel)
     collections = require("matplotlib.collections", "plot")
     ax = axes_for(ax, (7.0, 5.0))
     drawn = strongest_synapses(net, max_synapses)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from synaprune.checks import check_int, check_type
 from synaprune.extras import require
 from synaprune.metrics import metric_title
 from synaprune.network import SparseMLP
@@ -45,6 +46,7 @@ def plot_path(path: PruningPath, ax: Axes | None = None) -> Axes:
     ...                 training=sn.Training(10))
     >>> ax = sn.plots.plot_path(path)  # doctest: +SKIP
     """
+    check_type("path", path, PruningPath)
     require("matplotlib.pyplot", "plot")
     if not path.steps:
         raise ValueError("the path must have a step to plot, got an empty one")
@@ -123,6 +125,8 @@ def plot_wsf(path: PruningPath, step: int = -1, ax: Axes | None = None) -> Axes:
     ...                 training=sn.Training(10))
     >>> ax = sn.plots.plot_wsf(path)  # doctest: +SKIP
     """
+    check_type("path", path, PruningPath)
+    check_int("step", step, -len(path), len(path) - 1)
     ax = axes_for(ax, (6.4, 3.6))
     after = path.steps[step]
     if after.step == 0:

@@ -13,7 +13,8 @@ MISSING = frozenset({
 })  # fmt: skip
 
 # A number with what people put around it: a currency, per cent, spaces; thousands may be apart.
-AROUND = re.compile(r"([+-]?)[$€£¥\s]*(.*?)[$€£¥%\s]*")
+# No part gives back what it took: a cell of 10**5 blanks or currencies would take minutes.
+AROUND = re.compile(r"([+-]?)[$€£¥\s]*(?![$€£¥\s])((?:.*[^$€£¥%\s])?)[$€£¥%\s]*")
 APART = re.compile(r"(?<=\d)[\s'’](?=\d{3}(?!\d))")
 _POINT = re.compile(r"[+-]?([1-9]\d{0,2}(,\d{3})+|\d+)?(\.\d*)?([eE][+-]?\d+)?")
 _COMMA = re.compile(r"[+-]?([1-9]\d{0,2}(\.\d{3})+|\d+)?(,\d*)?([eE][+-]?\d+)?")

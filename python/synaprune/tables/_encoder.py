@@ -14,9 +14,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from synaprune.checks import check_choice, check_columns, listing, shown
+from synaprune.checks import check_choice, check_columns, check_type, listing, shown
 
-from ._cells import NUMBERS, date_format, is_missing, parse_date
+from ._cells import DATE_FORMATS, NUMBERS, date_format, is_missing, parse_date
 from ._table import Column, Table, as_table
 
 _RARE = (2, 0.005)  # rows that a category needs for an input: at least so many, and this share
@@ -305,11 +305,11 @@ class TableEncoder:
     @property
     def input_names(self) -> tuple[str, ...]:
         """Names of the inputs, such as "size", "size is missing", "colour=red", "day: month"."""
-        names: list[str] = []
+        names: dict[str, None] = {}
         for name in (name for column in self.columns for name in column.inputs):
             while name in names:
                 name += "'"
-            names.append(name)
+            names[name] = None
         return tuple(names)
 
     @property
@@ -466,11 +466,15 @@ class TableEncoder:
         KeyError, TypeError, ValueError
             If it is no such record.
         """
+        if not isinstance(record, Mapping):
+            raise TypeError(f"record must be a mapping, got {shown(record)}")
         left_out = record["left_out"]
         if not isinstance(left_out, dict):
             raise TypeError(f"left_out must be an object, got {shown(left_out)}")
+        columns = tuple(_column_of(values) for values in _items("columns", record["columns"], dict))
+        _check_unique("names of columns", (column.name for column in columns))
         return cls(
-            tuple(_column_of(values) for values in _items("columns", record["columns"], dict)),
+            columns,
             dict(zip(left_out, _items("left_out", [*left_out.values()], str), strict=True)),
             _items("order", record["order"], str),
             _items("notes", record["notes"], str),
@@ -501,7 +505,18 @@ def _column_of(record: Mapping[str, Any]) -> Encoded:
     column = kind(**values)
     if isinstance(column, Numbers):
         check_choice("style", column.style, NUMBERS)
+        if not math.isfinite(column.fill) or not math.isfinite(column.offset):
+            raise ValueError(f"fill and offset must be finite, got {column.fill}, {column.offset}")
+        if not column.low <= column.high:
+            raise ValueError(f"low must be at most high, got {column.low} and {column.high}")
+    if isinstance(column, Categories):
+        _check_unique("values", column.values)
     if isinstance(column, Dates):
+        _check_unique("parts", column.parts)
+        if column.form not in DATE_FORMATS:
+            raise ValueError(f"form must be one of DATE_FORMATS, got {shown(column.form)}")
+        if not all(map(math.isfinite, column.fill)):
+            raise ValueError(f"fill must be finite, got {shown(column.fill)}")
         unknown = [part for part in column.parts if part not in _DATE_PARTS]
         if unknown or len(column.parts) != len(column.fill):
             raise ValueError(
@@ -521,14 +536,25 @@ def _items(name: str, value: Any, kind: Any) -> tuple[Any, ...]:
     return tuple(value)
 
 
+def _check_unique(name: str, items: Iterable[str]) -> None:
+    if repeated := [item for item, n in Counter(items).items() if n > 1]:
+        raise ValueError(f"{name} must be unique, got several {listing(repeated)}")
+
+
 def _number(name: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
         raise TypeError(f"{name} must be a number, got {shown(value)}")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:  # of an int
+        raise ValueError(f"{name} must be within float64, got {shown(value)}") from None
 
 
 def numbers(column: Column, style: str) -> Values:
     """Return a column's numbers, NaN where a cell is missing, infinite or no number."""
+    check_type("column", column, np.ndarray)
+    if style not in NUMBERS:
+        raise ValueError(f"style must be one of {', '.join(NUMBERS)}, got {shown(style)}")
     if column.dtype.kind == "f":
         return np.where(np.isfinite(column), column, np.nan)
     read = NUMBERS[style]
@@ -547,7 +573,10 @@ def words(column: Column) -> list[str]:
 
 
 def _of_cells(column: Column, read: Callable[[str], Any]) -> dict[str, Any]:
-    return {cell: read(cell) for cell in set(column.tolist())}
+    cells = set(column.tolist())
+    if odd := [cell for cell in cells if not isinstance(cell, str)]:
+        raise TypeError(f"cells of a column must be strings, got {shown(odd[0])}")
+    return {cell: read(cell) for cell in cells}
 
 
 def _kind_of(name: str, column: Column, category: bool, notes: list[str]) -> Encoded | str:

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import bz2
-import gzip
 import io
 import json
-import lzma
 import os
 import re
 import tempfile
-import zipfile
-import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -19,14 +14,24 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
-from synaprune.checks import listing
+from synaprune.checks import listing, shown
 from synaprune.extras import require
+from synaprune.unpacking import (
+    check_size,
+    is_compressed,
+    parse_json,
+    read_file,
+    unpack,
+    zip_members,
+)
 
 from ._cells import cell_of
+from ._sheets import n_cells
 from ._table import Table, column_of
 from ._text import decode, has_header, read_rows
 
-_PACKED = {b"\x1f\x8b": gzip.decompress, b"BZh": bz2.decompress, b"\xfd7zXZ": lzma.decompress}
+_DEEPEST = 3  # archives within archives; some hold themselves
+_REMEDY = "convert it to a .csv file by a program that you trust"
 _REFUSED = {
     b"\xd0\xcf\x11\xe0": "an old Excel or other Office file; save it as .xlsx or .csv",
     b"%PDF": "a PDF; a table in it has to be copied into a .csv file",
@@ -78,8 +83,8 @@ def read_table(
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is no table, or a hint does not apply to its format; the message says what it is, and
-        what to do.
+        If it is no table, a hint does not apply to its format, or it would take memory out of
+        proportion to its size; the message says what it is, and what to do.
     ImportError
         If a format needs a package that is not installed; the message names the command.
 
@@ -95,8 +100,12 @@ def read_table(
         raise ValueError(f"separator must be one character, got {separator!r}")
     if isinstance(file, str | os.PathLike):
         source, content = os.fspath(file), _content(Path(file))
-    else:
+    elif hasattr(file, "read"):
         source, content = str(getattr(file, "name", "data")), file.read()
+    else:
+        raise TypeError(f"file must be a path or a binary file object, got {shown(file)}")
+    if not isinstance(content, bytes):
+        raise TypeError(f"file must give bytes, got {shown(content)}")
     try:
         return _read(source, content, _Hints(separator, header, known))
     except MemoryError:
@@ -119,7 +128,7 @@ class _Hints(NamedTuple):
 
 def _content(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_file(path)
     except FileNotFoundError:
         raise FileNotFoundError(f"{path}: no such file") from None
     except OSError as error:
@@ -130,19 +139,21 @@ def _read(
     source: str,
     content: bytes,
     hints: _Hints,
+    depth: int = 0,
 ) -> Table:
-    for mark, unpack in _PACKED.items():
-        if content.startswith(mark):
-            try:
-                inner = unpack(content)
-            except (EOFError, OSError, ValueError, zlib.error, lzma.LZMAError) as error:
-                raise ValueError(f"{source}: a damaged compressed file ({error})") from None
-            return _read(source, inner, hints)
+    if depth > _DEEPEST:
+        raise ValueError(f"{source}: an archive in an archive, {depth} times over; unpack it first")
+    if is_compressed(content):
+        try:
+            inner = unpack(content)
+        except ValueError as error:
+            raise ValueError(f"{source}: {error}") from None
+        return _read(source, inner, hints, depth + 1)
     for mark, what in _REFUSED.items():
         if content.startswith(mark):
             raise ValueError(f"{source} is {what}")
     if content.startswith(b"PK\x03\x04"):
-        return _of_zip(source, content, hints)
+        return _of_zip(source, content, hints, depth)
     if content.startswith(b"PAR1"):
         hints.refuse(source, "a Parquet file", "separator", "header")
         return _parquet(source, content)
@@ -189,42 +200,46 @@ def _of_rows(source: str, rows: list[list[str]], hints: _Hints) -> Table:
 def _names(names: Sequence[str]) -> tuple[list[str], list[str]]:
     """Return unique names, and notes of those that were changed."""
     given = [name or f"unnamed {at}" for at, name in enumerate(names)]
-    notes, unique = [], []
+    notes: list[str] = []
+    unique: dict[str, None] = {}  # a list would take a minute for 10**5 names alike
     counts = Counter(given)
     for at, name in enumerate(given):
         if counts[name] > 1 and name in unique:
             renamed = f"{name}.{at}"
-            while renamed in given or renamed in unique:
+            while renamed in counts or renamed in unique:
                 renamed += "'"
             notes.append(f"column {at} is called {renamed!r}, as another is called {name!r}")
             name = renamed
-        unique.append(name)
-    return unique, notes
+        unique[name] = None
+    return list(unique), notes
 
 
 def _of_zip(
     source: str,
     content: bytes,
     hints: _Hints,
+    depth: int,
 ) -> Table:
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            names = [n for n in archive.namelist() if not n.endswith("/")]
-            if "xl/workbook.xml" in names or "mimetype" in names or "xl/workbook.bin" in names:
-                hints.refuse(source, "a spreadsheet", "separator")
-                return _sheets(source, content, hints)
-            names = [n for n in names if not n.startswith("__MACOSX")]
-            if any(n.endswith(".npy") for n in names):
-                raise ValueError(f"{source} is an archive of NumPy arrays; name it .npz")
-            if len(names) != 1:
-                raise ValueError(
-                    f"{source} is an archive of {len(names)} files, {', '.join(names[:5])}; unpack "
-                    "it and name one of them"
-                )
-            inner = archive.read(names[0])
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, zlib.error) as error:
-        raise ValueError(f"{source}: a zip archive that cannot be read ({error})") from None
-    return _read(source, inner, hints)
+        members = zip_members(io.BytesIO(content))
+    except ValueError as error:
+        raise ValueError(f"{source}: {error}") from None
+    if not members.keys().isdisjoint(("xl/workbook.xml", "mimetype", "xl/workbook.bin")):
+        hints.refuse(source, "a spreadsheet", "separator")
+        try:
+            check_size(8 * n_cells(members), len(content), _REMEDY)
+        except ValueError as error:
+            raise ValueError(f"{source}: {error}") from None
+        return _sheets(source, content, hints)
+    names = [n for n in members if not n.startswith("__MACOSX")]
+    if any(n.endswith(".npy") for n in names):
+        raise ValueError(f"{source} is an archive of NumPy arrays; name it .npz")
+    if len(names) != 1:
+        raise ValueError(
+            f"{source} is an archive of {len(names)} files, {', '.join(names[:5]):.200}; unpack "
+            "it and name one of them"
+        )
+    return _read(source, members[names[0]], hints, depth + 1)
 
 
 def _sheets(source: str, content: bytes, hints: _Hints) -> Table:
@@ -233,7 +248,9 @@ def _sheets(source: str, content: bytes, hints: _Hints) -> Table:
     try:
         book = calamine.CalamineWorkbook.from_filelike(io.BytesIO(content))
         sheets = {name: book.get_sheet_by_name(name).to_python() for name in book.sheet_names}
-    except Exception as error:  # calamine has several types of its own
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # of calamine's own types; its panics are no Exception
         raise ValueError(f"{source}: a spreadsheet that cannot be read ({error})") from None
     name, cells = max(
         sheets.items(), key=lambda item: sum(cell != "" for row in item[1] for cell in row)
@@ -255,13 +272,37 @@ def _parquet(source: str, content: bytes) -> Table:
         path.write_bytes(content)
         try:
             with duckdb.connect() as connection:
+                _check_parquet(connection, str(path), len(content))
                 columns = connection.execute(
                     "select * from read_parquet(?)", [str(path)]
                 ).fetchnumpy()
         except duckdb.Error as error:
             text = str(error).splitlines()[0]
             raise ValueError(f"{source}: a Parquet file that cannot be read ({text})") from None
+        except ValueError as error:
+            raise ValueError(f"{source}: {error}") from None
     return _of_columns(source, columns)
+
+
+def _check_parquet(connection: Any, path: str, packed: int) -> None:
+    """Raise a ValueError if columns are nested, or much larger than the file: it may repeat."""
+    columns = connection.execute("describe select * from read_parquet(?)", [path]).fetchall()
+    kinds = {name: kind for name, kind, *_ in columns}
+    nested = [n for n, kind in kinds.items() if kind.startswith(("STRUCT", "MAP")) or "[" in kind]
+    if nested:
+        raise ValueError(
+            f"records must be flat, but there are lists or records in {listing(nested)}"
+        )
+    counted = connection.execute("select sum(num_rows) from parquet_file_metadata(?)", [path])
+    rows = max(0, counted.fetchone()[0])
+    check_size(8 * rows * len(kinds), packed, _REMEDY)
+    quoted = [
+        '"' + n.replace('"', '""') + '"' for n, k in kinds.items() if k in ("VARCHAR", "BLOB")
+    ]
+    if quoted:
+        total = " + ".join(f"coalesce(sum(octet_length({name}::blob)), 0)" for name in quoted)
+        texts = connection.execute(f"select {total} from read_parquet(?)", [path])
+        check_size(int(texts.fetchone()[0]), packed, _REMEDY)
 
 
 def _of_columns(source: str, columns: dict[str, Any]) -> Table:
@@ -276,10 +317,11 @@ def _json(source: str, text: str) -> Table:
     """Read a list of records, one record a line, or one list per column."""
     try:
         try:
-            read = json.loads(text)
+            read = parse_json(text, constants=True)
         except json.JSONDecodeError:
-            read = [json.loads(line) for line in text.splitlines() if line.strip()]
-    except (json.JSONDecodeError, RecursionError) as error:
+            lines = [line for line in text.splitlines() if line.strip()]
+            read = [parse_json(line, constants=True) for line in lines]
+    except ValueError as error:
         raise ValueError(f"{source}: JSON that cannot be read ({error})") from None
     if isinstance(read, dict) and all(isinstance(v, list) for v in read.values()):
         if len({len(v) for v in read.values()}) != 1:
@@ -293,6 +335,10 @@ def _json(source: str, text: str) -> Table:
             f'{source}: JSON must hold records, such as {{"size": 2.5}}, in a list or one a line'
         )
     names = list(dict.fromkeys(name for record in read for name in record))
+    try:
+        check_size(8 * len(names) * len(read), len(text), "few of its records have the same keys")
+    except ValueError as error:
+        raise ValueError(f"{source}: {error}") from None
     nested = [n for n in names if any(isinstance(r.get(n), dict | list) for r in read)]
     if nested:
         raise ValueError(
@@ -305,11 +351,11 @@ def _json(source: str, text: str) -> Table:
 def _arff(source: str, text: str) -> Table:
     """Read Weka's format: names of the columns, then rows as in a CSV."""
     head, mark, body = (
-        re.split(r"(?im)^(\s*@data\b.*)$", text, maxsplit=1)
-        if re.search(r"(?im)^\s*@data\b", text)
+        re.split(r"(?im)^([^\S\n]*@data\b.*)$", text, maxsplit=1)
+        if re.search(r"(?im)^[^\S\n]*@data\b", text)
         else (text, "", "")
     )
-    found = re.findall(r"(?im)^\s*@attribute\s+('(?:[^'\\]|\\.)*'|\"[^\"]*\"|\S+)\s", head)
+    found = re.findall(r"(?im)^[^\S\n]*@attribute\s+('(?:[^'\\]|\\.)*'|\"[^\"]*\"|\S+)\s", head)
     names, notes = _names([name.strip("'\"") for name in found])
     lines = [line for line in body.splitlines() if line.strip() and not line.startswith("%")]
     if not mark or not names or not lines:
@@ -327,6 +373,7 @@ def _libsvm(source: str, content: bytes) -> Table:
     sklearn = require("sklearn.datasets", "sklearn")
     try:
         X, y = sklearn.load_svmlight_file(io.BytesIO(content))
+        check_size(8 * X.shape[0] * X.shape[1], len(content), "its largest index is too large")
     except Exception as error:  # of many types
         raise ValueError(f"{source}: a libsvm file that cannot be read ({error})") from None
     columns = {f"f{i + 1}": column for i, column in enumerate(X.toarray().T)}

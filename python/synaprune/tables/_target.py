@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from synaprune.checks import listing
+from synaprune.checks import check_type, listing
 
 from ._cells import NUMBERS, is_missing, plain_number
 from ._encoder import numbers, style_of
@@ -60,6 +60,7 @@ def find_target(table: Table, target: str | int | None) -> str:
     ValueError
         If there is no such column, or nobody can know.
     """
+    check_type("table", table, Table)
     names = table.names
     if target is None:
         usual = [name for name in names if name.strip().casefold() in _USUAL]
@@ -118,6 +119,8 @@ def read_target(table: Table, target: str, as_numbers: bool | None = None) -> Ta
     >>> target.values.tolist(), target.rows.tolist()
     (['yes', 'no', 'yes'], [0, 1, 2])
     """
+    check_type("table", table, Table)
+    table.check_names([target], "target")
     column = table.columns[target]
     notes = []
     present = np.flatnonzero(_present(column))
@@ -281,6 +284,7 @@ def is_amount(answers: NDArray[Any]) -> bool:
     >>> is_amount(np.linspace(0.0, 1.0, 20)), is_amount(np.array([0.0, 1.0] * 10))
     (True, False)
     """
+    check_type("answers", answers, np.ndarray)
     if answers.dtype.kind != "f":
         return False
     distinct = np.unique(answers)

@@ -73,7 +73,8 @@ def _parse(
 ) -> tuple[list[int], list[list[str]]]:
     """Return line numbers and cells of the rows, at most so many of them."""
     if separator == " ":
-        text = re.sub(r"(?m)^[ \t]+|[ \t]+$", "", text).replace("\t", " ")
+        lines_of = text.split("\n")  # a pattern would go back at each blank of a long row of them
+        text = "\n".join(line.strip(" \t") for line in lines_of).replace("\t", " ")
     reader = csv.reader(
         io.StringIO(text, newline=""),
         delimiter=separator,
@@ -104,7 +105,7 @@ def _dialect(text: str) -> tuple[str, str]:
     Where all rows are equally long under several separators, the first of them counts: a decimal
     comma may stand in every row of a table with semicolons.
     """
-    head = text if len(text) < 200_000 else text[: text.rindex("\n", 0, 200_000) + 1]
+    head = text if len(text) < 200_000 else text[: text.rfind("\n", 0, 200_000) + 1]
     head = head or text
     found: list[tuple[float, int, str, str]] = []
     for rank, separator in enumerate(_SEPARATORS):

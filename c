@@ -1,0 +1,77 @@
+-- a SELECT for duckdb, made by synaprune 0.1.0. Do not edit.
+--
+-- network     4-5-1: 25 synapses, relu, sigmoid
+-- arithmetic  float64; inputs are rounded to float32 first, as in synaprune
+-- input       4 columns of the table
+--
+-- classes:
+--   0: "0"
+--   1: "1"
+
+WITH
+synaprune_cells AS MATERIALIZED (
+  SELECT
+    TRY_CAST(trim(CAST(data."x0" AS VARCHAR)) AS DOUBLE) AS c0,
+    TRY_CAST(trim(CAST(data."x1" AS VARCHAR)) AS DOUBLE) AS c1,
+    TRY_CAST(trim(CAST(data."x2" AS VARCHAR)) AS DOUBLE) AS c2,
+    TRY_CAST(trim(CAST(data."x3" AS VARCHAR)) AS DOUBLE) AS c3
+  FROM "t" AS data
+),
+synaprune_known AS MATERIALIZED (
+  SELECT
+    CASE WHEN c0 BETWEEN -3.4028234663852886e+38 AND 3.4028234663852886e+38 THEN c0 END AS c0,
+    CASE WHEN c1 BETWEEN -3.4028234663852886e+38 AND 3.4028234663852886e+38 THEN c1 END AS c1,
+    CASE WHEN c2 BETWEEN -3.4028234663852886e+38 AND 3.4028234663852886e+38 THEN c2 END AS c2,
+    CASE WHEN c3 BETWEEN -3.4028234663852886e+38 AND 3.4028234663852886e+38 THEN c3 END AS c3
+  FROM synaprune_cells
+),
+synaprune_inputs AS MATERIALIZED (
+  SELECT
+    c0 AS x0,
+    c1 AS x1,
+    c2 AS x2,
+    c3 AS x3
+  FROM synaprune_known
+),
+synaprune_scaled AS MATERIALIZED (
+  SELECT
+    (536870913.0e0 * x0 - (536870913.0e0 * x0 - x0)) AS x0,
+    (536870913.0e0 * x1 - (536870913.0e0 * x1 - x1)) AS x1,
+    (536870913.0e0 * x2 - (536870913.0e0 * x2 - x2)) AS x2,
+    (536870913.0e0 * x3 - (536870913.0e0 * x3 - x3)) AS x3
+  FROM synaprune_inputs
+),
+synaprune_sums_1 AS MATERIALIZED (
+  SELECT
+    (-0.04065883159637451e0) + (0.6745768785476685e0 * x0 + (-0.13306152820587158e0) * x1 + (-0.737809956073761e0) * x2 + 0.7218602895736694e0 * x3) AS z0,
+    (-0.03741206228733063e0) + ((-0.6072397232055664e0) * x0 + (-0.2991446256637573e0) * x1 + (-0.5211688280105591e0) * x2 + 0.41946354508399963e0 * x3) AS z1,
+    (-0.08746489882469177e0) + ((-0.3128005266189575e0) * x0 + 0.6741649508476257e0 * x1 + (-0.15143892168998718e0) * x2 + 0.3579484224319458e0 * x3) AS z2,
+    0.015620965510606766e0 + (0.0032593845389783382e0 * x0 + 0.1020304411649704e0 * x1 + 0.3425375521183014e0 * x2 + 0.06334224343299866e0 * x3) AS z3,
+    (-0.08698268979787827e0) + (0.06767132878303528e0 * x0 + 0.38626280426979065e0 * x1 + (-0.4533764719963074e0) * x2 + 0.5017051100730896e0 * x3) AS z4
+  FROM synaprune_scaled
+),
+synaprune_outputs_1 AS MATERIALIZED (
+  SELECT
+    CASE WHEN z0 <= 0.0e0 THEN 0.0e0 ELSE z0 END AS x0,
+    CASE WHEN z1 <= 0.0e0 THEN 0.0e0 ELSE z1 END AS x1,
+    CASE WHEN z2 <= 0.0e0 THEN 0.0e0 ELSE z2 END AS x2,
+    CASE WHEN z3 <= 0.0e0 THEN 0.0e0 ELSE z3 END AS x3,
+    CASE WHEN z4 <= 0.0e0 THEN 0.0e0 ELSE z4 END AS x4
+  FROM synaprune_sums_1
+),
+synaprune_sums_2 AS MATERIALIZED (
+  SELECT
+    (-0.09444074332714081e0) + (0.671190619468689e0 * x0 + 0.19571194052696228e0 * x1 + 0.7209668159484863e0 * x2 + (-0.34931516647338867e0) * x3 + 0.6432627439498901e0 * x4) AS z0
+  FROM synaprune_outputs_1
+),
+synaprune_shares AS MATERIALIZED (
+  SELECT
+    z0,
+    1.0e0 / (1.0e0 + exp(CASE WHEN z0 < -87.0e0 THEN 87.0e0 WHEN z0 > 700.0e0 THEN -700.0e0 ELSE -z0 END)) AS e0
+  FROM synaprune_sums_2
+)
+SELECT
+  CASE WHEN z0 <= 0.0e0 THEN 0 WHEN z0 > 0.0e0 THEN 1 END AS "class",
+  1.0e0 - e0 AS "p0",
+  e0 AS "p1"
+FROM synaprune_shares
