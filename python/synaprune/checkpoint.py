@@ -16,7 +16,7 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -52,11 +52,13 @@ class CheckpointFile:
     ----------
     parts : dict of str to (JSON value, dict of ndarray)
         What is finished.
+    command : list of str or None
+        Arguments of the console that began the run.
 
     Raises
     ------
     FileExistsError
-        If the file exists and is not to be resumed.
+        If the file exists and is not to be resumed, unless nothing in it is finished.
     CheckpointError
         If another process uses it, or it is broken or no checkpoint.
     OSError
@@ -66,6 +68,7 @@ class CheckpointFile:
     def __init__(self, path: str | os.PathLike[str], *, resume: bool = False) -> None:
         self.path: Final = io.check_target(path)
         self.parts: dict[str, tuple[Any, Arrays]] = {}
+        self.command: list[str] | None = None
         self._runs: dict[str, Any] = {}  # by kind: version, data and options
         self._kind = ""  # of the run as a whole, which may consist of others
         self._known = False  # whether this process has said what runs
@@ -73,15 +76,24 @@ class CheckpointFile:
         self._took = 0.0
         self._lock = _Lock(self.path)
         try:
-            if self.path.exists():
-                if not resume:
-                    raise FileExistsError(
-                        f"{self.path} exists; resume=True (on the console --resume) goes on with it"
-                    )
+            if resume and self.path.exists():
                 self._read()
+            elif self.path.exists():
+                self._check_empty()
         except BaseException:
             self.close()
             raise
+
+    def _check_empty(self) -> None:
+        """Raise a FileExistsError unless the file is of a run that failed before it began."""
+        with contextlib.suppress(CheckpointError):
+            self._read()
+            if not self.parts:
+                self._runs, self._kind, self.command = {}, "", None
+                return
+        raise FileExistsError(
+            f"{self.path} exists; resume=True (on the console --resume) goes on with a checkpoint"
+        )
 
     def _read(self) -> None:
         try:
@@ -97,6 +109,8 @@ class CheckpointFile:
             )
         try:
             self._kind, self._runs = str(header["kind"]), dict(header["runs"])
+            if header["command"] is not None:
+                self.command = [*map(str, header["command"])]
             self.parts = {
                 name: (values, io.below(f"{name}/", arrays))
                 for name, values in dict(header["parts"]).items()
@@ -175,6 +189,7 @@ class CheckpointFile:
             "checkpoint": FORMAT,
             "kind": self._kind,
             "runs": self._runs,
+            "command": self.command,
             "parts": {name: values for name, (values, _) in self.parts.items()},
         }
         arrays = {
@@ -226,6 +241,34 @@ def opened(
         raise TypeError(f"checkpoint must be a path, got {shown(checkpoint)}")
 
 
+@contextlib.contextmanager
+def saved_at_end(save: Callable[[], object]) -> Iterator[None]:
+    """Save when the work ends, however it ends; if that fails, a warning says so.
+
+    What was reached is then not lost with the disk's space. A fault of the checkpoint itself is not
+    followed by another one.
+
+    Parameters
+    ----------
+    save : callable
+    """
+    try:
+        yield
+    except (OSError, CheckpointError):
+        raise
+    except BaseException:
+        _save_or_warn(save)
+        raise
+    _save_or_warn(save)
+
+
+def _save_or_warn(save: Callable[[], object]) -> None:
+    try:
+        save()
+    except OSError as error:
+        warnings.warn(str(error), UserWarning, stacklevel=2)
+
+
 # ---- which run it is of
 
 
@@ -252,6 +295,7 @@ def _described(value: Any) -> Any:
 
 
 def _digest(array: NDArray[Any]) -> str:
+    content: Any
     if array.dtype.hasobject:
         content = json.dumps(array.tolist(), default=str).encode()
     else:

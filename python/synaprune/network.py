@@ -839,12 +839,10 @@ class SparseMLP:
             callback=callback,
         )  # fmt: skip
 
-    def _fit(
-        self, X: Any, y: Any, sample_weight: Any = None, *, training: Training | None, **options: Any
-    ) -> Self:
+    def _fit(self, *data_and_weight: Any, training: Training | None, **options: Any) -> Self:
         """Do what `fit` does; the other options are those of `_train`."""
         recipe = check_training(training).with_epochs(20)
-        data, updates = self._train(X, y, sample_weight, training=recipe, **options)
+        data, updates = self._train(*data_and_weight, training=recipe, **options)
         if updates >= _LONG:
             self._warn_if_constant(data)
         return self
@@ -882,11 +880,11 @@ class SparseMLP:
             watched(callback, lambda: self._decided_copy(decided)),
         ):
             self._fix(decided)
-            epoch = 0 if marks is None else marks.go_to_last(self, average)
+            epoch = done = 0 if marks is None else marks.go_to_last(self, average)
             for epoch, loss in run_epochs(
                 self._core, data, factors=factors, batch_size=recipe.batch_size,
                 optimizer=recipe.optimizer, threads=choice, max_norm=recipe.max_gradient_norm,
-                done=epoch,
+                done=done,
             ):  # fmt: skip
                 average_weights(self, average, epoch)
                 if callback is not None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import warnings
 from typing import Any
 
-from synaprune.checkpoint import CheckpointError, CheckpointFile, opened
+from synaprune.checkpoint import CheckpointFile, opened, saved_at_end
 from synaprune.checks import check_callable, shown
 from synaprune.criteria import Criterion, Saliency, check_criterion
 from synaprune.metrics import Metric
@@ -178,34 +177,26 @@ def prune(
     with opened(checkpoint, resume) as file, watched(callback, session.net.copy):
         if file is not None:
             session.keep_in(file, {"strategy": strategy})
-        try:
-            session.path.stop_reason = strategy.run(session)
-        except StopPruning:
-            session.path.stop_reason = "ended by the callback"
-        except LimitReached as limit:
-            session.path.stop_reason = str(limit)
-            if not session.path:  # the strategy accepts nothing before its first cut
-                judged = session.judge()
-                session.accept(judged, epochs=session.path.epochs, score_after_cut=judged.score)
-        except KeyboardInterrupt:
-            _save_all_the_same(session)
-            raise PruningInterrupted(session.path) from None
-        except (OSError, CheckpointError):  # the checkpoint itself, mostly
-            raise
-        except BaseException:
-            _save_all_the_same(session)
-            raise
-        _save_all_the_same(session)
+        with saved_at_end(session.save):
+            _run(session, strategy)
     session.warn_if_constant(stacklevel=2)
     return session.path
 
 
-def _save_all_the_same(session: Session) -> None:
-    """Save the checkpoint of a run that ends; if that fails, a warning says so."""
+def _run(session: Session, strategy: Strategy) -> None:
+    """Run a strategy, and note why it ended."""
+    path = session.path
     try:
-        session.save()
-    except OSError as error:
-        warnings.warn(str(error), UserWarning, stacklevel=3)
+        path.stop_reason = strategy.run(session)
+    except StopPruning:
+        path.stop_reason = "ended by the callback"
+    except LimitReached as limit:
+        path.stop_reason = str(limit)
+        if not path.steps:  # the strategy accepts nothing before its first cut
+            judged = session.judge()
+            session.accept(judged, epochs=path.epochs, score_after_cut=judged.score)
+    except KeyboardInterrupt:
+        raise PruningInterrupted(path) from None
 
 
 def check_strategy(strategy: Strategy | None, goal: Goal, training: Training) -> Strategy:

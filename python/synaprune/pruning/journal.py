@@ -187,6 +187,8 @@ class Journal:
     def save(self) -> None:
         """Write what there is; raises an OSError if that fails."""
         mark = self._mark
+        if mark is None and not self._entries:
+            return
         steps = [step for entry in self._entries for step in entry.steps]
         entries = [
             [e.begin, e.end, e.answer, *vars(e.counters).values(), e.first, len(e.steps)]
@@ -214,9 +216,7 @@ class Journal:
             steps, at = _unpacked(values, arrays, start), 0
             for begin, end, answer, epochs, work, loss, first, n in values["entries"]:
                 counters = Counters(epochs, work, loss)
-                self._entries.append(
-                    Entry(begin, end, answer, counters, first, steps[at : at + n])
-                )
+                self._entries.append(Entry(begin, end, answer, counters, first, steps[at : at + n]))
                 at += n
         if _MARK in self._file.parts:
             values, arrays = self._file.parts[_MARK]

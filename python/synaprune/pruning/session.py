@@ -36,7 +36,6 @@ from synaprune.training import (
     run_epochs,
 )
 
-
 _NOW = "now"  # the session's network in a mark
 
 
@@ -152,8 +151,8 @@ class Session:
         later : (int, Optimizer), optional
             After so many epochs this optimiser takes over.
         resumed : (int, SparseMLP), optional
-            How many of these epochs an earlier run has done, and the network that it began with; see
-            `mark`.
+            How many of these epochs an earlier run has done, and the network that it began with;
+            see `mark`.
 
         Raises
         ------
