@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -125,7 +126,11 @@ class FinishedRuns:
         """Return the record of a run if it is finished."""
         if self._file is None or f"run/{seed}" not in self._file.parts:
             return None
-        record, _ = self._file.parts[f"run/{seed}"]
+        text, _ = self._file.parts[f"run/{seed}"]
+        try:
+            record = json.loads(text)
+        except (TypeError, ValueError) as error:
+            raise CheckpointError(f"{self._file.path} does not describe a run: {error}") from error
         if not isinstance(record, dict):
             raise CheckpointError(f"{self._file.path} does not describe a run")
         return record
@@ -133,7 +138,7 @@ class FinishedRuns:
     def put(self, seed: int, record: dict[str, Any]) -> None:
         """Keep the record of a run."""
         if self._file is not None:
-            self._file.parts[f"run/{seed}"] = record, {}
+            self._file.parts[f"run/{seed}"] = json.dumps(record), {}  # keeps the keys' order
             if self._file.due:
                 self._file.save()
 
