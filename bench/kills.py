@@ -7,10 +7,10 @@
 One run that nothing disturbs gives the model file that all others have to end with. With --kills a
 run gets SIGKILL at a moment drawn evenly from its length, maybe while it starts or after it ends,
 and is resumed. With --disks the disk takes no more from a random byte on: no file may be larger
-than that (RLIMIT_FSIZE), or the folder is a file system of that size (--tmpfs, needs root). The run has
-to end with one line and status 2 or to succeed, older files have to be whole, and the resumed run
-has to end with the same bytes once there is room. Prints one JSON line; the status is 1 unless all
-trials ended well. Needs POSIX; mnist needs its files (SYNAPRUNE_DATA_DIR).
+than that (RLIMIT_FSIZE), or the folder is a file system of that size (--tmpfs, needs root). The run
+has to end with one line and status 2 or to succeed, older files have to be whole, and the resumed
+run has to end with the same bytes once there is room. Prints one JSON line; the status is 1 unless
+all trials ended well. Needs POSIX; mnist needs its files (SYNAPRUNE_DATA_DIR).
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ RUNS = {
     "mnist-gradual": (*MNIST[:3], "--synapses", "500", "--regrow-budget", "1"),
     "table": ("rows.csv", "--target", "kind"),
     "digits": ("digits", "--epochs", "30", "--hidden", "10", "--max-drop", "0.03"),
+    "quick": ("rows.csv", "--target", "kind", "--epochs", "20", "--hidden", "4"),
     "runs": ("rows.csv", "--target", "kind", "--epochs", "20", "--runs", "6", "--jobs", "2"),
 }
 CHECKPOINT = ("--checkpoint", "run.ckpt")

@@ -160,6 +160,8 @@ class CheckpointFile:
                     f"{self.path} is the checkpoint of another run: of {shown(self._kind)}, not of "
                     f"{kind!r}"
                 )
+            if self.parts and kind not in self._runs:
+                raise CheckpointError(f"{self.path} does not describe a run")
             self._known = True
         if kind not in self._runs:
             self._runs[kind] = json.loads(json.dumps(now))

@@ -247,7 +247,7 @@ class Job:
 
         def watch(progress: Progress) -> object:
             perfect = self.stop_at is not None and (progress.score or 0.0) >= self.stop_at
-            return STOP if full.stops(progress.epoch) or perfect else None
+            return STOP if full.ends(progress.epoch, perfect) else None
 
         if (trained := full.trained) is not None:
             net = trained
@@ -258,9 +258,10 @@ class Job:
                 callback=watch if callback is None else Callbacks([callback, watch]), marks=full,
             )  # fmt: skip
             full.finish(net)
+        cut_short = bool(full.cut_short)  # then nothing is cut from it
         left = None if limits.max_epochs is None else max(0, limits.max_epochs - full.epochs)
         path = prune(
-            net if strategy.starts_trained else fresh,
+            net if strategy.starts_trained or cut_short else fresh,
             *data.train,
             validation=validation,
             **{f.name: getattr(goal, f.name) for f in dataclasses.fields(Goal)},
@@ -269,10 +270,12 @@ class Job:
             training=self._recipe(strategy),
             threads=threads,
             callback=callback,
-            checkpoint=None if full.is_cut_short else file,
-            time_limit=limits.seconds_left,
+            checkpoint=None if cut_short else file,
+            time_limit=0.0 if cut_short else limits.seconds_left,
             max_epochs=left,
         )
+        if cut_short:
+            path.stop_reason = f"{full.cut_short} while the full network was trained"
         path.options = {"dataset": data.name, **job.options()}
         path.data_sha256 = data.sha256
         return Result(
@@ -296,15 +299,16 @@ class _FullNetwork:
     ----------
     epochs : int
         That were trained.
-    is_cut_short : bool
-        Whether a limit ended it. Then the checkpoint holds what came before, so that a run without
-        the limit goes on as if there had been none.
+    cut_short : str
+        Which limit ended it, if one did. The checkpoint then holds where it was, so that a run
+        without the limit goes on as if there had been none.
     """
 
     def __init__(self, file: CheckpointFile | None, limits: Limits) -> None:
         self._file, self._limits = file, limits
         self.epochs = 0
-        self.is_cut_short = False
+        self.cut_short = ""
+        self._average: WeightAverage | None = None
 
     @property
     def trained(self) -> SparseMLP | None:
@@ -312,22 +316,25 @@ class _FullNetwork:
         net, done, _ = self._last()
         return net if done else None
 
-    def stops(self, epoch: int) -> bool:
-        """Return whether a limit ends the training after an epoch."""
+    def ends(self, epoch: int, perfect: bool) -> bool:
+        """Return whether the training ends after an epoch: it is perfect, or a limit is reached."""
         self.epochs = epoch
+        if perfect:
+            return True
         try:
             self._limits.check(epoch)
-        except LimitReached:
-            self.is_cut_short = True
-        return self.is_cut_short
+        except LimitReached as limit:
+            self.cut_short = str(limit)
+        return bool(self.cut_short)
 
     def finish(self, net: SparseMLP) -> None:
         """Keep the trained network."""
-        if not self.is_cut_short:
-            self._keep(net, {}, True)
+        sums = self._average.state if self._average is not None and self.cut_short else {}
+        self._keep(net, sums, not self.cut_short)
 
     def go_to_last(self, net: SparseMLP, average: WeightAverage) -> int:
         """Set both to the last mark; return its epoch, 0 if there is none."""
+        self._average = average
         last, _, sums = self._last()
         if last is not None:
             net._core.assign(last._core)

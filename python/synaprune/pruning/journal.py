@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from synaprune import io
 from synaprune.checkpoint import CheckpointError, CheckpointFile
+from synaprune.checks import check_bool, check_int
 from synaprune.network import SparseMLP
 from synaprune.path import PathStep, pack_steps, unpack_steps
 
@@ -77,6 +78,13 @@ class Mark:
     nets: dict[str, SparseMLP]
     counters: Counters
     steps: list[PathStep]
+
+    def take(self, *names: str) -> list[Any]:
+        """Return some of the values; raises a CheckpointError if one is missing."""
+        try:
+            return [self.values[name] for name in names]
+        except KeyError as error:
+            raise CheckpointError(f"the checkpoint does not describe a run: no {error}") from error
 
 
 class Journal:
@@ -215,7 +223,10 @@ class Journal:
             values, arrays = self._file.parts[_JOURNAL]
             steps, at = _unpacked(values, arrays, start), 0
             for begin, end, answer, epochs, work, loss, first, n in values["entries"]:
-                counters = Counters(epochs, work, loss)
+                check_bool("answer", answer)
+                for count in (begin, end, first, n):
+                    check_int("each count", count, 0)
+                counters = _counted(epochs, work, loss)
                 self._entries.append(Entry(begin, end, answer, counters, first, steps[at : at + n]))
                 at += n
         if _MARK in self._file.parts:
@@ -227,9 +238,15 @@ class Journal:
                     name: SparseMLP.from_state(header, io.below(f"net/{name}/", arrays))
                     for name, header in values["nets"].items()
                 },
-                counters=Counters(*values["counters"]),
+                counters=_counted(*values["counters"]),
                 steps=_unpacked(values, arrays, start),
             )
+
+
+def _counted(epochs: Any, work: Any, loss: Any) -> Counters:
+    if not isinstance(loss, float):
+        raise TypeError("the loss is no number")
+    return Counters(check_int("epochs", epochs, 0), check_int("work", work, 0, 2**63), loss)
 
 
 def _packed(

@@ -135,9 +135,7 @@ class Gradual(Strategy):
         later = None if self.final_optimizer is None else (last, self.final_optimizer)
         begun, done, since, after_cut, judged = 0, 0, 0, None, None
         if mark is not None:
-            begun, done, since, after_cut = (
-                mark.values[name] for name in ("epoch", "done", "since", "after_cut")
-            )
+            begun, done, since, after_cut = mark.take("epoch", "done", "since", "after_cut")
             average.state = mark.arrays
         full = full.copy()
         resumed = None if mark is None else (begun, full)
@@ -229,9 +227,7 @@ def _prune_and_regrow(
     else:
         rng = np.random.default_rng()
         rng.bit_generator.state = mark.values["proposals"]
-        session.limit, loss_before, least = (
-            mark.values[name] for name in ("limit", "loss_before", "least")
-        )
+        session.limit, loss_before, least = mark.take("limit", "loss_before", "least")
         before, best = mark.nets["before"], mark.nets["best"]
     try:
         if mark is None:
