@@ -16,6 +16,7 @@ START, *PARTS = re.split(r"^## (.+)\n", PAGE.read_text(encoding="utf-8"), flags=
 SECTIONS = dict(zip(PARTS[::2], PARTS[1::2], strict=True))
 PACKAGES = {
     "Callbacks": "tqdm",
+    "Long runs: checkpoints and limits": "numpy",
     "Optuna": "optuna",
     "joblib": "joblib",
     "MLflow": "mlflow",
@@ -23,6 +24,7 @@ PACKAGES = {
 }
 WRITTEN = {
     "Callbacks": ["best.npz"],
+    "Long runs: checkpoints and limits": ["run.ckpt"],
     "MLflow": ["digits.npz", "mlflow.db"],
     "TensorBoard": ["runs/digits/events.*"],
 }

@@ -19,6 +19,7 @@ except ImportError as error:  # pragma: no cover - needs a broken installation
     raise ImportError(f"synaprune's compiled core cannot be loaded; {hint} ({error})") from error
 
 from synaprune import callbacks, datasets, explain, export, plots, report, tables
+from synaprune.checkpoint import CheckpointError
 from synaprune.criteria import CRITERIA, Criterion, GradientMoments, saliency
 from synaprune.data import CheckedData
 from synaprune.io import ModelFileError
@@ -57,7 +58,8 @@ from synaprune.training import (
 from synaprune.training.optimizers import *  # noqa: F403 - what its __all__ names
 
 __all__ = [
-    "ACTIVATIONS", "CRITERIA", "LOSSES", "CheckedData", "ConstantThenCosine", "Criterion",
+    "ACTIVATIONS", "CRITERIA", "LOSSES", "CheckedData", "CheckpointError", "ConstantThenCosine",
+    "Criterion",
     "GradientMoments", "Gradual", "InputBudget", "Iterative", "LinearGradients", "ModelFileError",
     "OnProbabilities", "PathStep", "Progress", "PruningInterrupted", "PruningPath",
     "QuantizedNetwork", "RoundedNetwork", "RoundingLoss", "STOP",

@@ -9,11 +9,13 @@ Format 2 holds the optimiser's state of each network. Format 1 lacks it, and is 
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import json
 import os
 import secrets
+import stat
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -48,25 +50,72 @@ def check_target(path: str | os.PathLike[str]) -> Path:
     return target
 
 
-def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
-    """Write a file whole or not at all: beside the target first, then renamed over it."""
+def write_atomically(path: str | os.PathLike[str], content: bytes, *, beside: str = "") -> None:
+    """Write a file whole or not at all: beside the target first, then renamed over it.
+
+    File and folder are on disk when this returns. A file that is replaced leaves its mode to the
+    new one, and a link stays a link.
+
+    Parameters
+    ----------
+    path : path-like
+    content : bytes
+    beside : str, optional
+        What the file is called until it is whole; an older one of that name, as a killed process
+        leaves it, is replaced. A random name if left out.
+    """
     target = check_target(path)
-    beside = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    new = target.with_name(beside or f".{target.name}.{secrets.token_hex(4)}")
+    if beside:
+        new.unlink(missing_ok=True)
     try:
-        with beside.open("xb") as file:
+        with new.open("xb") as file:
+            if target.exists() and hasattr(os, "fchmod"):
+                os.fchmod(file.fileno(), stat.S_IMODE(target.stat().st_mode))
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        beside.replace(target)
+        new.replace(target)
     except BaseException:
-        beside.unlink(missing_ok=True)
+        new.unlink(missing_ok=True)
         raise
+    _sync_folder(target.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """See to it that a rename outlasts a power cut, where the system can do that for a folder."""
+    try:
+        opened = os.open(folder, os.O_RDONLY)
+    except OSError:  # Windows opens no folders, and a folder may be writable but not readable
+        return
+    try:
+        os.fsync(opened)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # file systems that cannot
+            raise
+    finally:
+        os.close(opened)
 
 
 def write_model(
-    path: str | os.PathLike[str], header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
+    path: str | os.PathLike[str],
+    header: Mapping[str, Any],
+    arrays: Mapping[str, NDArray[Any]],
+    *,
+    compress: bool = True,
+    beside: str = "",
 ) -> None:
     """Write a header of JSON values and named arrays as a model file.
+
+    Parameters
+    ----------
+    path : path-like
+    header : mapping
+    arrays : mapping of str to ndarray
+    compress : bool
+        Whether to make the file small, which takes longer.
+    beside : str, optional
+        As in `write_atomically`.
 
     Raises
     ------
@@ -79,10 +128,10 @@ def write_model(
     full = {"format": FORMAT, **header}
     full["sha256"] = _digest(full, members)
     members[_HEADER] = _json(full)
-    content = _zipped(members, zipfile.ZIP_DEFLATED)
-    if sum(map(len, members.values())) > most(len(content)):  # which `read_model` would refuse
-        content = _zipped(members, zipfile.ZIP_STORED)
-    write_atomically(path, content)
+    content = _zipped(members, zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED)
+    if compress and sum(map(len, members.values())) > most(len(content)):
+        content = _zipped(members, zipfile.ZIP_STORED)  # `read_model` would refuse the other
+    write_atomically(path, content, beside=beside)
 
 
 def read_model(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from numpy.typing import NDArray
+
 from synaprune import __version__, metrics
 from synaprune.callbacks import Callbacks
-from synaprune.checks import check_float, check_int, shown
+from synaprune.checkpoint import CheckpointError, CheckpointFile, opened
+from synaprune.checks import check_bool, check_callable, check_float, check_int, shown
 from synaprune.criteria import Criterion
 from synaprune.datasets import Dataset
+from synaprune.io import below
 from synaprune.metrics import Metric
 from synaprune.network import ACTIVATIONS, LOSSES, REGRESSION_LOSSES, SparseMLP
 from synaprune.options import option, record, set_fields
@@ -20,6 +26,8 @@ from synaprune.pruning import (
     STRATEGIES,
     Goal,
     Gradual,
+    LimitReached,
+    Limits,
     Strategy,
     check_strategy,
     default_strategy,
@@ -34,6 +42,7 @@ from synaprune.training import (
     Optimizer,
     Progress,
     Training,
+    WeightAverage,
 )
 
 
@@ -176,6 +185,10 @@ class Job:
         seed: int = 0,
         threads: Threads = None,
         callback: Callback | None = None,
+        checkpoint: str | os.PathLike[str] | CheckpointFile | None = None,
+        resume: bool = False,
+        time_limit: float | None = None,
+        max_epochs: int | None = None,
     ) -> Result:
         """Do the job; whatever does not fit the data is refused before any training.
 
@@ -187,6 +200,8 @@ class Job:
         threads : int or "auto", optional
         callback : callable, optional
             As in `prune`; called during the training of the full network too.
+        checkpoint, resume, time_limit, max_epochs
+            As in `prune`; the training of the full network is part of what is kept and limited.
 
         Returns
         -------
@@ -194,9 +209,22 @@ class Job:
 
         Raises
         ------
-        PruningInterrupted, TrainingDiverged, TypeError, ValueError
+        PruningInterrupted, TrainingDiverged, TypeError, ValueError, OSError
             As `prune` and `SparseMLP.fit`.
         """
+        limits = Limits(time_limit, max_epochs)
+        with opened(checkpoint, resume) as file:
+            return self._run(data, seed, threads, callback, file, limits)
+
+    def _run(
+        self,
+        data: Dataset,
+        seed: int,
+        threads: Threads,
+        callback: Callback | None,
+        file: CheckpointFile | None,
+        limits: Limits,
+    ) -> Result:
         begin = time.perf_counter()
         strategy, training = self.strategy, self.training
         assert strategy is not None
@@ -212,21 +240,28 @@ class Job:
         schedule = training.lr_schedule
         if schedule is None and self.stop_at is None:
             training = dataclasses.replace(training, lr_schedule=ConstantThenCosine())
-        epochs = 0
+        validation = (data.validation.X, data.validation.y)
+        full = _FullNetwork(file, limits)
+        if file is not None:
+            file.identify("Job", {"data": data.sha256}, {**job.options(), "seed": seed})
 
         def watch(progress: Progress) -> object:
-            nonlocal epochs
-            epochs = progress.epoch
             perfect = self.stop_at is not None and (progress.score or 0.0) >= self.stop_at
-            return STOP if perfect else None
+            return STOP if full.ends(progress.epoch, perfect) else None
 
-        validation = (data.validation.X, data.validation.y)
-        net.fit(
-            *data.train, training=training, validation=validation, threads=threads,
-            callback=watch if callback is None else Callbacks([callback, watch]),
-        )  # fmt: skip
+        if (trained := full.trained) is not None:
+            net = trained
+        else:
+            check_callable("callback", callback)
+            net._fit(
+                *data.train, training=training, validation=validation, threads=threads,
+                callback=watch if callback is None else Callbacks([callback, watch]), marks=full,
+            )  # fmt: skip
+            full.finish(net)
+        cut_short = bool(full.cut_short)  # then nothing is cut from it
+        left = None if limits.max_epochs is None else max(0, limits.max_epochs - full.epochs)
         path = prune(
-            net if strategy.starts_trained else fresh,
+            net if strategy.starts_trained or cut_short else fresh,
             *data.train,
             validation=validation,
             **{f.name: getattr(goal, f.name) for f in dataclasses.fields(Goal)},
@@ -235,7 +270,12 @@ class Job:
             training=self._recipe(strategy),
             threads=threads,
             callback=callback,
+            checkpoint=None if cut_short else file,
+            time_limit=0.0 if cut_short else limits.seconds_left,
+            max_epochs=left,
         )
+        if cut_short:
+            path.stop_reason = f"{full.cut_short} while the full network was trained"
         path.options = {"dataset": data.name, **job.options()}
         path.data_sha256 = data.sha256
         return Result(
@@ -247,9 +287,86 @@ class Job:
             path=path,
             start=Measurement.of(net, data, threads, goal.metric),
             final=Measurement.of(path.smallest, data, threads, goal.metric),
-            epochs=epochs + path.epochs,
+            epochs=full.epochs + path.epochs,
             seconds=time.perf_counter() - begin,
         )
+
+
+class _FullNetwork:
+    """The training of the full network: how far it is, in a checkpoint, and whether it may go on.
+
+    Attributes
+    ----------
+    epochs : int
+        That were trained.
+    cut_short : str
+        Which limit ended it, if one did. The checkpoint then holds where it was, so that a run
+        without the limit goes on as if there had been none.
+    """
+
+    def __init__(self, file: CheckpointFile | None, limits: Limits) -> None:
+        self._file, self._limits = file, limits
+        self.epochs = 0
+        self.cut_short = ""
+        self._average: WeightAverage | None = None
+
+    @property
+    def trained(self) -> SparseMLP | None:
+        """The network, if an earlier run has trained it to the end."""
+        net, done, _ = self._last()
+        return net if done else None
+
+    def ends(self, epoch: int, perfect: bool) -> bool:
+        """Return whether the training ends after an epoch: it is perfect, or a limit is reached."""
+        self.epochs = epoch
+        if perfect:
+            return True
+        try:
+            self._limits.check(epoch)
+        except LimitReached as limit:
+            self.cut_short = str(limit)
+        return bool(self.cut_short)
+
+    def finish(self, net: SparseMLP) -> None:
+        """Keep the trained network."""
+        sums = self._average.state if self._average is not None and self.cut_short else {}
+        self._keep(net, sums, not self.cut_short)
+
+    def go_to_last(self, net: SparseMLP, average: WeightAverage) -> int:
+        """Set both to the last mark; return its epoch, 0 if there is none."""
+        self._average = average
+        last, _, sums = self._last()
+        if last is not None:
+            net._core.assign(last._core)
+            average.state = sums
+        return self.epochs
+
+    def add(self, epoch: int, net: SparseMLP, average: WeightAverage) -> None:
+        """Keep both after an epoch, if it is time to."""
+        self.epochs = epoch
+        if self._file is not None and self._file.due:
+            self._keep(net, average.state, False)
+
+    def _keep(self, net: SparseMLP, sums: Mapping[str, NDArray[Any]], done: bool) -> None:
+        if self._file is not None:
+            header, arrays = net.state()
+            values = {"epochs": self.epochs, "done": done, "network": header}
+            parts = {f"network/{name}": a for name, a in arrays.items()}
+            parts |= {f"sums/{name}": a for name, a in sums.items()}
+            self._file.parts["full"] = values, parts
+            self._file.save()
+
+    def _last(self) -> tuple[SparseMLP | None, bool, dict[str, NDArray[Any]]]:
+        """Return the network of the checkpoint, whether it is trained to the end, and the sums."""
+        if self._file is None or "full" not in self._file.parts:
+            return None, False, {}
+        values, arrays = self._file.parts["full"]
+        try:
+            self.epochs = check_int("epochs", values["epochs"], 0)
+            net = SparseMLP.from_state(values["network"], below("network/", arrays))
+            return net, check_bool("done", values["done"]), below("sums/", arrays)
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            raise CheckpointError(f"{self._file.path} does not describe a run: {error}") from error
 
 
 def _without_l1(optimizer: Optimizer) -> Optimizer:

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -71,6 +71,16 @@ class _Decided(NamedTuple):
     targets: LabelEncoder | TargetScaler
     transform: InputTransform
     names: tuple[str, ...] | None
+
+
+class _Marks(Protocol):
+    """Where a training keeps how far it is, so that it can go on after a crash."""
+
+    def go_to_last(self, net: SparseMLP, average: WeightAverage) -> int:
+        """Set both to the last mark; return its epoch, 0 if there is none."""
+
+    def add(self, epoch: int, net: SparseMLP, average: WeightAverage) -> None:
+        """Keep both after an epoch, if it is time to."""
 
 
 class SparseMLP:
@@ -848,11 +858,15 @@ class SparseMLP:
             though another class is at least half as frequent as the most frequent one; or the same
             numbers.
         """
-        recipe = check_training(training).with_epochs(20)
-        data, updates = self._train(
-            X, y, sample_weight, training=recipe, validation=validation, threads=threads,
+        return self._fit(
+            X, y, sample_weight, training=training, validation=validation, threads=threads,
             callback=callback,
         )  # fmt: skip
+
+    def _fit(self, *data_and_weight: Any, training: Training | None, **options: Any) -> Self:
+        """Do what `fit` does; the other options are those of `_train`."""
+        recipe = check_training(training).with_epochs(20)
+        data, updates = self._train(*data_and_weight, training=recipe, **options)
         if updates >= _LONG:
             self._warn_if_constant(data)
         return self
@@ -867,8 +881,12 @@ class SparseMLP:
         validation: Any = None,
         threads: Threads = None,
         callback: Callback | None = None,
+        marks: _Marks | None = None,
     ) -> tuple[TrainingSet, int]:
-        """Do what `fit` does, but never warn; return the data, and how many updates were made."""
+        """Do what `fit` does, but never warn; return the data, and how many updates were made.
+
+        It goes on from the last of some marks, if there is one, and adds its own.
+        """
         recipe = training
         assert recipe.epochs is not None
         choice = ThreadChoice(threads)
@@ -886,19 +904,20 @@ class SparseMLP:
             watched(callback, lambda: self._decided_copy(decided)),
         ):
             self._fix(decided)
+            epoch = done = 0 if marks is None else marks.go_to_last(self, average)
             for epoch, loss in run_epochs(
                 self._core, data, factors=factors, batch_size=recipe.batch_size,
                 optimizer=recipe.optimizer, threads=choice, max_norm=recipe.max_gradient_norm,
+                done=done,
             ):  # fmt: skip
                 average_weights(self, average, epoch)
-                if callback is None:
-                    continue
-                score = None if held_out is None else self._score(held_out, choice.next())[0]
-                progress = Progress(
-                    "train", epoch, recipe.epochs, loss, score, self.n_synapses, choice.next(), self
-                )
-                if asks_to_stop(callback, progress):
-                    break
+                if callback is not None:
+                    score = None if held_out is None else self._score(held_out, choice.next())[0]
+                    told = (epoch, recipe.epochs, loss, score, self.n_synapses, choice.next())
+                    if asks_to_stop(callback, Progress("train", *told, self)):
+                        break
+                if marks is not None:
+                    marks.add(epoch, self, average)
         return data, epoch * math.ceil(len(data.X) / recipe.batch_size)
 
     def _warn_if_constant(self, data: TrainingSet) -> None:
@@ -922,7 +941,7 @@ class SparseMLP:
                 f"the network {says}; try another learning rate or optimiser, a larger "
                 "init_scale, or fewer hidden layers",
                 UserWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
 
     def partial_fit(

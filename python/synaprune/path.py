@@ -7,7 +7,7 @@ import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -536,11 +536,26 @@ class PruningPath:
         OSError
             If it cannot be written.
         """
+        io.write_model(path, *self.state())
+
+    def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """Return (JSON values, arrays) from which `from_state` makes an equal path.
+
+        Returns
+        -------
+        header : dict
+        arrays : dict of ndarray
+
+        Raises
+        ------
+        ValueError
+            If the path is empty.
+        """
         if not self.steps:
             raise ValueError("the path has no step to save")
         network_header, network = self.smallest.state()
         start_header, start = self._start.state()
-        records, steps = _pack(self.steps)
+        records, steps = pack_steps(self.steps)
         parts = {"network": network, "start": start, "path": steps}
         header = {
             "version": _core.__version__,
@@ -551,7 +566,7 @@ class PruningPath:
             "metric": self.metric,
         }
         arrays = {f"{part}/{name}": a for part, named in parts.items() for name, a in named.items()}
-        io.write_model(path, header, arrays)
+        return header, arrays
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> PruningPath:
@@ -577,28 +592,49 @@ class PruningPath:
         if "path" not in header:
             raise io.ModelFileError(f"{path} holds a network without a path; use SparseMLP.load")
         try:
-            loaded = cls(SparseMLP.from_state(header["start"], io.below("start/", arrays)))
-            n_synapses = loaded._start.n_synapses
-            loaded.steps = _unpack(header["path"], io.below("path/", arrays), n_synapses)
-            for name in _FACTS:
-                setattr(loaded, name, _typed(name, header[name]))
-            # older files have no metric and no estimates
-            loaded.metric = _typed("metric", header.get("metric", loaded.metric))
-            for name in _ESTIMATES:
-                setattr(loaded, name, _typed(name, header.get(name)))
-            for step in loaded:
-                net = loaded.network(step.step)
-                if (net.n_synapses, net.structure) != (step.n_synapses, step.structure):
-                    raise ValueError(
-                        f"step {step.step} does not hold {step.n_synapses} synapses, "
-                        f"{shown_structure(step.structure)}"
-                    )
+            return cls.from_state(header, arrays)
         except (KeyError, TypeError, ValueError, IndexError) as error:  # parts that do not fit
             raise io.ModelFileError(f"{path} does not describe a path: {error}") from error
+
+    @classmethod
+    def from_state(cls, header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Self:
+        """Rebuild a path from what `state` returned.
+
+        Parameters
+        ----------
+        header : mapping
+            JSON values.
+        arrays : mapping of str to ndarray
+
+        Returns
+        -------
+        PruningPath
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError, IndexError
+            If the parts do not fit each other.
+        """
+        loaded = cls(SparseMLP.from_state(header["start"], io.below("start/", arrays)))
+        n_synapses = loaded._start.n_synapses
+        loaded.steps = unpack_steps(header["path"], io.below("path/", arrays), n_synapses)
+        for name in _FACTS:
+            setattr(loaded, name, _typed(name, header[name]))
+        # older files have no metric and no estimates
+        loaded.metric = _typed("metric", header.get("metric", loaded.metric))
+        for name in _ESTIMATES:
+            setattr(loaded, name, _typed(name, header.get(name)))
+        for step in loaded:
+            net = loaded.network(step.step)
+            if (net.n_synapses, net.structure) != (step.n_synapses, step.structure):
+                raise ValueError(
+                    f"step {step.step} does not hold {step.n_synapses} synapses, "
+                    f"{shown_structure(step.structure)}"
+                )
         return loaded
 
 
-def _pack(steps: Sequence[PathStep]) -> tuple[list[dict[str, Any]], dict[str, NDArray[Any]]]:
+def pack_steps(steps: Sequence[PathStep]) -> tuple[list[dict[str, Any]], dict[str, NDArray[Any]]]:
     """Return the steps' JSON values, and their arrays, those of all steps end to end.
 
     What a file need not hold is left out: a step of plain SGD has no entry ``optimizer``, and a
@@ -618,10 +654,10 @@ def _pack(steps: Sequence[PathStep]) -> tuple[list[dict[str, Any]], dict[str, ND
     return records, arrays
 
 
-def _unpack(
+def unpack_steps(
     records: Sequence[dict[str, Any]], arrays: Mapping[str, NDArray[Any]], n_synapses: int
 ) -> list[PathStep]:
-    """Return the steps that `_pack` took apart, of a network that began with ``n_synapses``.
+    """Return the steps that `pack_steps` took apart, of a network that began with ``n_synapses``.
 
     Raises
     ------

@@ -158,7 +158,8 @@ def test_the_help_names_every_option():
     fields = {option.flag for kind in kinds for option in options_of(kind)}
     others = {"--help", "--target", "--data-dir", "--optimizer", "--strategy", "--runs", "--jobs",
               "--seed", "--threads", "--out", "--report", "--json", "--quiet", "--drop", "--keep",
-              "--separator", "--no-header"}  # fmt: skip
+              "--separator", "--no-header", "--checkpoint", "--resume", "--time-limit",
+              "--max-epochs"}  # fmt: skip
     assert in_help == fields | others
     assert {*FLAGS, "--shift", "--shift-probability"} == fields | {"--optimizer", "--strategy"}
     assert "predict" in succeed("--help")

@@ -54,6 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")
     try:
         args = parser.parse_args(argv)
+        args.argv = list(sys.argv[1:] if argv is None else argv)
         quiet = getattr(args, "quiet", False)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("default")

@@ -9,6 +9,7 @@ from typing import Any
 
 from synaprune import __version__
 from synaprune.arrays import Inputs
+from synaprune.checkpoint import CheckpointFile
 from synaprune.datasets import Rows
 from synaprune.metrics import Metric
 from synaprune.network import SparseMLP
@@ -50,6 +51,8 @@ def find(
     seed: int,
     threads: Threads,
     callback: Callable[[int, int], object],
+    checkpoint: CheckpointFile | None = None,
+    time_limit: float | None = None,
 ) -> Found:
     """Return the smallest network of a file's rows.
 
@@ -60,7 +63,7 @@ def find(
         Values of some of `OPTIONS`.
     keep : iterable of str
         As in `TableEncoder.fit`.
-    seed, threads, callback
+    seed, threads, callback, checkpoint, time_limit
         As in `smallest_network`.
 
     Raises
@@ -78,8 +81,9 @@ def find(
     elif keep:
         raise ValueError("--keep does not apply to arrays")
     result = smallest_network(
-        rows.X, rows.y, seed=seed, threads=threads, callback=callback, **chosen, **options
-    )
+        rows.X, rows.y, seed=seed, threads=threads, callback=callback, checkpoint=checkpoint,
+        time_limit=time_limit, **chosen, **options,
+    )  # fmt: skip
     metric: Metric = options.get("metric", "auto")
     asked = {"max_drop": result.max_drop, "metric": metric} | dict(options)
     result.path.options.update({"dataset": rows.name, "target": rows.target, **asked})

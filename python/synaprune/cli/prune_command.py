@@ -9,12 +9,14 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from synaprune import __version__, datasets, metrics
-from synaprune.cli.flags import KINDS, add_flags, all_options, job_for
+from synaprune.checkpoint import CheckpointFile, saved_at_end
+from synaprune.cli.checkpoints import FinishedRuns, opened_for
+from synaprune.cli.flags import KINDS, add_flags, all_options, job_for, whole_number
 from synaprune.cli.found import OPTIONS, Found, find
 from synaprune.cli.presets import PRESETS, SEARCHED
 from synaprune.cli.report_command import write_data_report
@@ -22,8 +24,9 @@ from synaprune.cli.runs import run_side_by_side
 from synaprune.io import write_atomically
 from synaprune.job import Result
 from synaprune.network import REGRESSION_LOSSES
-from synaprune.pruning import PruningInterrupted
+from synaprune.pruning import Limits, PruningInterrupted
 from synaprune.report import write_report
+from synaprune.tables import Table
 from synaprune.threads import Threads, check_threads
 
 _MOST_JOBS = 61  # processes that Python can wait for on Windows
@@ -51,7 +54,7 @@ def add_parser(commands: Any) -> None:
     )
     p.set_defaults(run=run)
     p.add_argument(
-        "dataset", nargs="?", default="digits", metavar="DATASET",
+        "dataset", nargs="?", metavar="DATASET",
         help="xor, digits (default), mnist, or a file (CSV, Excel, Parquet, JSON, NPZ, …)",
     )  # fmt: skip
     p.add_argument(
@@ -84,6 +87,21 @@ def add_parser(commands: Any) -> None:
         "--threads", type=_threads, metavar="N",
         help="of a run, or 'auto' (default): one or all, whichever proves faster",
     )  # fmt: skip
+    p.add_argument(
+        "--checkpoint", metavar="FILE", help="keep what is finished, for --resume after a crash"
+    )  # fmt: skip
+    p.add_argument(
+        "--resume", metavar="FILE",
+        help="go on with the run of a checkpoint, to the same bits; its options need not be given",
+    )  # fmt: skip
+    p.add_argument(
+        "--time-limit", type=float, metavar="S",
+        help="end after so many seconds with what was reached",
+    )  # fmt: skip
+    p.add_argument(
+        "--max-epochs", type=whole_number, metavar="N",
+        help="end after so many epochs with what was reached",
+    )  # fmt: skip
     p.add_argument("--out", metavar="MODEL.npz", help="save the network and its path")
     p.add_argument("--report", metavar="FILE.html", help="write a page that explains the network")
     p.add_argument("--json", metavar="FILE", help="write all figures; to stdout if -")
@@ -95,16 +113,41 @@ def run(args: argparse.Namespace) -> int:
     from synaprune.extras import require
 
     require("rich", "cli")
+    if args.resume is None:
+        _check_outputs(args)
+        if args.checkpoint is None:
+            return _run(args, None)
+    elif args.checkpoint is not None:
+        raise ValueError("--resume goes on in its own file; leave --checkpoint out")
+    try:
+        with opened_for(args, _parsed) as file:
+            _check_outputs(args)
+            return _run(args, file)
+    except KeyboardInterrupt as interrupt:
+        text, name = str(interrupt) or "interrupted", str(args.resume or args.checkpoint)
+        if Path(name).exists():
+            interrupt.args = (f"{text}; to go on: synaprune prune --resume {name}",)
+        raise
+
+
+def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="synaprune", allow_abbrev=False)
+    add_parser(parser.add_subparsers(required=True))
+    return parser.parse_args(arguments)
+
+
+def _run(args: argparse.Namespace, file: CheckpointFile | None) -> int:
     from synaprune.cli import display
 
-    _check_outputs(args)
+    args.dataset = args.dataset or "digits"
     _check_shares(args)
+    _check_limits(args)
     begin = time.perf_counter()
     records: list[dict[str, Any]] = []
     done: list[Result | Found] = []
     with display.ProgressBar(quiet=args.quiet, runs=args.runs) as bar:
         try:
-            for record, result in _runs(args, bar):
+            for record, result in _runs(args, bar, file):
                 records.append(record)
                 done = [] if result is None else [result]
         except BaseException as error:  # what was finished is not lost with the rest
@@ -130,7 +173,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _runs(
-    args: argparse.Namespace, bar: Any
+    args: argparse.Namespace, bar: Any, checkpoint: CheckpointFile | None
 ) -> Iterator[tuple[dict[str, Any], Result | Found | None]]:
     """Generate the record of each run, and the result itself where it is at hand."""
     seeds = range(args.seed, args.seed + args.runs)
@@ -152,17 +195,31 @@ def _runs(
             rows = datasets.load_rows(args.dataset, args.target, as_numbers=as_numbers, **reading)
         else:
             rows = datasets.Rows.of(datasets.load(args.dataset, target=args.target))
-        for seed in seeds:
-            bar.next_run()
-            found = find(
-                rows,
-                {key: getattr(args, key) for key in given},
-                keep=args.keep,
-                seed=seed,
-                threads=args.threads,
-                callback=bar.trained,
+        if args.max_epochs is not None:
+            raise ValueError(
+                "--max-epochs does not apply here: the search for the smallest network trains "
+                "several; use --time-limit"
             )
-            yield found.record, found
+        asked = {key: getattr(args, key) for key in given}
+        finished = FinishedRuns(checkpoint, args, {"rows": rows.y, **_columns(rows.X)}, asked)
+        with saved_at_end(finished.save):
+            for seed in seeds:
+                bar.next_run()
+                if (record := finished.get(seed)) is not None:
+                    yield record, None
+                    continue
+                found = find(
+                    rows,
+                    asked,
+                    keep=args.keep,
+                    seed=seed,
+                    threads=args.threads,
+                    callback=bar.trained,
+                    checkpoint=finished.file_of_one,
+                    time_limit=args.time_limit,
+                )
+                finished.put(seed, found.record)
+                yield found.record, found
         return
     data = (
         datasets.load_table(
@@ -175,18 +232,36 @@ def _runs(
     fixed = isinstance(args.threads, int)  # then it is not ours to share out
     threads = check_threads(args.threads)
     jobs = min(args.runs, args.jobs or (1 if fixed else threads), _MOST_JOBS)
-    if jobs > 1:
-        bar.next_run()
-        for record in run_side_by_side(
-            data, job, seeds, jobs=jobs, threads=threads if fixed else 1
-        ):
+    finished = FinishedRuns(checkpoint, args, {"data": data.sha256}, job.options())
+    with saved_at_end(finished.save):
+        if jobs > 1:
             bar.next_run()
-            yield record, None
-        return
-    for seed in seeds:
-        bar.next_run()
-        result = job.run(data, seed=seed, threads=args.threads, callback=bar)
-        yield result.record(), result
+            missing = [seed for seed in seeds if finished.get(seed) is None]
+            new = run_side_by_side(data, job, missing, jobs=jobs, threads=threads if fixed else 1)
+            for seed in seeds:
+                if (record := finished.get(seed)) is None:
+                    record = next(new)
+                    finished.put(seed, record)
+                bar.next_run()
+                yield record, None
+            return
+        for seed in seeds:
+            bar.next_run()
+            if (record := finished.get(seed)) is not None:
+                yield record, None
+                continue
+            result = job.run(
+                data, seed=seed, threads=args.threads, callback=bar, time_limit=args.time_limit,
+                max_epochs=args.max_epochs, checkpoint=finished.file_of_one,
+            )  # fmt: skip
+            record = result.record()
+            finished.put(seed, record)
+            yield record, result
+
+
+def _columns(X: Any) -> Mapping[str, Any]:
+    """Return the columns of a table, or an array, by name."""
+    return {"columns": dict(X.columns)} if isinstance(X, Table) else {"X": X}
 
 
 def _as_numbers(args: argparse.Namespace) -> bool | None:
@@ -246,9 +321,17 @@ def _check_shares(args: argparse.Namespace) -> None:
         )
 
 
+def _check_limits(args: argparse.Namespace) -> None:
+    Limits(args.time_limit, args.max_epochs)
+    for flag in ("time_limit", "max_epochs"):
+        if args.runs > 1 and getattr(args, flag) is not None:
+            raise ValueError(f"--{flag.replace('_', '-')} goes with one run")
+
+
 def _check_outputs(args: argparse.Namespace) -> None:
     """Refuse what would only fail after all the work is done."""
-    files = {"--out": args.out, "--report": args.report}
+    files = {"--out": args.out, "--report": args.report, "--checkpoint": args.checkpoint}
+    files["--resume"] = args.resume
     files["--json"] = None if args.json == "-" else args.json
     for flag in ("--out", "--report"):
         if files[flag] and args.runs > 1:
@@ -270,7 +353,7 @@ def _check_outputs(args: argparse.Namespace) -> None:
         if a and b and Path(a).absolute() == Path(b).absolute():
             raise ValueError(f"{one} and {other} name the same file, {a}")
     for flag, file in files.items():
-        both = file is not None and Path(file).exists() and Path(args.dataset).exists()
+        both = file is not None and Path(file).exists() and Path(args.dataset or "digits").exists()
         if both and Path(file).samefile(args.dataset):
             raise ValueError(f"{flag} would overwrite the data in {file}")
     if args.seed < 0:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import multiprocessing
+import os
 import signal
 import threading
 import warnings
@@ -78,6 +79,15 @@ def _interrupts_ignored() -> Iterator[None]:
 def _begin(*task: Any) -> None:
     global _task
     _task = task
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """End this process once its parent has gone, as by SIGKILL; it would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def _record(seed: int) -> tuple[dict[str, Any], list[str]]:

@@ -4,6 +4,7 @@ from synaprune.pruning._prune import check_strategy, prune
 from synaprune.pruning.budget import InputBudget
 from synaprune.pruning.contract import Contract, Judgement
 from synaprune.pruning.goal import Goal
+from synaprune.pruning.limits import LimitReached, Limits
 from synaprune.pruning.session import PruningInterrupted, Session
 from synaprune.pruning.strategies import (
     PERCENTAGES,
@@ -23,6 +24,8 @@ __all__ = [
     "InputBudget",
     "Iterative",
     "Judgement",
+    "LimitReached",
+    "Limits",
     "PERCENTAGES",
     "PruningInterrupted",
     "STRATEGIES",

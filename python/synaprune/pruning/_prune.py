@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
+from synaprune.checkpoint import CheckpointFile, opened, saved_at_end
 from synaprune.checks import check_callable, shown
 from synaprune.criteria import Criterion, Saliency, check_criterion
 from synaprune.metrics import Metric
@@ -11,6 +13,7 @@ from synaprune.network import SparseMLP
 from synaprune.path import PruningPath
 from synaprune.pruning.budget import InputBudget
 from synaprune.pruning.goal import Goal
+from synaprune.pruning.limits import LimitReached, Limits
 from synaprune.pruning.session import PruningInterrupted, Session, StopPruning
 from synaprune.pruning.strategies import Strategy, default_strategy
 from synaprune.threads import Threads
@@ -35,6 +38,10 @@ def prune(
     training: Training | None = None,
     threads: Threads = None,
     callback: Callback | None = None,
+    checkpoint: str | os.PathLike[str] | CheckpointFile | None = None,
+    resume: bool = False,
+    time_limit: float | None = None,
+    max_epochs: int | None = None,
 ) -> PruningPath:
     """Remove synapses, those of the lowest scores first, as far as the goal says.
 
@@ -89,10 +96,23 @@ def prune(
         Called with a `Progress` after each epoch and each cut. Returning `STOP`, or raising
         StopIteration, ends the run with what was accepted. ``on_train_begin(network)`` and
         ``on_train_end()`` as in `SparseMLP.fit`.
+    checkpoint : path-like, optional
+        Where to keep what is finished, every few seconds, so that a run that was killed can go on.
+    resume : bool
+        Go on with the checkpoint, if there is one yet, to the bits of a run that was never cut off.
+        All other arguments are to be what they were, but for threads, callback and limits.
+        Callbacks are told of what is still to be done, not of what was.
+    time_limit : float, optional
+        Seconds after which the run ends with what was accepted. It is looked at after each epoch
+        and before each cut.
+    max_epochs : int, optional
+        The most epochs that the run may train, rejected attempts and, after a resume, those before
+        it included; then it ends with what was accepted.
 
     Returns
     -------
     PruningPath
+        Its `stop_reason` says if a limit was reached.
 
     Raises
     ------
@@ -103,6 +123,13 @@ def prune(
         If `Gradual` diverges (`Iterative` takes it for a failed cut).
     PruningInterrupted
         On Ctrl-C; its ``path`` holds what was accepted.
+    FileExistsError
+        If there is a checkpoint that is not to be resumed.
+    CheckpointError
+        If the checkpoint is of other data, options or another version, broken, or in use; before
+        any training.
+    OSError
+        If the checkpoint cannot be written; what it held before is whole then.
 
     Warns
     -----
@@ -140,21 +167,36 @@ def prune(
     strategy = check_strategy(strategy, goal, training)
     if strategy.starts_trained:
         net.check_fitted()
+    limits = Limits(time_limit, max_epochs)
     session = Session(
         net, X, y, sample_weight, validation=validation, goal=goal, criterion=criterion,
-        training=training, threads=threads, callback=callback,
+        training=training, threads=threads, callback=callback, limits=limits,
     )  # fmt: skip
     session.goal.check_for(net, len(session.validation.y))
     criterion.warn_if_spoiled(training.optimizer, net.init_scale, stacklevel=2)
-    with watched(callback, session.net.copy):
-        try:
-            session.path.stop_reason = strategy.run(session)
-        except StopPruning:
-            session.path.stop_reason = "ended by the callback"
-        except KeyboardInterrupt:
-            raise PruningInterrupted(session.path) from None
+    with opened(checkpoint, resume) as file, watched(callback, session.net.copy):
+        if file is not None:
+            session.keep_in(file, {"strategy": strategy})
+        with saved_at_end(session.save):
+            _run(session, strategy)
     session.warn_if_constant(stacklevel=2)
     return session.path
+
+
+def _run(session: Session, strategy: Strategy) -> None:
+    """Run a strategy, and note why it ended."""
+    path = session.path
+    try:
+        path.stop_reason = strategy.run(session)
+    except StopPruning:
+        path.stop_reason = "ended by the callback"
+    except LimitReached as limit:
+        path.stop_reason = str(limit)
+        if not path.steps:  # the strategy accepts nothing before its first cut
+            judged = session.judge()
+            session.accept(judged, epochs=path.epochs, score_after_cut=judged.score)
+    except KeyboardInterrupt:
+        raise PruningInterrupted(path) from None
 
 
 def check_strategy(strategy: Strategy | None, goal: Goal, training: Training) -> Strategy:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from synaprune.arrays import finite
+from synaprune.checkpoint import CheckpointError, CheckpointFile
 from synaprune.criteria import Criterion
 from synaprune.metrics import needs_probabilities
 from synaprune.network import SparseMLP, says_the_same
@@ -18,6 +19,8 @@ from synaprune.options import name_of
 from synaprune.path import PruningPath
 from synaprune.pruning.contract import Judgement
 from synaprune.pruning.goal import Goal
+from synaprune.pruning.journal import Counters, Journal, Mark
+from synaprune.pruning.limits import Limits
 from synaprune.pruning.topology import without_neuron
 from synaprune.pruning.units import Amounts
 from synaprune.threads import ThreadChoice, Threads
@@ -32,6 +35,8 @@ from synaprune.training import (
     lr_factors,
     run_epochs,
 )
+
+_NOW = "now"  # the session's network in a mark
 
 
 class PruningInterrupted(KeyboardInterrupt):
@@ -70,6 +75,7 @@ class Session:
     training : Training
     threads, callback
         As in `prune`.
+    limits : Limits, optional
 
     Attributes
     ----------
@@ -102,6 +108,7 @@ class Session:
         training: Training,
         threads: Threads = None,
         callback: Callback | None = None,
+        limits: Limits | None = None,
     ) -> None:
         self.net = net.copy()
         self.goal, self.criterion, self.training = goal.for_network(net), criterion, training
@@ -110,6 +117,7 @@ class Session:
         self.validation = self.net.check_validation(validation)
         self.threads = ThreadChoice(threads)
         self.callback = callback
+        self.limits = limits or Limits()
         self.path = PruningPath(self.net)
         assert self.goal.metric is not None
         self.path.metric = name_of(self.goal.metric)
@@ -118,6 +126,7 @@ class Session:
         self.loss = math.nan
         self._first: Judgement | None = None
         self._last: Judgement | None = None
+        self._journal: Journal | None = None
 
     # ---- train and judge
 
@@ -128,6 +137,7 @@ class Session:
         *,
         optimizer: Optimizer | None = None,
         later: tuple[int, Optimizer] | None = None,
+        resumed: tuple[int, SparseMLP] | None = None,
     ) -> Iterator[int]:
         """Generate the epoch number, from 1, after each epoch of training.
 
@@ -140,6 +150,9 @@ class Session:
             Instead of the recipe's.
         later : (int, Optimizer), optional
             After so many epochs this optimiser takes over.
+        resumed : (int, SparseMLP), optional
+            How many of these epochs an earlier run has done, and the network that it began with;
+            see `mark`.
 
         Raises
         ------
@@ -147,8 +160,13 @@ class Session:
             If the loss is no longer finite; the network is not put back.
         BudgetExhausted
             If the limit of work is reached.
+        LimitReached
+            Before an epoch for which there is no time, or which would be one too many.
         """
-        size = self._size(self.net)
+        done, first = resumed or (0, self.net)
+        size = self._size(first)
+        if done < epochs:
+            self.limits.check(self.path.epochs)
         for epoch, loss in run_epochs(
             self.net._core,
             self.data,
@@ -158,11 +176,14 @@ class Session:
             threads=self.threads,
             later=later,
             max_norm=self.training.max_gradient_norm,
+            done=done,
         ):
             self.path.epochs += 1
             self.loss = loss
             self._spend(size)
             yield epoch
+            if epoch < epochs:
+                self.limits.check(self.path.epochs)
 
     def judge(self) -> Judgement:
         """Return what the network as it is tells of the validation split.
@@ -282,8 +303,11 @@ class Session:
         """
         metric, data = self.goal.metric, self.validation
         assert metric is not None
-        if self._last is None or needs_probabilities(metric):
+        if not self.path.steps or needs_probabilities(metric):
             return
+        if self._last is None:  # it was accepted in an earlier run
+            self.restore(self.path.smallest)
+            self._last = self.judge()
         said = self._last.predicted
         if np.ptp(said, axis=0).any() or not np.ptp(data.y, axis=0).any():
             return
@@ -315,10 +339,138 @@ class Session:
         if asks_to_stop(self.callback, progress):
             raise StopPruning
 
+    # ---- go on where a run was cut off
+
+    def keep_in(self, file: CheckpointFile, options: Mapping[str, Any]) -> None:
+        """Keep what is finished in a checkpoint, and take what it holds for done.
+
+        Parameters
+        ----------
+        file : CheckpointFile
+        options : mapping
+            What decides the result besides the network, the data, goal, criterion and recipe.
+
+        Raises
+        ------
+        CheckpointError
+            If it is of another run; it says what differs.
+        OSError
+            If it cannot be written.
+        """
+        data, validation = self.data, self.validation
+        header, arrays = self.net.state()
+        file.identify(
+            "prune",
+            {
+                "net": {**header, **arrays},
+                "X": data.X,
+                "y": data.y,
+                "sample_weight": data.sample_weight,
+                "validation X": validation.X,
+                "validation y": validation.y,
+                "classes": validation.classes,
+            },
+            {
+                "": self.goal,
+                "criterion": self.criterion,
+                "training": self.training,
+                **options,
+            },
+        )
+        self._journal = Journal(file, self.net)
+
+    def unit(self, work: Callable[[], bool]) -> bool:
+        """Do a unit of work, unless the checkpoint of an earlier run holds it.
+
+        A unit that was cut off is begun again, so that units are what a crash can cost.
+
+        Parameters
+        ----------
+        work : callable
+            Returns a bool. It leaves the session's network as the path's last one if it accepted
+            any, otherwise as it was. The strategy must not depend on anything else that it did. It
+            may consist of units itself.
+
+        Returns
+        -------
+        bool
+            What `work` returned.
+        """
+        journal = self._journal
+        if journal is None:
+            return work()
+        path = self.path
+        if (entry := journal.next()) is not None:
+            if entry.first > len(path):
+                raise CheckpointError("the checkpoint does not fit this run: steps are missing")
+            path.steps[entry.first :] = entry.steps
+            self._resume(entry.counters)
+            if entry.steps:
+                self.restore(path.smallest)
+            return entry.answer
+        before, begin = list(path.steps), journal.begin()
+        answer = bool(work())  # comparisons of scores give numpy's
+        journal.finish(begin, answer, self._counters, before, list(path.steps))
+        return answer
+
+    def mark(
+        self,
+        values: Mapping[str, Any],
+        nets: Mapping[str, SparseMLP] | None = None,
+        arrays: Mapping[str, NDArray[Any]] | None = None,
+    ) -> None:
+        """Note where a long training is, if that is kept and it is time to.
+
+        Parameters
+        ----------
+        values : mapping
+            JSON values.
+        nets : mapping of str to SparseMLP, optional
+            Networks besides the session's.
+        arrays : mapping of str to ndarray, optional
+        """
+        journal = self._journal
+        if journal is None or not journal.due:
+            return
+        every = {_NOW: self.snapshot(), **(nets or {})}
+        steps = list(self.path.steps)
+        journal.set_mark(Mark(dict(values), dict(arrays or {}), every, self._counters, steps))
+
+    def marked(self) -> Mark | None:
+        """Go back to the mark of an earlier run, and return it; None if there is none.
+
+        Returns
+        -------
+        Mark or None
+        """
+        mark = None if self._journal is None else self._journal.mark
+        if mark is not None:
+            self.path.steps[:] = mark.steps
+            self._resume(mark.counters)
+            if mark.steps:
+                self.restore(self.path.network(0))
+                self._first = self.judge()
+            self.restore(mark.nets[_NOW])
+        return mark
+
+    def save(self) -> None:
+        """Write all that is finished to the checkpoint, if there is one."""
+        if self._journal is not None:
+            self._journal.save()
+
+    @property
+    def _counters(self) -> Counters:
+        return Counters(self.path.epochs, self.work, self.loss)
+
+    def _resume(self, counters: Counters) -> None:
+        self.path.epochs, self.work, self.loss = counters.epochs, counters.work, counters.loss
+        self._last = None
+
     # ---- budget
 
     def charge(self, net: SparseMLP | None = None) -> None:
         """Count a cut that is tried, or a network that is looked at, as the work of an epoch."""
+        self.limits.check_time()
         self._spend(self._size(net or self.net))
 
     def _size(self, net: SparseMLP) -> int:

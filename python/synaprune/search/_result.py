@@ -91,6 +91,8 @@ class SearchResult:
         All that was judged, by candidate and falling size.
     chosen : CurvePoint
         The one that `network` is.
+    stopped : str
+        What was judged if `time_limit` ended the search; "" if all was.
     """
 
     network: SparseMLP
@@ -136,6 +138,10 @@ class SearchResult:
     @property
     def remark(self) -> str:
         """What a reader has to know before the figures; "" if there is nothing."""
+        return " ".join(filter(None, (self.stopped, self._doubt)))
+
+    @property
+    def _doubt(self) -> str:
         if not self._learned:
             other = (
                 ", or metric='balanced_accuracy' has to ask for the rarer ones"
@@ -171,6 +177,7 @@ class SearchResult:
     def _learned(self) -> bool:
         return self.network.n_synapses > 0 and self.expected_full.value > self._of_one_class
 
+    stopped: str = ""
     _of_one_class: float = 0.0
 
 

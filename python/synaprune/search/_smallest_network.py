@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -9,9 +10,12 @@ from functools import partial
 from typing import Any
 
 from synaprune import metrics
+from synaprune.checkpoint import CheckpointFile, opened, saved_at_end
 from synaprune.checks import check_callable, check_float, check_int
 from synaprune.metrics import Metric
+from synaprune.pruning import Limits
 from synaprune.search._candidates import Candidate, check_candidates
+from synaprune.search._kept import Kept
 from synaprune.search._recipe import BATCH_SIZE
 from synaprune.search._result import SearchResult
 from synaprune.search._rows import joined, read, read_validation, targets_of
@@ -42,6 +46,9 @@ def smallest_network(
     input_names: Sequence[str] | None = None,
     threads: Threads = None,
     callback: Callable[[int, int], object] | None = None,
+    checkpoint: str | os.PathLike[str] | CheckpointFile | None = None,
+    resume: bool = False,
+    time_limit: float | None = None,
 ) -> SearchResult:
     """Return the smallest network that keeps the score of the best full one.
 
@@ -106,6 +113,15 @@ def smallest_network(
         Networks that are trained at a time; as many as the machine offers if left out.
     callback : callable, optional
         Called as ``callback(done, total)`` after each training, in the caller's thread.
+    checkpoint : path-like, optional
+        Where to keep the trainings that are finished, so that a run that was killed can go on.
+    resume : bool
+        Go on with the checkpoint, if there is one yet, to the bits of a run that was never cut off.
+        All other arguments are to be what they were, but for threads, callback and time_limit.
+    time_limit : float, optional
+        Seconds after which no more is tried: what was judged until then decides, and the remark of
+        the result says so. What is chosen is trained on all rows after that, once instead of three
+        times.
 
     Returns
     -------
@@ -116,6 +132,10 @@ def smallest_network(
     TypeError, ValueError
         If an argument does not fit, there are fewer than 5 rows, or fewer than two classes have two
         rows; before any training.
+    TimeoutError
+        If the time is over before any network is judged.
+    FileExistsError, CheckpointError, OSError
+        As in `prune`.
 
     Warns
     -----
@@ -165,6 +185,7 @@ def smallest_network(
         joined(rows.inputs, judges and judges.inputs), targets, recipe, seed, encoder, names,
         candidates, max_updates,
     )  # fmt: skip
+    n_threads = check_threads(threads)
     n_folds = task.n_trainings()
     total = n_folds + 1 + _FINALS
 
@@ -172,14 +193,25 @@ def smallest_network(
         if callback is not None:
             callback(done, total)
 
-    judged = task.judge(check_threads(threads), tell, max_synapses)
-    reference, chosen = judged.choose(drop)
-    expected, expected_full = judged.estimates(drop)
-    with Workers(check_threads(threads)) as workers:
-        runs = workers.run([
-            partial(task.run, judged.candidates[i], judged.counts[i], (2, k))
-            for i, k in [(reference, 0), *((chosen, k) for k in range(_FINALS))]
-        ], lambda done: tell(n_folds + done))  # fmt: skip
+    limits = Limits(time_limit)
+    with opened(checkpoint, resume) as file:
+        if file is not None:
+            task.identify(file, {"max_drop": drop, "max_synapses": max_synapses})
+        kept = Kept(file)
+        with saved_at_end(kept.save):
+            judged, stopped = task.judge(n_threads, tell, max_synapses, kept, limits)
+            reference, chosen = judged.choose(drop)
+            expected, expected_full = judged.estimates(drop)
+            ends = [(reference, 0), *((chosen, k) for k in range(1 if stopped else _FINALS))]
+            finals = {}
+            for place, (i, k) in enumerate(ends):
+                candidate, n = judged.candidates[i], judged.counts[i]
+                name = f"final/{place}/{candidates.index(candidate)}/{n}"
+                finals[name] = partial(task.run, candidate, n, (2, k))
+            with Workers(n_threads) as workers:
+                before = total - len(finals)
+                done = workers.run(finals, lambda n: tell(before + n), kept, Limits())
+    runs = [done[name] for name in finals]
     full = runs[0].path.network(0)
     path, losses = min(runs[1:], key=lambda run: task.loss(run.path))
     least = expected.value - metrics.allowed_drop(metric, expected_full.value, drop)
@@ -197,6 +229,7 @@ def smallest_network(
         expected_full=expected_full,
         curve=curve,
         chosen=curve[chosen],
+        stopped=stopped,
         _of_one_class=judged.scores.of_one_class,
     )
     if not result._learned:

@@ -5,23 +5,27 @@ from __future__ import annotations
 import itertools
 import math
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from synaprune.arrays import Inputs
+from synaprune.checkpoint import CheckpointFile
 from synaprune.criteria import Criterion
 from synaprune.network import SparseMLP
 from synaprune.path import PruningPath
-from synaprune.pruning import Goal, Session, Sweep, sizes
+from synaprune.pruning import Goal, LimitReached, Limits, Session, Sweep, sizes
 from synaprune.search._candidates import CANDIDATES, Candidate
 from synaprune.search._judged import Judged
+from synaprune.search._kept import Kept
 from synaprune.search._recipe import at_a_rate_that_converges, recipe_of_full
+from synaprune.search._results import Fold, Run
 from synaprune.tables import TableEncoder
 from synaprune.targets import Split, Targets, Verdict, judged_rows, mean_by_row
 from synaprune.training import STOP, Progress, Training
@@ -31,29 +35,6 @@ _HELD_OUT = 5000  # rows from which one fifth, held out once, takes the place of
 _JUDGEMENTS = 1000  # folds are repeated on small data until there are so many, but at most
 _REPEATS = 3
 _KEEP = 0.75
-
-
-class Fold(NamedTuple):
-    """What the rows that a fold left out tell of each size of a candidate.
-
-    Attributes
-    ----------
-    told : ndarray, shape (n_sizes, n_rows) or with one more axis
-    loss : ndarray of float64, shape (n_sizes, n_rows)
-    varies : ndarray of bool, shape (n_sizes,)
-        Each as in `Verdict`.
-    """
-
-    told: NDArray[Any]
-    loss: NDArray[np.float64]
-    varies: NDArray[np.bool_]
-
-
-class Run(NamedTuple):
-    """A training and all cuts, and the mean training loss after each epoch of both."""
-
-    path: PruningPath
-    losses: list[float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +49,30 @@ class Task:
     input_names: Sequence[str] | None
     candidates: tuple[Candidate, ...] = CANDIDATES
     max_updates: int | None = None
+
+    def identify(self, file: CheckpointFile, options: Mapping[str, Any]) -> None:
+        """Say which search a checkpoint is of; raises unless it is this one."""
+        targets = self.targets
+        file.identify(
+            "smallest_network",
+            {
+                "X": self.inputs,
+                "y": targets.truth,
+                "classes": targets.classes,
+                "sample_weight": targets.weights,
+                "validation rows": targets.n_judges,
+            },
+            {
+                "seed": self.seed,
+                "metric": targets.metric,
+                "candidates": self.candidates,
+                "max_updates": self.max_updates,
+                "encoder": None if self.encoder is None else self.encoder.record(),
+                "input_names": self.input_names,
+                "training": self.training,
+                **options,
+            },
+        )
 
     @property
     def _all(self) -> slice:
@@ -172,18 +177,63 @@ class Task:
         """Count the trainings that `judge` needs."""
         return len(self.candidates) * len(list(self._splits()))
 
-    def judge(self, threads: int, tell: Callable[[int], None], max_synapses: int | None) -> Judged:
-        """Judge each size of each candidate on rows that it was not trained on."""
+    def judge(
+        self,
+        threads: int,
+        tell: Callable[[int], None],
+        max_synapses: int | None,
+        kept: Kept,
+        limits: Limits,
+    ) -> tuple[Judged, str]:
+        """Judge each size of each candidate on rows that it was not trained on.
+
+        Returns
+        -------
+        judged : Judged
+        stopped : str
+            "" unless the time was over before all trainings were done; then what was.
+
+        Raises
+        ------
+        TimeoutError
+            If the time was over before any training was done.
+        """
         splits = list(self._splits())
-        tasks = [
-            partial(self._fold, candidate, split, (1, k))
+        tasks = {
+            f"fold/{k}/{i}": partial(self._fold, candidate, split, (1, k))
             for k, split in enumerate(splits)
-            for candidate in self.candidates
-        ]
+            for i, candidate in enumerate(self.candidates)
+        }
         with Workers(threads) as workers:
-            told = workers.run(tasks, tell)
-        n = len(self.candidates)
-        folds = [told[i::n] for i in range(n)]
+            told = workers.run(tasks, tell, kept, limits)
+        rounds, at = len(splits), list(range(len(self.candidates)))
+        stopped = ""
+        if len(told) < len(tasks):
+            rounds = _whole(k for k in range(rounds) if all(f"fold/{k}/{i}" in told for i in at))
+            if not rounds:
+                rounds, at = 1, [i for i in at if f"fold/0/{i}" in told]
+            if not at:
+                raise TimeoutError(
+                    f"time_limit={limits.time_limit:g} was over before the first network was "
+                    "trained; allow more"
+                )
+            stopped = (
+                f"The time limit was reached: {len(at)} of {len(self.candidates)} candidates were "
+                f"judged, on {rounds} of {len(splits)} parts of the rows."
+            )
+            splits = splits[:rounds]
+        return self._judged(told, splits, at, max_synapses), stopped
+
+    def _judged(
+        self,
+        told: Mapping[str, Fold],
+        splits: Sequence[Split],
+        at: Sequence[int],
+        max_synapses: int | None,
+    ) -> Judged:
+        """Return what some splits tell of some candidates."""
+        candidates = [self.candidates[i] for i in at]
+        folds = [[told[f"fold/{k}/{i}"] for k in range(len(splits))] for i in at]
         rows = judged_rows(splits)
         rounds = len(splits) // FOLDS
         folded = f"{FOLDS} folds" if rounds == 1 else f"{rounds} times {FOLDS} folds"
@@ -192,15 +242,15 @@ class Task:
         ]
         return Judged(
             metric=self.targets.metric,
-            candidates=[c for c in self.candidates for _ in self._sizes(c)],
-            counts=[n for c in self.candidates for n in self._sizes(c)],
+            candidates=[c for c in candidates for _ in self._sizes(c)],
+            counts=[n for c in candidates for n in self._sizes(c)],
             max_synapses=max_synapses,
             scores=self.targets.scores([[fold.told for fold in of] for of in folds], splits, FOLDS),
             loss=np.concatenate(
                 [np.average(loss, axis=1, weights=self.targets.counts[rows]) for loss in losses]
             ),
             varies=np.concatenate([np.any([fold.varies for fold in of], axis=0) for of in folds]),
-            method=(f"{len(rows)} rows held out" if len(splits) == 1 else folded)
+            method=(f"{len(rows)} rows held out" if not rounds else folded)
             + ", corrected for the choice by bootstrap",
         )
 
@@ -269,15 +319,43 @@ class Workers:
 
     def run(
         self,
-        tasks: Sequence[Callable[[threading.Event], Any]],
+        tasks: Mapping[str, Callable[[threading.Event], Any]],
         tell: Callable[[int], None],
-    ) -> list[Any]:
-        """Return the results in the tasks' order; tell how many are done after each."""
-        futures = [self._pool.submit(task, self._stop) for task in tasks]
+        kept: Kept,
+        limits: Limits,
+    ) -> dict[str, Any]:
+        """Return the results by the tasks' names; tell how many are done after each.
+
+        Those that are kept are not worked at again. When the time is over, those that are not done
+        are missing.
+        """
+        done: dict[str, Any] = {}
+        for name in tasks:
+            if (result := kept.get(name)) is not None:
+                done[name] = result
+        if done:
+            tell(len(done))
+        futures = {
+            self._pool.submit(task, self._stop): name
+            for name, task in tasks.items()
+            if name not in done
+        }
         waiting = set(futures)
-        while waiting:
-            done, waiting = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
-            for future in done:
-                future.result()
-                tell(sum(f.done() for f in futures))
-        return [future.result() for future in futures]
+        with suppress(LimitReached):
+            while waiting:
+                limits.check_time()
+                left = limits.seconds_left
+                most = 0.2 if left is None else min(0.2, left)  # and then signals are looked at
+                finished, waiting = wait(waiting, timeout=most, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    name = futures[future]
+                    done[name] = future.result()
+                    kept.put(name, done[name])
+                    tell(len(done))
+        return done
+
+
+def _whole(splits: Iterable[int]) -> int:
+    """Return how many splits, the first ones of some, make whole rounds, or fewer than one."""
+    n = sum(1 for place, split in enumerate(splits) if place == split)
+    return n if n < FOLDS else n - n % FOLDS

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,3 +55,18 @@ class WeightAverage:
         if epoch < self.epochs:
             return None
         return [(a / self._n).astype(np.float32) for a in self._sums]
+
+    @property
+    def state(self) -> dict[str, NDArray[np.float64]]:
+        """The sums so far and how many they are of; set it to go on from there.
+
+        Returns
+        -------
+        dict of ndarray
+        """
+        return {"n": np.array([float(self._n)])} | {f"{i}": a for i, a in enumerate(self._sums)}
+
+    @state.setter
+    def state(self, arrays: Mapping[str, NDArray[np.float64]]) -> None:
+        self._n = int(arrays["n"][0])
+        self._sums = [arrays[f"{i}"] for i in range(len(arrays) - 1)]

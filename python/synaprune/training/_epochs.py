@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from collections.abc import Iterable, Iterator
@@ -45,6 +46,7 @@ def run_epochs(
     threads: ThreadChoice,
     later: tuple[int, Optimizer] | None = None,
     max_norm: float | None = None,
+    done: int = 0,
 ) -> Iterator[tuple[int, float]]:
     """Train epoch by epoch; yields (epoch counted from 1, mean loss) after each.
 
@@ -58,9 +60,10 @@ def run_epochs(
         As in `Training` and `SparseMLP.fit`.
     later : (int, Optimizer), optional
         After so many epochs this optimiser takes over.
-
     max_norm : float, optional
         Of a batch's gradient; see `Training.max_gradient_norm`.
+    done : int
+        Epochs of these that were done before.
 
     Raises
     ------
@@ -69,8 +72,8 @@ def run_epochs(
     """
     lr = optimizer.lr
     step = optimizer.to_core(lr)  # kept while it is the same: an epoch may take microseconds
-    for epoch, factor in enumerate(factors, 1):
-        if later is not None and epoch == later[0] + 1:
+    for epoch, factor in enumerate(itertools.islice(factors, done, None), done + 1):
+        if later is not None and later[0] < epoch and optimizer is not later[1]:
             optimizer, lr = later[1], later[1].lr
             step = optimizer.to_core(lr)
         if lr != optimizer.lr * factor:

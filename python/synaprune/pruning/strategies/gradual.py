@@ -14,7 +14,10 @@ from synaprune.checks import check_float
 from synaprune.layers import split_synapses
 from synaprune.network import SparseMLP, average_weights
 from synaprune.options import option
+from synaprune.pruning.contract import Judgement
 from synaprune.pruning.goal import Goal
+from synaprune.pruning.journal import Mark
+from synaprune.pruning.limits import LimitReached
 from synaprune.pruning.session import BudgetExhausted, Session
 from synaprune.pruning.strategies._strategy import Strategy
 from synaprune.pruning.topology import positions, regrown
@@ -97,10 +100,14 @@ class Gradual(Strategy):
         """Train and cut to the goal's counts; see `Strategy.run`."""
         training = session.training.with_epochs(_EPOCHS)
         assert training.epochs is not None
-        self._descend(session, training, training.epochs)
+        mark = session.marked()
+        if mark is None or "proposals" not in mark.values:
+            self._descend(session, training, training.epochs, mark)
+            mark = None
         if self.regrow_budget:
             optimizer = self.final_optimizer or training.optimizer
-            _prune_and_regrow(session, optimizer, max(1, training.epochs // 5), self.regrow_budget)
+            epochs = max(1, training.epochs // 5)
+            _prune_and_regrow(session, optimizer, epochs, self.regrow_budget, mark)
         net, target, units = session.net, session.goal.n_synapses, session.units
         told, kept = [], session.overrun(net) == 0.0
         if target is not None:
@@ -110,43 +117,64 @@ class Gradual(Strategy):
             told.append(units.told(net))
         return ("reached " if kept else "what is frozen holds ") + " and ".join(told)
 
-    def _descend(self, session: Session, training: Training, epochs: int) -> None:
-        """Train all epochs; cut after each that the sparsity schedule names."""
+    def _descend(
+        self, session: Session, training: Training, epochs: int, mark: Mark | None
+    ) -> None:
+        """Train all epochs, or those after a mark; cut after each that the schedule names."""
         net, goal = session.net, session.goal
+        full = net if mark is None else mark.nets["full"]
         last = max(1, math.floor(self.last_cut * epochs))
         cuts = [e for e in range(1, last + 1) if e > self.first_cut * epochs] or [last]
-        falling = _falling(net.n_synapses, goal.n_synapses, len(cuts))
-        limits = _falling_limits(net, session.units, len(cuts))
+        falling = _falling(full.n_synapses, goal.n_synapses, len(cuts))
+        limits = _falling_limits(full, session.units, len(cuts))
         session.planned = epochs
         average = WeightAverage(training.swa_epochs, epochs)
         lr_schedule = training.lr_schedule
         if lr_schedule is None and last < epochs:
             lr_schedule = ConstantThenCosine(turn=last / epochs)
         later = None if self.final_optimizer is None else (last, self.final_optimizer)
-        done, since, after_cut, judged = 0, 0, None, None
-        for epoch in session.train(epochs, lr_schedule, later=later):
-            average_weights(net, average, epoch)
-            since += 1
-            judged = None
-            if epoch in cuts:
-                done += 1
-                n_synapses = math.floor(falling(done) + 1e-9)
-                if net.n_synapses > n_synapses or session.overrun(net, limits(done)):
-                    judged = session.judge()
-                    score = judged.score if after_cut is None else after_cut
-                    session.accept(judged, epochs=since, score_after_cut=score)
-                    if net.n_synapses > n_synapses:
-                        session.cut(net.n_synapses - n_synapses)
-                    if session.overrun(net, limits(done)):
-                        session.cut_inputs(session.excess_inputs(limits(done)))
-                    judged = session.judge()
-                    since, after_cut = 0, judged.score
-            if session.callback is not None:
-                judged = judged or session.judge()
-                session.notify("train", judged)
-        judged = judged or session.judge()
-        score = judged.score if after_cut is None else after_cut
-        session.accept(judged, epochs=since, score_after_cut=score)
+        begun, done, since, after_cut, judged = 0, 0, 0, None, None
+        if mark is not None:
+            begun, done, since, after_cut = mark.take("epoch", "done", "since", "after_cut")
+            average.state = mark.arrays
+        full = full.copy()
+        resumed = None if mark is None else (begun, full)
+        try:
+            for epoch in session.train(epochs, lr_schedule, later=later, resumed=resumed):
+                average_weights(net, average, epoch)
+                since += 1
+                judged = None
+                if epoch in cuts:
+                    done += 1
+                    n_synapses = math.floor(falling(done) + 1e-9)
+                    if net.n_synapses > n_synapses or session.overrun(net, limits(done)):
+                        _accept(session, since, after_cut, None)
+                        if net.n_synapses > n_synapses:
+                            session.cut(net.n_synapses - n_synapses)
+                        if session.overrun(net, limits(done)):
+                            session.cut_inputs(session.excess_inputs(limits(done)))
+                        judged = session.judge()
+                        since, after_cut = 0, judged.score
+                if session.callback is not None:
+                    judged = judged or session.judge()
+                    session.notify("train", judged)
+                told = {"epoch": epoch, "done": done, "since": since, "after_cut": after_cut}
+                session.mark(told, {"full": full}, average.state)
+        except LimitReached:
+            path = session.path
+            if not path.steps or net.n_synapses < path.steps[-1].n_synapses:
+                _accept(session, since, after_cut, None)
+            raise
+        _accept(session, since, after_cut, judged)
+
+
+def _accept(
+    session: Session, epochs: int, after_cut: float | None, judged: Judgement | None
+) -> None:
+    """Accept the network as it is, so many epochs after the last cut."""
+    judged = judged or session.judge()
+    score = judged.score if after_cut is None else after_cut
+    session.accept(judged, epochs=epochs, score_after_cut=score)
 
 
 def _falling(start: float, target: float | None, cuts: int) -> Callable[[int], float]:
@@ -170,7 +198,9 @@ def _falling_limits(
 # ---- prune and regrow
 
 
-def _prune_and_regrow(session: Session, optimizer: Optimizer, epochs: int, budget: float) -> None:
+def _prune_and_regrow(
+    session: Session, optimizer: Optimizer, epochs: int, budget: float, mark: Mark | None
+) -> None:
     """Propose swaps of synapses and keep those that lower the training loss; then train on.
 
     What grows is what gains most: with g a sample's gradient at a removed synapse of no weight, a
@@ -186,15 +216,28 @@ def _prune_and_regrow(session: Session, optimizer: Optimizer, epochs: int, budge
         Of the last training, in which the learning rate falls to a hundredth.
     budget : float
         Multiple of the work so far.
+    mark : Mark or None
+        Where an earlier run was.
     """
-    rng = np.random.default_rng(session.net._core.rng_state)
-    session.limit = session.work * (1.0 + budget)
-    before, loss_before = session.snapshot(), session.training_loss()
-    best = before
+    if mark is None:
+        rng = np.random.default_rng(session.net._core.rng_state)
+        session.limit = session.work * (1.0 + budget)
+        before, loss_before = session.snapshot(), session.training_loss()
+        best, least = before, math.nan
+    else:
+        rng = np.random.default_rng()
+        rng.bit_generator.state = mark.values["proposals"]
+        session.limit, loss_before, least = mark.take("limit", "loss_before", "least")
+        before, best = mark.nets["before"], mark.nets["best"]
     try:
-        _settle(session, 5, optimizer)
-        best, least = session.snapshot(), session.training_loss()
+        if mark is None:
+            _settle(session, 5, optimizer)
+            best, least = session.snapshot(), session.training_loss()
         while True:
+            told = {"limit": session.limit, "loss_before": loss_before, "least": least}
+            session.mark(
+                {"proposals": rng.bit_generator.state, **told}, {"before": before, "best": best}
+            )
             kept = _propose(session, optimizer, rng)
             loss = session.training_loss() if kept else math.inf
             if loss < least:
@@ -204,15 +247,24 @@ def _prune_and_regrow(session: Session, optimizer: Optimizer, epochs: int, budge
                 session.notify("rejected", None)
     except (BudgetExhausted, TrainingDiverged):  # the latter at this rate without any swap
         session.restore(best)
+    except LimitReached:
+        session.restore(best)
+        _replace_last(session, before, loss_before)
+        raise
     finally:
         session.limit = math.inf
     try:
         for _ in session.train(epochs, ConstantThenCosine(turn=0.0), optimizer=optimizer):
             pass
-        worse = session.training_loss() >= loss_before
     except TrainingDiverged:
-        worse = True
-    if worse:
+        session.restore(before)
+        return
+    _replace_last(session, before, loss_before)
+
+
+def _replace_last(session: Session, before: SparseMLP, loss_before: float) -> None:
+    """Accept the network in place of the last one if its loss is lower, else go back to that."""
+    if session.training_loss() >= loss_before:
         session.restore(before)
         return
     last = session.path.steps.pop()

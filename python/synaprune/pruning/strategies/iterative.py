@@ -107,7 +107,10 @@ class Iterative(Strategy):
         session = descent.session
         session.limit = session.work * (1.0 + self.search_budget)
         try:
-            while any(_improves(descent, detour) for detour in _detours(descent)):
+            while any(
+                session.unit(lambda: _improves(descent, detour))  # noqa: B023 - called at once
+                for detour in _detours(descent)
+            ):
                 pass
         except BudgetExhausted:
             return False
@@ -153,6 +156,12 @@ class _Descent:
 
     def tries(self, cut: Callable[[], object]) -> bool:
         """Cut, retrain, judge; then accept it, or undo it all. Returns which."""
+        if not self.session.unit(lambda: self._tries(cut)):
+            return False
+        self._failed = (0, 0)
+        return True
+
+    def _tries(self, cut: Callable[[], object]) -> bool:
         session = self.session
         before, n = session.snapshot(), session.net.n_synapses
         cut()
@@ -167,7 +176,6 @@ class _Descent:
             return False
         epochs, judgement = recovered
         session.accept(judgement, epochs=epochs, score_after_cut=after_cut.score)
-        self._failed = (0, 0)
         return True
 
     def _cut_inputs(self) -> bool:
@@ -274,6 +282,7 @@ def _improves(descent: _Descent, detour: _Detour) -> bool:
         better = _cost(session) < before
         if not better:
             path.steps[:] = old
+    session.restore(path.smallest)
     return better
 
 

@@ -67,19 +67,22 @@ class Sweep(Strategy):
         assert target is not None
         counts = [n for n in sizes(net.n_synapses, target, self.keep_share) if n < net.n_synapses]
         session.planned = self.retrain_epochs * len(counts)
-        falling = ConstantThenCosine(turn=0.0)
         full = session.judge()
         session.accept(full, epochs=0, score_after_cut=full.score)
         for n in counts:
             if net.n_synapses <= n:  # dead neurons took theirs along
                 continue
-            session.cut(net.n_synapses - n)
-            after_cut = session.judge()
-            for _ in session.train(self.retrain_epochs, falling):
-                session.notify("retrain", None)
-            judged = session.judge()
-            session.accept(judged, epochs=self.retrain_epochs, score_after_cut=after_cut.score)
+            session.unit(lambda: self._cut_to(session, n))  # noqa: B023 - called at once
         return f"reached {net.n_synapses} synapses (target {target})"
+
+    def _cut_to(self, session: Session, n: int) -> bool:
+        session.cut(session.net.n_synapses - n)
+        after_cut = session.judge()
+        for _ in session.train(self.retrain_epochs, ConstantThenCosine(turn=0.0)):
+            session.notify("retrain", None)
+        judged = session.judge()
+        session.accept(judged, epochs=self.retrain_epochs, score_after_cut=after_cut.score)
+        return True
 
 
 def sizes(start: int, target: int, keep: float) -> Iterator[int]:
