@@ -624,8 +624,10 @@ class PruningPath:
         loaded.metric = _typed("metric", header.get("metric", loaded.metric))
         for name in _ESTIMATES:
             setattr(loaded, name, _typed(name, header.get(name)))
-        for step in loaded:
-            net = loaded.network(step.step)
+        for i, step in enumerate(loaded):
+            if step.step != i:
+                raise ValueError(f"step {i} is called {step.step}")
+            net = loaded.network(i)
             if (net.n_synapses, net.structure) != (step.n_synapses, step.structure):
                 raise ValueError(
                     f"step {step.step} does not hold {step.n_synapses} synapses, "
@@ -696,19 +698,17 @@ def unpack_steps(
     )
     return [
         PathStep(
-            **_figures(i, {names[k]: value for k, value in record.items() if k != "optimizer"}),
+            **_figures({names[k]: value for k, value in record.items() if k != "optimizer"}),
             living=_ascending(positions),
             values=weights,
             biases=bias,
             optimizer_state=unpack_optimizer(optimizer, flat),
         )
-        for i, (record, positions, weights, bias, optimizer, flat) in enumerate(parts)
+        for record, positions, weights, bias, optimizer, flat in parts
     ]
 
 
-def _figures(i: int, values: dict[str, Any]) -> dict[str, Any]:
-    if values["step"] != i:
-        raise ValueError(f"step {i} is called {shown(values['step'])}")
+def _figures(values: dict[str, Any]) -> dict[str, Any]:
     return {name: _typed(name, value) for name, value in values.items()}
 
 

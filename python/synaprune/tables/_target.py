@@ -184,9 +184,13 @@ def known_target(table: Table, target: str, classes: NDArray[Any] | None) -> Tar
 
     Raises
     ------
-    ValueError
-        If there is no row with a label, or cells hold no numbers that should.
+    TypeError, ValueError
+        If there is no such column or no row with a label, or cells hold no numbers that should.
     """
+    check_type("table", table, Table)
+    table.check_names([target], "target")
+    if classes is not None:
+        check_type("classes", classes, np.ndarray)
     column = table.columns[target]
     present = np.flatnonzero(_present(column))
     values = column[present]
