@@ -99,8 +99,8 @@ py::array gather_all(const std::string& isa, const py::array& X, const py::array
   const auto a = to_vector<float>("shift", shift);
   const auto b = to_vector<float>("scale", scale);
   const auto n_columns = static_cast<index_t>(c.size());
-  expect_size("shift", shift, n_columns);
-  expect_size("scale", scale, n_columns);
+  expect_size("shift", shift, inputs.d);
+  expect_size("scale", scale, inputs.d);
   for (const offset_t row : rows)
     if (row < 0 || row >= inputs.n) throw py::value_error("order must hold positions of rows of X");
   if (!std::is_sorted(c.begin(), c.end()) || (n_columns && (c.front() < 0 || c.back() >= inputs.d)))

@@ -128,7 +128,8 @@ def _dialect(text: str) -> tuple[str, str]:
 def _quote(head: str, separator: str) -> str:
     """Return the character that cells are quoted by: single quotes, if no double ones are there."""
     edge = re.escape(separator)
-    single = re.compile(rf"(?m)(^|{edge}) *'[^'\n]*' *({edge}|$)")
+    blanks = "" if separator == " " else " *"  # a pattern that knows two ways to go goes back
+    single = re.compile(rf"(?m)(^|{edge}){blanks}'[^'\n]*'{blanks}({edge}|$)")
     return "'" if '"' not in head and single.search(head) else '"'
 
 
