@@ -15,7 +15,7 @@ std::size_t expect_layer(const Network& net, index_t layer) {
 
 template <class T>
 py::array_t<T> to_matrix(const std::vector<T>& v, offset_t columns) {
-  const auto rows = static_cast<py::ssize_t>(v.size()) / columns;
+  const auto rows = static_cast<py::ssize_t>(v.size()) / std::max<offset_t>(columns, 1);
   return py::array_t<T>({rows, static_cast<py::ssize_t>(columns)}, v.data());
 }
 
@@ -48,18 +48,45 @@ py::object ablate(const Handle& handle, const py::array& X, const py::array& y, 
       [&] { return net->ablate(inputs, checked.targets, l, parts, threads, signal_pending, a); });
   if (!finite) return py::none();
   if (net->is_regression()) return to_array(a.loss);
-  return py::make_tuple(to_matrix(a.lost, net->n_classes()), to_matrix(a.won, net->n_classes()));
+  static_assert(sizeof(Change) == 4 * sizeof(offset_t));
+  return py::array_t<offset_t>({static_cast<py::ssize_t>(a.changes.size()), py::ssize_t{4}},
+                               reinterpret_cast<const offset_t*>(a.changes.data()));
 }
 
-py::tuple paths(const Handle& handle, const std::vector<py::array>& factors) {
+std::vector<std::vector<float>> to_factors(const std::vector<py::array>& factors) {
   std::vector<std::vector<float>> given;
   for (const py::array& f : factors) given.push_back(to_vector<float>("factors", f));
+  return given;
+}
+
+py::list below(const Handle& handle, const std::vector<py::array>& factors) {
+  const auto given = to_factors(factors);
   const auto net = handle.snapshot();
-  const PathEnergy e = without_gil([&] { return path_energy(net->layers(), given); });
-  py::list below, above;
-  for (const auto& level : e.below) below.append(to_array(level));
-  for (const auto& level : e.above) above.append(to_matrix(level, net->n_outputs()));
-  return py::make_tuple(below, above);
+  const auto levels =
+      without_gil([&] { return energy_below(net->layers(), given, signal_pending); });
+  py::list arrays;
+  for (const auto& level : levels) arrays.append(to_array(level));
+  return arrays;
+}
+
+// The last of the layers is the one below the level of the ends: as many as there are factors.
+py::list above(const Handle& handle, const std::vector<py::array>& factors, const py::array& ends) {
+  const auto given = to_factors(factors);
+  const auto net = handle.snapshot();
+  if (given.empty() || given.size() > net->n_layers())
+    throw py::value_error("factors must be from 1 to " + std::to_string(net->n_layers()) +
+                          " arrays, got " + std::to_string(given.size()));
+  std::vector<Layer> layers = net->layers();
+  layers.resize(given.size());
+  const auto typed = expect<double>("ends", ends, 2);
+  expect_shape("ends", ends, layers.back().n_out, ends.shape(1));
+  const offset_t columns = typed.shape(1);
+  const double* data = typed.data();
+  const auto levels =
+      without_gil([&] { return energy_above(layers, given, data, columns, signal_pending); });
+  py::list arrays;
+  for (const auto& level : levels) arrays.append(to_matrix(level, columns));
+  return arrays;
 }
 
 }  // namespace
@@ -69,7 +96,8 @@ void bind_explain(py::module_& m) {
         py::arg("threads"), py::arg("sums") = false);
   m.def("ablate", &ablate, py::arg("network"), py::arg("X"), py::arg("y"), py::arg("layer"),
         py::arg("part"), py::arg("threads"));
-  m.def("path_energy", &paths, py::arg("network"), py::arg("factors"));
+  m.def("energy_below", &below, py::arg("network"), py::arg("factors"));
+  m.def("energy_above", &above, py::arg("network"), py::arg("factors"), py::arg("ends"));
 }
 
 }  // namespace synaprune::bindings

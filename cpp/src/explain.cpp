@@ -14,37 +14,54 @@ void check_factors(const std::vector<Layer>& layers,
   if (!fit) throw std::invalid_argument("factors must have one entry a neuron below each layer");
 }
 
+double strength(const Layer& layer, const std::vector<float>& factors, offset_t k) {
+  return static_cast<double>(std::fabs(layer.synapses.values[k])) * factors[layer.indices[k]];
+}
+
 }  // namespace
 
-PathEnergy path_energy(const std::vector<Layer>& layers,
-                       const std::vector<std::vector<float>>& factors) {
+std::vector<std::vector<double>> energy_below(const std::vector<Layer>& layers,
+                                              const std::vector<std::vector<float>>& factors,
+                                              const ShouldStop& should_stop) {
   check_factors(layers, factors);
-  const index_t n_out = layers.back().n_out;
-  PathEnergy e;
-  e.below.emplace_back(layers.front().n_in, 1.0);
-  for (const Layer& layer : layers) e.below.emplace_back(layer.n_out, 0.0);
-  for (const Layer& layer : layers)
-    e.above.emplace_back(static_cast<offset_t>(layer.n_in) * n_out, 0.0);
-  auto& outputs = e.above.emplace_back(static_cast<offset_t>(n_out) * n_out, 0.0);
-  for (index_t o = 0; o < n_out; ++o) outputs[offset_t{o} * n_out + o] = 1.0;
+  StopCheck check(should_stop);
+  std::vector<std::vector<double>> below;
+  below.emplace_back(layers.front().n_in, 1.0);
+  for (std::size_t l = 0; l < layers.size(); ++l) {
+    const Layer& layer = layers[l];
+    std::vector<double> sums(layer.n_out, 0.0);
+    for (index_t r = 0; r < layer.n_out; ++r) {
+      check();
+      for (offset_t k = layer.indptr[r]; k < layer.indptr[r + 1]; ++k)
+        sums[r] += strength(layer, factors[l], k) * below[l][layer.indices[k]];
+    }
+    below.push_back(std::move(sums));
+  }
+  return below;
+}
 
-  const auto strength = [&](std::size_t l, offset_t k) {
-    return static_cast<double>(std::fabs(layers[l].synapses.values[k])) *
-           factors[l][layers[l].indices[k]];
-  };
-  for (std::size_t l = 0; l < layers.size(); ++l)
-    for (index_t r = 0; r < layers[l].n_out; ++r)
-      for (offset_t k = layers[l].indptr[r]; k < layers[l].indptr[r + 1]; ++k)
-        e.below[l + 1][r] += strength(l, k) * e.below[l][layers[l].indices[k]];
-  for (std::size_t l = layers.size(); l-- > 0;)
-    for (index_t r = 0; r < layers[l].n_out; ++r)
-      for (offset_t k = layers[l].indptr[r]; k < layers[l].indptr[r + 1]; ++k) {
-        const double s = strength(l, k);
-        const double* from = e.above[l + 1].data() + offset_t{r} * n_out;
-        double* to = e.above[l].data() + offset_t{layers[l].indices[k]} * n_out;
-        for (index_t o = 0; o < n_out; ++o) to[o] += s * from[o];
+std::vector<std::vector<double>> energy_above(const std::vector<Layer>& layers,
+                                              const std::vector<std::vector<float>>& factors,
+                                              const double* ends, offset_t columns,
+                                              const ShouldStop& should_stop) {
+  check_factors(layers, factors);
+  StopCheck check(should_stop);
+  std::vector<std::vector<double>> above(layers.size());
+  const double* all = ends;
+  for (std::size_t l = layers.size(); l-- > 0;) {
+    const Layer& layer = layers[l];
+    above[l].assign(layer.n_in * columns, 0.0);
+    for (index_t r = 0; r < layer.n_out; ++r)
+      for (offset_t k = layer.indptr[r]; k < layer.indptr[r + 1]; ++k) {
+        check();
+        const double s = strength(layer, factors[l], k);
+        const double* from = all + r * columns;
+        double* to = above[l].data() + layer.indices[k] * columns;
+        for (offset_t c = 0; c < columns; ++c) to[c] += s * from[c];
       }
-  return e;
+    all = above[l].data();
+  }
+  return above;
 }
 
 Part parse_part(const std::string& name) {

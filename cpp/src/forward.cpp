@@ -26,17 +26,17 @@ bool Forward::run(const Samples& samples, offset_t first, offset_t n, offset_t n
   return true;
 }
 
-void Forward::layer(std::size_t l, Rows rows, const float* X) {
+void Forward::layer(std::size_t l, Rows rows, const float* X, Range<offset_t> which) {
   const LayerParameters& p = model_.parameters[l];
   forward_rows(kernels_, model_.weights(l), rows, p.synapses.values.data(), p.biases.values.data(),
-               tiles_, {0, tiles_.count()}, X, sums(l));
-  activate(l, rows);
+               tiles_, which, X, sums(l));
+  activate(l, rows, which);
 }
 
-void Forward::activate(std::size_t l, Rows rows) {
+void Forward::activate(std::size_t l, Rows rows, Range<offset_t> which) {
   if (l + 1 == model_.n_layers()) return;
   const ActivationKernel& f = kernels_.activation(model_.activation);
-  for (offset_t t = 0; t < tiles_.count(); ++t) {
+  for (offset_t t = which.first; t < which.last; ++t) {
     const offset_t first = tiles_.at(t, model_.weights(l).n_rows) +
                            offset_t{rows.first} * tiles_.width(t),
                    n = offset_t{rows.last - rows.first} * tiles_.width(t);
@@ -56,17 +56,18 @@ Backward::Backward(const Model& model, const Kernels& kernels, offset_t most)
   }
 }
 
-void Backward::step(Forward& forward, std::size_t l, Rows columns) {
+void Backward::step(Forward& forward, std::size_t l, Rows columns, Range<offset_t> which) {
   const LayerPlan& plan = model_.plan.layers[l];
   const Tiles tiles = forward.tiles();
   const index_t n = plan.weights.n_columns;
-  transpose_values(plan, columns, model_.parameters[l].synapses.values.data(),
-                   transposed_values_[l].data());
-  input_gradients(kernels_, plan, columns, transposed_values_[l].data(), tiles, {0, tiles.count()},
+  if (which.first == 0)
+    transpose_values(plan, columns, model_.parameters[l].synapses.values.data(),
+                     transposed_values_[l].data());
+  input_gradients(kernels_, plan, columns, transposed_values_[l].data(), tiles, which,
                   delta(forward, l), delta(forward, l - 1));
   const ActivationKernel& f = kernels_.activation(model_.activation);
   const float* sums = forward.kept_sums(l - 1);
-  for (offset_t t = 0; t < tiles.count(); ++t) {
+  for (offset_t t = which.first; t < which.last; ++t) {
     const offset_t first = tiles.at(t, n) + offset_t{columns.first} * tiles.width(t);
     f.backward(offset_t{columns.last - columns.first} * tiles.width(t),
                sums ? sums + first : nullptr, forward.outputs(l - 1) + first,

@@ -136,7 +136,7 @@ void Linear::backward(const Kernels& kernels, const float* X, const float* D, of
     const auto rows = share_of(team, w, W);
     bias_gradients(kernels, n_out(), rows, tiles, d, false, dbias);
     for (index_t b = 0; b < W.n_blocks; ++b)
-      weight_gradients(kernels, W, b, rows, tiles, d, {x, 0, n_in()}, false,
+      weight_gradients(kernels, W, b, rows, tiles, {0, tiles.count()}, d, {x, 0, n_in()}, false,
                        work.d_values.data() + W.begin(b)[rows.first]);
     W.to_csr(work.d_values.data(), dvalues, rows.first, rows.last);
   });

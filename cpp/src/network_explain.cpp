@@ -1,6 +1,10 @@
 // What a network loses without one of its parts, and what its hidden neurons say.
 #include <algorithm>
+#include <cmath>
 #include <cstring>
+#include <map>
+#include <optional>
+#include <unordered_map>
 
 #include "synaprune/network.hpp"
 
@@ -68,24 +72,29 @@ class Without {
     }
   }
 
+  // The outputs of one row without one of a cut's synapses, or null if they are the same.
+  const float* changed_row(const Cut& cut, const std::pair<index_t, float>& end) {
+    const offset_t n = ld();
+    const auto [row, w] = end;
+    const float* x = whole_->below(l_) + cut.column * n;
+    float* y = changed_.sums(l_) + row * n;
+    std::copy_n(whole_->sums(l_) + row * n, n, y);
+    for (offset_t s = 0; s < n; ++s)  // a sample to which the synapse adds 0 keeps its bits
+      if (const double part = static_cast<double>(w) * static_cast<double>(x[s]); part != 0.0)
+        y[s] = static_cast<float>(exact_[row * n + s] - part);
+    if (l_ + 1 < model_.n_layers()) changed_.activate(l_, {row, row + 1});
+    const float* outputs = changed_.outputs(l_) + row * n;
+    return std::memcmp(outputs, whole_->outputs(l_) + row * n, n * sizeof(float)) ? outputs
+                                                                                  : nullptr;
+  }
+
   // The logits without a cut, or null if it changes nothing.
   const float* logits(const Cut& cut) {
-    const offset_t n = ld(), floats = offset_t{model_.weights(l_).n_rows} * n;
-    const bool last = l_ + 1 == model_.n_layers();
-    const float* x = whole_->below(l_) + cut.column * n;
-    float* sums = changed_.sums(l_);
-    std::copy_n(whole_->sums(l_), floats, sums);
-    if (!last) std::copy_n(whole_->outputs(l_), floats, changed_.outputs(l_));
+    const offset_t floats = offset_t{model_.weights(l_).n_rows} * ld();
+    std::copy_n(whole_->sums(l_), floats, changed_.sums(l_));
+    if (l_ + 1 < model_.n_layers()) std::copy_n(whole_->outputs(l_), floats, changed_.outputs(l_));
     bool same = true;
-    for (const auto& [row, w] : cut.ends) {
-      float* y = sums + row * n;
-      for (offset_t s = 0; s < n; ++s)  // a sample to which the synapse adds 0 keeps its bits
-        if (const double part = static_cast<double>(w) * static_cast<double>(x[s]); part != 0.0)
-          y[s] = static_cast<float>(exact_[row * n + s] - part);
-      if (!last) changed_.activate(l_, {row, row + 1});
-      same &= std::memcmp(changed_.outputs(l_) + row * n, whole_->outputs(l_) + row * n,
-                          n * sizeof(float)) == 0;
-    }
+    for (const auto& end : cut.ends) same &= changed_row(cut, end) == nullptr;
     if (same) return nullptr;
     for (std::size_t above = l_ + 1; above < model_.n_layers(); ++above)
       changed_.layer(above, model_.all_rows(above), changed_.outputs(above - 1));
@@ -101,6 +110,44 @@ class Without {
   Forward changed_;
   Forward* whole_ = nullptr;
   std::vector<double> exact_;  // [rows, ld]
+};
+
+// The largest logit of each sample of a tile, and the largest of the others.
+class Rivals {
+ public:
+  // Z[n_out, ld], n_out at least 2, all finite; best[ld] as `classify` gives it.
+  Rivals(index_t n_out, index_t ld, const float* Z, const index_t* best) : ld_(ld), best_(best) {
+    for (index_t s = 0; s < ld; ++s) {
+      first_[s] = Z[offset_t{best[s]} * ld + s];
+      next_[s] = best[s] == 0;
+      second_[s] = Z[offset_t{next_[s]} * ld + s];
+    }
+    for (index_t r = 1; r < n_out; ++r) {
+      const float* z = Z + offset_t{r} * ld;
+      for (index_t s = 0; s < ld; ++s)
+        if (r != best[s] && z[s] > second_[s]) {
+          second_[s] = z[s];
+          next_[s] = r;
+        }
+    }
+  }
+
+  // What `classify` gives where one row of the logits is z[ld]: of equal ones the first is largest.
+  void classify(index_t row, const float* z, index_t* best) const {
+    for (index_t s = 0; s < ld_; ++s) {
+      const bool was_best = row == best_[s];
+      const float other = was_best ? second_[s] : first_[s];
+      const index_t rival = was_best ? next_[s] : best_[s];
+      best[s] = z[s] > other || (z[s] == other && row < rival) ? row : rival;
+      if (!std::isfinite(z[s])) best[s] = -1;
+    }
+  }
+
+ private:
+  index_t ld_;
+  const index_t* best_;
+  index_t next_[max_tile];
+  float first_[max_tile], second_[max_tile];
 };
 
 // Runs of tiles that pass one after another, for sums in an order that threads do not change.
@@ -166,8 +213,13 @@ bool Network::ablate(const Inputs& X, const Targets& targets, std::size_t layer,
   const Kernels& k = kernels();
   StopCheck check(should_stop);
   std::vector<std::unique_ptr<Without>> without(std::max(1, threads));
-  // Calls f(part, logits of the tile without it) for each part that changes any.
-  const auto for_parts = [&](const TracedTile& t, const Team& team, auto&& f) {
+  // One synapse of the last layer changes one output: the others, which may be many, are not
+  // looked at again.
+  const bool one_by_one =
+      part == Part::synapses && layer + 1 == n_layers() && n_outputs() > 1 && !is_regression();
+  // Calls f(part, logits of the tile without it) for each part that changes any, or, one by one,
+  // one(part, row, logits of that row).
+  const auto for_parts = [&](const TracedTile& t, const Team& team, auto&& f, auto&& one) {
     std::unique_ptr<Without>& mine = without[t.worker];
     if (!mine) mine = std::make_unique<Without>(model(), k, layer);
     mine->begin(t.forward);
@@ -175,7 +227,12 @@ bool Network::ablate(const Inputs& X, const Targets& targets, std::size_t layer,
       if (cut.ends.empty()) continue;
       if (t.worker == 0) check();
       if (team.stopped()) return;
-      if (const float* Z = mine->logits(cut)) f(cut.part, Z);
+      if (one_by_one) {
+        const auto& end = cut.ends.front();
+        if (const float* z = mine->changed_row(cut, end)) one(cut.part, end.first, z);
+      } else if (const float* Z = mine->logits(cut)) {
+        f(cut.part, Z);
+      }
     }
   };
   if (is_regression()) {
@@ -191,39 +248,54 @@ bool Network::ablate(const Inputs& X, const Targets& targets, std::size_t layer,
         return loss_of(k, loss_, n_outputs(), ld, of_tile.view(), Z.data());
       };
       const double whole = loss(t.forward.logits());
-      for_parts(t, team, [&](offset_t i, const float* logits) { sum[i] += loss(logits) - whole; });
+      for_parts(
+          t, team, [&](offset_t i, const float* logits) { sum[i] += loss(logits) - whole; },
+          [](offset_t, index_t, const float*) {});
     });
     out.loss.assign(n_parts, 0.0);
     for (const std::vector<double>& sum : sums)
       for (std::size_t i = 0; i < sum.size(); ++i) out.loss[i] += sum[i] / static_cast<double>(X.n);
     return finite;
   }
-  const offset_t n = n_parts * n_classes();
-  std::vector<Ablation> sums(without.size());
+  struct Counts {
+    offset_t lost = 0, won = 0;
+  };
+  // By part and class, of what changes: most parts leave most classes as they are.
+  std::vector<std::unordered_map<offset_t, Counts>> sums(without.size());
   const bool finite = for_traced_tiles(k, X, threads, [&](const TracedTile& t, const Team& team) {
-    Ablation& sum = sums[t.worker];
-    sum.lost.resize(n);
-    sum.won.resize(n);
     const index_t ld = t.forward.tiles().width(0);
     index_t before[max_tile], after[max_tile];
     k.classify(n_outputs(), ld, t.forward.logits(), before);
-    for_parts(t, team, [&](offset_t i, const float* logits) {
-      k.classify(n_outputs(), ld, logits, after);
+    const auto count = [&](offset_t i) {
       for (index_t s = 0; s < t.size; ++s) {
         const index_t c = targets.labels[t.first + s];
-        const offset_t at = i * n_classes() + c;
-        sum.lost[at] += before[s] == c && after[s] != c;
-        sum.won[at] += before[s] != c && after[s] == c;
+        if ((before[s] == c) == (after[s] == c)) continue;
+        Counts& counts = sums[t.worker][i * n_classes() + c];
+        ++(before[s] == c ? counts.lost : counts.won);
       }
-    });
+    };
+    std::optional<Rivals> rivals;
+    if (one_by_one) rivals.emplace(n_outputs(), ld, t.forward.logits(), before);
+    for_parts(
+        t, team,
+        [&](offset_t i, const float* logits) {
+          k.classify(n_outputs(), ld, logits, after);
+          count(i);
+        },
+        [&](offset_t i, index_t row, const float* logits) {
+          rivals->classify(row, logits, after);
+          count(i);
+        });
   });
-  out.lost.assign(n, 0);
-  out.won.assign(n, 0);
-  for (const Ablation& sum : sums)
-    for (std::size_t i = 0; i < sum.lost.size(); ++i) {
-      out.lost[i] += sum.lost[i];
-      out.won[i] += sum.won[i];
+  std::map<offset_t, Counts> all;
+  for (const auto& sum : sums)
+    for (const auto& [at, counts] : sum) {
+      all[at].lost += counts.lost;
+      all[at].won += counts.won;
     }
+  out.changes.clear();
+  for (const auto& [at, counts] : all)
+    out.changes.push_back({at / n_classes(), at % n_classes(), counts.lost, counts.won});
   return finite;
 }
 

@@ -13,10 +13,11 @@ void forward_rows(const Kernels& kernels, const BlockedCsr& W, Rows rows, const 
 }
 
 void weight_gradients(const Kernels& kernels, const BlockedCsr& W, index_t block, Rows rows,
-                      Tiles tiles, const float* D, Columns X, bool accumulate, float* g) {
-  for (offset_t t = 0; t < tiles.count(); ++t)
+                      Tiles tiles, Range<offset_t> which, const float* D, Columns X,
+                      bool accumulate, float* g) {
+  for (offset_t t = which.first; t < which.last; ++t)
     kernels.grad_weights(rows, tiles.width(t), W.block(block), D + tiles.at(t, W.n_rows),
-                         X.at(tiles, t, W.first_column(block)), accumulate || t > 0, g);
+                         X.at(tiles, t, W.first_column(block)), accumulate || t > which.first, g);
 }
 
 void bias_gradients(const Kernels& kernels, index_t n_rows, Rows rows, Tiles tiles, const float* D,

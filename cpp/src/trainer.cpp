@@ -162,7 +162,9 @@ bool Trainer::row_batch(offset_t i, int w) {
   for (std::size_t l = 0; l < n_layers_; ++l) {
     if (!team_.barrier(w)) return false;
     for_own_parts(w, team_, rows_[l], [&](Rows rows) {
-      forward_.layer(l, rows, l == 0 ? inputs(i, 0) : forward_.outputs(l - 1));
+      in_pieces(i, l, w, [&](Range<offset_t> some) {
+        forward_.layer(l, rows, l == 0 ? inputs(i, 0) : forward_.outputs(l - 1), some);
+      });
     });
   }
   if (!team_.barrier(w)) return false;
@@ -171,8 +173,10 @@ bool Trainer::row_batch(offset_t i, int w) {
   if (w == 0) finish_loss(i);
   for (std::size_t l = n_layers_; l-- > 0;) {
     if (l > 0) {
-      for_own_parts(w, team_, columns_[l],
-                    [&](Rows columns) { backward_.step(forward_, l, columns); });
+      for_own_parts(w, team_, columns_[l], [&](Rows columns) {
+        in_pieces(i, l, w,
+                  [&](Range<offset_t> some) { backward_.step(forward_, l, columns, some); });
+      });
       if (!team_.barrier(w)) return false;
     }
     for_own_parts(w, team_, rows_[l], [&](Rows rows) {
@@ -191,6 +195,19 @@ bool Trainer::row_batch(offset_t i, int w) {
       });
   }
   return team_.barrier(w);
+}
+
+// Calls f(some tiles) until it was called for all of a batch: a large one takes long. What is left
+// unfinished when the training is to stop, no one sees.
+template <class F>
+void Trainer::in_pieces(offset_t i, std::size_t l, int w, F&& f) {
+  const offset_t n = tiles(i).count(), of_tile = std::max<offset_t>(weights(l).nnz(), 1) * max_tile;
+  const offset_t step = std::max<offset_t>(tuning::interruptible / of_tile, 1);
+  for (offset_t t = 0; t < n; t += step) {
+    if (w == 0 && t > 0) before_();
+    if (t > 0 && team_.stopped()) return;
+    f({t, std::min(t + step, n)});
+  }
 }
 
 // A thread's groups: neighbours, the same share of them for each.
@@ -300,8 +317,10 @@ void Trainer::synapse_gradient(std::size_t l, Rows blocks, Rows rows, offset_t i
   const BlockedCsr& W = weights(l);
   for (index_t b = blocks.first; b < blocks.last; ++b) {
     float* g = whole() ? gradients_[l].data() + W.begin(b)[rows.first] : gradients_[w].data();
-    weight_gradients(kernels_, W, b, rows, tiles(i), backward_.delta(forward_, l), below,
-                     !rule_ && i > 0, g);
+    in_pieces(i, l, w, [&](Range<offset_t> some) {
+      weight_gradients(kernels_, W, b, rows, tiles(i), some, backward_.delta(forward_, l), below,
+                       (!rule_ && i > 0) || some.first > 0, g);
+    });
     if (!whole()) update_block(l, b, rows, i, g);
   }
 }

@@ -491,7 +491,7 @@ class _PrunedMLP(_NetworkEstimator):
         `explain.feature_energy`. The sum is 1; unused inputs have 0.
         """
         check_is_fitted(self)
-        energy = explain.feature_energy(self.network_).sum(axis=1)
+        energy = explain.mean_feature_energy(self.network_)
         shares: NDArray[np.float64] = energy / max(float(energy.sum()), 1e-300)
         return shares
 

@@ -29,9 +29,29 @@ def mcnemar(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:
     >>> mcnemar(np.array([True] * 6), np.array([False] * 6))
     0.03125
     """
-    only_a, only_b = int(np.count_nonzero(a & ~b)), int(np.count_nonzero(b & ~a))
-    n = only_a + only_b
-    return min(1.0, 2 * _tosses(min(only_a, only_b), n) / (1 << n))
+    return two_sided_sign_test(int(np.count_nonzero(a & ~b)), int(np.count_nonzero(b & ~a)))
+
+
+def two_sided_sign_test(lost: int, won: int) -> float:
+    """Test whether a change loses and wins different numbers of samples (exact and two-sided).
+
+    Parameters
+    ----------
+    lost, won : int
+        Samples that are correct only before, or only after, the change.
+
+    Returns
+    -------
+    float
+        The p value, at most 1.
+
+    Examples
+    --------
+    >>> two_sided_sign_test(6, 0), two_sided_sign_test(2, 2)
+    (0.03125, 1.0)
+    """
+    n = lost + won
+    return min(1.0, 2 * _tosses(min(lost, won), n) / (1 << n))
 
 
 def sign_test(lost: int, won: int) -> float:

@@ -180,7 +180,9 @@ def made_up(lost, won=None, n=500):
     k = lost.shape[1]
     units = tuple(explain.Unit("neuron", 0, j) for j in range(len(lost)))
     won = np.zeros_like(lost) if won is None else np.array(won)
-    return explain.Ablation(units, np.arange(k), np.full(k, n), np.full(k, n), lost, won)
+    row, label = np.nonzero(lost + won)
+    changes = np.stack([row, label, lost[row, label], won[row, label]], axis=1)
+    return explain.Ablation(units, np.arange(k), np.full(k, n), np.full(k, n), changes)
 
 
 def test_labels_need_proof():
@@ -236,11 +238,11 @@ def test_classes_without_samples_have_no_say():
     """One such class used to keep all units from a label."""
     few = made_up([[100, 0, 0, 0]])
     n = np.array([500, 500, 500, 0])
-    gone = explain.Ablation(few.units, few.classes, n, n, few.lost, few.won)
+    gone = explain.Ablation(few.units, few.classes, n, n, few.changes)
     (label,) = explain.annotate_units(gone)
     assert label.classes == (0,)
     alone = np.array([500, 0, 0, 0])
-    only = explain.Ablation(few.units, few.classes, alone, alone, few.lost, few.won)
+    only = explain.Ablation(few.units, few.classes, alone, alone, few.changes)
     assert explain.annotate_units(only)[0].status == "shared"  # with nothing to compare with
 
 

@@ -1,4 +1,4 @@
-"""Ctrl-C: exit status 130, one line on stderr, and what was accepted is saved."""
+"""Ctrl-C, SIGTERM and SIGHUP: exit status 128 + signal, one line, what was accepted is saved."""
 
 import contextlib
 import os
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import synaprune as sn
-from console.process import environment, flowers
+from console.process import environment, flowers, run
 
 pty = pytest.importorskip("pty", reason="no terminals on this system")
 
@@ -50,6 +50,10 @@ def to_one(process):
 def to_all(process):
     """Interrupt its children too, as a terminal does."""
     os.killpg(process.pid, signal.SIGINT)
+
+
+def signal_of(number):
+    return lambda process: process.send_signal(number)
 
 
 def interrupt(args, seconds=1.0, send=to_one):
@@ -173,6 +177,57 @@ def test_iterative_pruning_saves_what_was_accepted(tmp_path):
     assert net.score(*data.validation) == path.steps[-1].score
     assert path.steps[-1].score >= path.steps[0].score - 0.02 - 1e-9
     assert list(tmp_path.iterdir()) == [model]
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_other_signals_that_end_a_run_save_what_was_accepted(name, tmp_path):
+    """These used to end the process at once, and all was lost."""
+    pytest.importorskip("sklearn")
+    number, model = getattr(signal, name), tmp_path / "model.npz"
+    args = ["prune", "digits", *LONG_DESCENT, "--max-drop", 0.02, "--out", model]
+    send = signal_of(number)
+    status, out, shown = interrupt_when(r"retraining.* (\d\d|[12]\d\d) synapses", args, send)
+    assert (status, out) == (128 + number, "")
+    [line] = left_on_screen(shown)
+    assert line.endswith(f"saved in {model}")
+    assert len(sn.PruningPath.load(model)) > 1
+    assert list(tmp_path.iterdir()) == [model]
+
+
+def test_a_terminated_run_leaves_no_process_behind():
+    status, out, shown = interrupt_when(AT_WORK, SIDE_BY_SIDE, signal_of(signal.SIGTERM))
+    assert (status, out) == (128 + signal.SIGTERM, "")
+    [line] = left_on_screen(shown)
+    assert re.fullmatch(r"synaprune: .*interrupted.*", line)
+
+
+def test_signals_are_handled_as_before_once_a_run_has_ended():
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = [signal.getsignal(number) for number in numbers]
+    assert run("prune", "xor").returncode == 0
+    assert [signal.getsignal(number) for number in numbers] == before
+
+
+def test_a_hangup_that_is_ignored_stays_ignored():
+    """As nohup has it."""
+    code = READY.replace(
+        "import sys", "import signal, sys\nsignal.signal(signal.SIGHUP, signal.SIG_IGN)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, "prune", "xor", "--runs", "10000"],
+        env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as process:  # fmt: skip
+        try:
+            assert process.stdout.readline() == b"ready\n"
+            time.sleep(0.3)
+            process.send_signal(signal.SIGHUP)
+            time.sleep(0.3)
+            assert process.poll() is None
+            process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=20)
+            assert process.returncode == 128 + signal.SIGTERM
+        finally:
+            process.kill()
 
 
 def test_gradual_pruning_saves_what_was_accepted(tmp_path):

@@ -44,3 +44,15 @@ def sgd(lr, **options):
 
 def environment():
     return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+
+
+def ablated(net, X, y, layer, part, threads=1):
+    """What the core's ablation of a classification lost and won, shape (n_parts, n_classes)."""
+    n_in, _, _, values, *_ = net.layers()[layer]
+    n_parts = len(values) if part == "synapses" else n_in
+    lost, won = np.zeros((2, n_parts, max(net.layers()[-1][1].size - 1, 2)), np.int64)
+    changes = _core.ablate(net, X, y, layer, part, threads)
+    assert (np.diff(changes[:, 0] * lost.shape[1] + changes[:, 1]) > 0).all()
+    lost[changes[:, 0], changes[:, 1]] = changes[:, 2]
+    won[changes[:, 0], changes[:, 1]] = changes[:, 3]
+    return lost, won

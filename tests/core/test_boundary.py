@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import synaprune as sn
-from core.networks import data, sgd
+from core.networks import ablated, data, sgd
 from core.processes import run_alone
 from synaprune import _core
 
@@ -43,7 +43,7 @@ def test_ablation_equals_removal_where_one_input_is_large():
         ("columns", [[0, 1, 0, 1], [1, 0, 1, 0]]),
         ("synapses", [[0, 1, 1, 1], [1, 0, 1, 1], [1, 1, 0, 1], [1, 1, 1, 0]]),
     ):
-        lost, won = _core.ablate(net, X, y, 0, part, 2)
+        lost, won = ablated(net, X, y, 0, part, 2)
         for i, keep in enumerate(masks):
             cut = net.copy()
             cut.remove(np.array(keep, np.uint8))

@@ -66,7 +66,9 @@ def everything(case, threads):
         for layer in range(len(net.structure) - 1):
             told.append(_core.activations(net, X, layer, threads).tobytes())
         told += [
-            part.tobytes() for part in _core.ablate(net, X[:200], y[:200], 0, "columns", threads)
+            _core.ablate(net, X[:200], y[:200], layer, part, threads).tobytes()
+            for layer in {0, len(net.structure) - 2}
+            for part in ("columns", "synapses")
         ]
         told.append(net.cut(net.score("magnitude"), net.n_synapses // 3))
     n_in, indptr, indices, values, _, bias = net.layers()[0]

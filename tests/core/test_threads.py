@@ -34,6 +34,27 @@ print("loss", net.evaluate(X, y, threads)[0])
     assert result.stdout.startswith("loss ")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="memory can be limited on Linux alone")
+def test_threads_that_cannot_be_started_are_done_without():
+    """OpenMP used to end the process: "libgomp: Thread creation failed"."""
+    code = """
+import os, resource
+import numpy as np
+from synaprune import _core
+net = _core.Network([300, 200, 10], "relu", "softmax", 1.0, 0)
+X, y = np.ones((4096, 300), np.float32), np.zeros(4096, np.int32)
+expected = net.evaluate(X, y, 1)
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+# The stacks of two threads or so: each takes 8 MB, and memory of its own beside.
+resource.setrlimit(resource.RLIMIT_STACK, (8 << 20, resource.RLIM_INFINITY))
+resource.setrlimit(resource.RLIMIT_AS, (used + (30 << 20), resource.RLIM_INFINITY))
+assert net.evaluate(X, y, 64) == expected
+print(len(os.listdir("/proc/self/task")) < 16)
+"""
+    result = run_alone(code, OMP_STACKSIZE="8M", MALLOC_ARENA_MAX="1")
+    assert (result.returncode, result.stdout) == (0, "True\n"), result.stderr
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 def test_a_forked_child_works_on():
     """This used to hang: the child waited for threads that only its parent has."""

@@ -7,20 +7,30 @@ namespace synaprune {
 
 // Sums over paths of the products of |w| along them, each w times the factor of the neuron that it
 // leaves. Level 0 are the inputs, level l the neurons of layers[l - 1].
-struct PathEnergy {
-  std::vector<std::vector<double>> below;  // per level [n]: of paths from any input to a neuron
-  std::vector<std::vector<double>> above;  // per level [n, n_outputs]: from it to each output
+//
+// Per level [n]: of all paths from any input to a neuron. factors: per level but the last [n].
+std::vector<std::vector<double>> energy_below(const std::vector<Layer>& layers,
+                                              const std::vector<std::vector<float>>& factors,
+                                              const ShouldStop& should_stop);
+
+// Per level below the top one, which is the last of `layers`, [n, columns]: of all paths from a
+// neuron to any neuron of the top level, each times that neuron's row of ends [n_top, columns].
+// Work: nnz * columns.
+std::vector<std::vector<double>> energy_above(const std::vector<Layer>& layers,
+                                              const std::vector<std::vector<float>>& factors,
+                                              const double* ends, offset_t columns,
+                                              const ShouldStop& should_stop);
+
+// Of one part and one class: how many samples of the class are right with the whole network and
+// wrong without the part, and the other way round. One of both is not 0.
+struct Change {
+  offset_t part, label, lost, won;
 };
 
-// factors: per level but the last [n]. Work: nnz * n_outputs.
-PathEnergy path_energy(const std::vector<Layer>& layers,
-                       const std::vector<std::vector<float>>& factors);
-
-// Of a classification, per part and class [n_parts, n_classes]: how many samples of the class are
-// right with the whole network and wrong without the part, and the other way round. Of a
-// regression, per part [n_parts]: the mean loss without it less that of the whole network.
+// Of a classification the changes, by part and then by class. Of a regression, per part [n_parts]:
+// the mean loss without it less that of the whole network.
 struct Ablation {
-  std::vector<offset_t> lost, won;
+  std::vector<Change> changes;
   std::vector<double> loss;
 };
 

@@ -41,10 +41,12 @@ class Forward {
   // returns whether their numbers are finite; nothing else is done then if they are not.
   bool run(const Samples& samples, offset_t first, offset_t n, offset_t next, bool check);
 
-  // Sums of a layer over X, its inputs in tiles, and what its neurons give.
-  void layer(std::size_t l, Rows rows, const float* X);
+  // Sums of a layer over X, its inputs in tiles, and what its neurons give, for all tiles or some.
+  void layer(std::size_t l, Rows rows, const float* X) { layer(l, rows, X, {0, tiles_.count()}); }
+  void layer(std::size_t l, Rows rows, const float* X, Range<offset_t> which);
   // What neurons give, once their sums stand in sums(l).
-  void activate(std::size_t l, Rows rows);
+  void activate(std::size_t l, Rows rows) { activate(l, rows, {0, tiles_.count()}); }
+  void activate(std::size_t l, Rows rows, Range<offset_t> which);
 
   // [rows] in tiles. Of the last layer both are the logits.
   float* sums(std::size_t l) { return (sums_[l].empty() ? outputs_[l] : sums_[l]).data(); }
@@ -96,9 +98,12 @@ class Backward {
  public:
   Backward(const Model& model, const Kernels& kernels, offset_t most);
 
-  // The delta of layer l - 1 from that of layer l, for some columns of layer l; `forward` holds the
-  // batch.
-  void step(Forward& forward, std::size_t l, Rows columns);
+  // The delta of layer l - 1 from that of layer l, for some columns of layer l and some tiles, or
+  // all; `forward` holds the batch.
+  void step(Forward& forward, std::size_t l, Rows columns) {
+    step(forward, l, columns, {0, forward.tiles().count()});
+  }
+  void step(Forward& forward, std::size_t l, Rows columns, Range<offset_t> which);
 
   // [rows] in tiles; of the last layer what stands in forward's logits, which the loss overwrites.
   float* delta(Forward& forward, std::size_t l) {

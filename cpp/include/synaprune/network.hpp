@@ -1,8 +1,6 @@
 // A sparse multilayer perceptron: its layers and state, training by the epoch, evaluation, cuts.
 #pragma once
 
-#include <chrono>
-#include <functional>
 #include <memory>
 
 #include "synaprune/explain.hpp"
@@ -10,25 +8,6 @@
 #include "synaprune/trainer.hpp"
 
 namespace synaprune {
-
-// Asked between batches, now and then; true means stop (the call then throws Interrupted).
-using ShouldStop = std::function<bool()>;
-
-// Asks at most every 20 ms; throws Interrupted if the answer is yes.
-class StopCheck {
- public:
-  explicit StopCheck(const ShouldStop& should_stop) : should_stop_(should_stop) {}
-  void operator()() {
-    const auto now = std::chrono::steady_clock::now();
-    if (!should_stop_ || now - last_ < std::chrono::milliseconds(20)) return;
-    last_ = now;
-    if (should_stop_()) throw Interrupted();
-  }
-
- private:
-  const ShouldStop& should_stop_;
-  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
-};
 
 struct Evaluation {
   double loss = 0.0;       // mean over the samples

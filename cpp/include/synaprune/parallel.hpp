@@ -13,6 +13,7 @@
 #include <exception>
 #include <memory>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -203,12 +204,37 @@ inline int default_threads() {
 #endif
 }
 
+// How many of `threads`, the calling one among them, the system lets run at once: OpenMP ends the
+// process where it lets fewer. What this thread's last team had is there already.
+inline int startable_threads(int threads) {
+#if defined(SYNAPRUNE_OMP) || defined(SYNAPRUNE_STD_THREADS)
+  static thread_local int there = 1;
+  if (threads > there) {
+    std::mutex gate;
+    std::vector<std::thread> others;
+    others.reserve(static_cast<std::size_t>(threads));
+    gate.lock();
+    try {
+      while (there + static_cast<int>(others.size()) < threads)
+        others.emplace_back([&gate] { const std::lock_guard<std::mutex> wait(gate); });
+    } catch (const std::system_error&) {  // no more of them
+    }
+    gate.unlock();
+    for (std::thread& other : others) other.join();
+    threads = there + static_cast<int>(others.size());
+  }
+  if (threads > 1) there = threads;
+#endif
+  return threads;
+}
+
 // Threads that go through many short steps together: barriers cost a fraction of a microsecond, so
 // that steps of some microseconds can be shared.
 class Team {
  public:
   explicit Team(int threads)
-      : size_(usable_threads(threads)), flags_(new Flag[static_cast<std::size_t>(size_)]) {}
+      : size_(startable_threads(usable_threads(threads))),
+        flags_(new Flag[static_cast<std::size_t>(size_)]) {}
 
   // Calls worker(w) on up to `threads` threads at once, w = 0 on the calling one, each with
   // denormals flushed. The first exception stops the team and is rethrown here when all have left.
@@ -240,8 +266,14 @@ class Team {
     }
 #else
     std::vector<std::thread> others;
-    for (int w = 1; w < size_; ++w) others.emplace_back(guarded, w);
-    guarded(0);
+    others.reserve(static_cast<std::size_t>(size_));
+    try {
+      for (int w = 1; w < size_; ++w) others.emplace_back(guarded, w);
+      guarded(0);
+    } catch (...) {  // one that could be started a moment ago: those there wait for it
+      stop();
+      error = std::current_exception();
+    }
     for (std::thread& other : others) other.join();
 #endif
     if (error) std::rethrow_exception(error);

@@ -75,10 +75,11 @@ void forward_blocks(const Kernels& kernels, const BlockedCsr& W, Rows rows, Rows
 void forward_rows(const Kernels& kernels, const BlockedCsr& W, Rows rows, const float* values,
                   const float* bias, Tiles tiles, Range<offset_t> which, const float* X, float* Y);
 
-// g (+)= D Xt at the synapses of one block of W in some rows, over all tiles.
+// g (+)= D Xt at the synapses of one block of W in some rows, over some tiles.
 //   out g[W.count(block, rows)]   accumulate: added to, else overwritten
 void weight_gradients(const Kernels& kernels, const BlockedCsr& W, index_t block, Rows rows,
-                      Tiles tiles, const float* D, Columns X, bool accumulate, float* g);
+                      Tiles tiles, Range<offset_t> which, const float* D, Columns X,
+                      bool accumulate, float* g);
 
 // dbias[row] (+)= sum of D [n_rows] over the batch, for some rows.
 void bias_gradients(const Kernels& kernels, index_t n_rows, Rows rows, Tiles tiles, const float* D,

@@ -58,8 +58,8 @@ class Trainer {
   Trainer(const TrainingTask& task, const UpdateRule* rule, int threads);
 
   // All batches, in the samples' order. On the calling thread before() is called between batches,
-  // and what it throws ends the run there; after(sum of the losses) after each forward pass, and
-  // false ends the run. Parameters then hold a part of that batch's updates.
+  // and within large ones, and what it throws ends the run there; after(sum of the losses) after
+  // each forward pass, and false ends the run. Parameters then hold a part of that batch's updates.
   void run(const std::function<void()>& before, const std::function<bool(double)>& after);
 
   // Of layer l, in the plan's order.
@@ -79,6 +79,8 @@ class Trainer {
   void loss_of_tile(offset_t i, offset_t t);
   void finish_loss(offset_t i);
   void bias_gradient(std::size_t l, Rows rows, offset_t i);
+  template <class F>
+  void in_pieces(offset_t i, std::size_t l, int w, F&& f);
   void synapse_gradient(std::size_t l, Rows blocks, Rows rows, offset_t i, Columns below, int w);
   void run_hook();
   void update(std::size_t l, Rows blocks, Rows rows, offset_t i);

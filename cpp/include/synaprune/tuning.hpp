@@ -31,6 +31,9 @@ inline constexpr offset_t worth_a_team = 1 << 20, worth_a_team_once = 1 << 19;
 inline constexpr offset_t worth_barriers = 1 << 14;
 // Samples of a batch in which the gradient of a whole data set is added up.
 inline constexpr offset_t gradient_batch = 4096;
+// In synapse-samples: what is computed of a layer before a training asks again whether to stop,
+// some 50 ms.
+inline constexpr offset_t interruptible = 1 << 28;
 // Floats of a piece that a thread checks.
 inline constexpr offset_t worth_a_piece = 1 << 20;
 

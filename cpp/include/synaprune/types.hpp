@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cfloat>
+#include <chrono>
 #include <cstdint>
+#include <functional>
 #include <new>
 #include <stdexcept>
 #include <string>
@@ -50,6 +52,25 @@ struct Range {
 // A call was told to stop between two batches (Ctrl-C).
 struct Interrupted : std::runtime_error {
   Interrupted() : std::runtime_error("interrupted") {}
+};
+
+// Asked between batches, now and then; true means stop (the call then throws Interrupted).
+using ShouldStop = std::function<bool()>;
+
+// Asks at most every 20 ms; throws Interrupted if the answer is yes.
+class StopCheck {
+ public:
+  explicit StopCheck(const ShouldStop& should_stop) : should_stop_(should_stop) {}
+  void operator()() {
+    const auto now = std::chrono::steady_clock::now();
+    if (!should_stop_ || now - last_ < std::chrono::milliseconds(20)) return;
+    last_ = now;
+    if (should_stop_()) throw Interrupted();
+  }
+
+ private:
+  const ShouldStop& should_stop_;
+  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
 };
 
 // The position of the entry of a table that is called `name`; throws std::invalid_argument, naming

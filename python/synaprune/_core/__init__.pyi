@@ -48,7 +48,7 @@ class _Pybind11Type(type): ...
 @overload
 def ablate(
     network: Network, X: _Inputs, y: NDArray[np.int32], layer: int, part: str, threads: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None: ...  # lost, won [n_parts, n_classes]
+) -> NDArray[np.int64] | None: ...  # [n_changes, 4]: part, class, lost, won; sorted, none of 0
 @overload
 def ablate(
     network: Network, X: _Inputs, y: NDArray[np.float32], layer: int, part: str, threads: int
@@ -67,10 +67,15 @@ def keep_all_but_lowest(
     scores: NDArray[np.float32], n: int, skip: int = 0
 ) -> NDArray[np.uint8]: ...
 
-# factors [n_in of each layer]; below [n of each level], above [n of each level, n_outputs]
-def path_energy(
+# factors [n_in of each layer]; returns [n of each level]
+def energy_below(
     network: Network, factors: Sequence[NDArray[np.float32]]
-) -> tuple[list[NDArray[np.float64]], list[NDArray[np.float64]]]: ...
+) -> list[NDArray[np.float64]]: ...
+
+# factors [n_in] of the first layers, ends [n_out of the last of these, k]; returns [n_in, k] each
+def energy_above(
+    network: Network, factors: Sequence[NDArray[np.float32]], ends: NDArray[np.float64]
+) -> list[NDArray[np.float64]]: ...
 def set_isa(isa: str) -> None: ...
 
 class Linear(metaclass=_Pybind11Type):

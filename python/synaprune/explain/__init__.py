@@ -15,7 +15,12 @@ from synaprune.explain._attributions import (
 )
 from synaprune.explain._compare import Comparison, compare, confusion_matrix
 from synaprune.explain._dependence import PartialDependence, partial_dependence
-from synaprune.explain._energy import PathEnergy, feature_energy, path_energy
+from synaprune.explain._energy import (
+    PathEnergy,
+    feature_energy,
+    mean_feature_energy,
+    path_energy,
+)
 from synaprune.explain._equation import Equation, EquationInput, NeuronState, equation
 from synaprune.explain._interactions import Interactions, interactions
 from synaprune.explain._rules import (
@@ -38,6 +43,6 @@ __all__ = [
     "NeuronState", "PartialDependence", "PathEnergy", "PathTerm", "RegressionAblation",
     "Replication", "Unit", "UnitLabel", "ablate", "activation_patterns", "activations",
     "annotate_units", "attributions", "class_rules", "compare", "confusion_matrix", "equation",
-    "feature_energy", "interactions", "partial_dependence", "path_energy", "prototypes",
-    "replicate", "strongest_paths", "truth_tables",
+    "feature_energy", "interactions", "mean_feature_energy", "partial_dependence", "path_energy",
+    "prototypes", "replicate", "strongest_paths", "truth_tables",
 ]  # fmt: skip

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from synaprune import _core
 from synaprune.arrays import Labels, finite
-from synaprune.checks import check_choice, check_type, shown
+from synaprune.checks import check_choice, check_int, check_type, shown
 from synaprune.data import CheckedData
 from synaprune.network import SparseMLP
 from synaprune.scaling import TargetScaler
@@ -63,27 +63,71 @@ class Ablation:
         Number of samples of each class.
     correct : ndarray of int64, shape (n_classes,)
         How many of them the whole network predicts correctly.
-    lost, won : ndarray of int64, shape (n_units, n_classes)
-        Samples that are correct only with, or only without, the unit.
+    changes : ndarray of int64, shape (n_changes, 4)
+        Unit (its row in `units`), class, and how many samples of it are correct only with, and only
+        without, the unit; sorted, of the pairs for which one of both is not 0.
     """
 
     units: tuple[Unit, ...]
     classes: Labels
     n: NDArray[np.int64]
     correct: NDArray[np.int64]
-    lost: NDArray[np.int64]
-    won: NDArray[np.int64]
+    changes: NDArray[np.int64]
+
+    @property
+    def lost(self) -> NDArray[np.int64]:
+        """Samples that are correct only with the unit, shape (n_units, n_classes)."""
+        return self._matrix(self.changes[:, 2])
+
+    @property
+    def won(self) -> NDArray[np.int64]:
+        """Samples that are correct only without the unit, shape (n_units, n_classes)."""
+        return self._matrix(self.changes[:, 3])
 
     @property
     def loss(self) -> NDArray[np.float64]:
         """Drop in accuracy by class, shape (n_units, n_classes); negative for a gain."""
-        return (self.lost - self.won) / np.maximum(self.n, 1)
+        change = self._matrix(self.changes[:, 2] - self.changes[:, 3])
+        loss: NDArray[np.float64] = change / np.maximum(self.n, 1)
+        return loss
 
     @property
     def total_loss(self) -> NDArray[np.float64]:
         """Drop in accuracy over all samples, shape (n_units,)."""
-        total: NDArray[np.float64] = (self.lost - self.won).sum(axis=1) / self.n.sum()
+        units, _, lost, won = self.changes.T
+        total: NDArray[np.float64] = np.bincount(units, lost - won, len(self)) / self.n.sum()
         return total
+
+    def of_unit(self, row: int) -> Ablation:
+        """Return the ablation of one unit alone; it costs no more than its changes.
+
+        Parameters
+        ----------
+        row : int
+            Its position in `units`.
+
+        Returns
+        -------
+        Ablation
+
+        Raises
+        ------
+        TypeError, ValueError
+            If there is no such unit.
+        """
+        row = check_int("row", row, 0, len(self) - 1)
+        first, last = np.searchsorted(self.changes[:, 0], (row, row + 1))
+        return self._of([row], _renumbered(self.changes[first:last], np.array([row])))
+
+    def _of(self, rows: Sequence[int], changes: NDArray[np.int64]) -> Ablation:
+        units = tuple(self.units[i] for i in rows)
+        return Ablation(units, self.classes, self.n, self.correct, changes)
+
+    def _matrix(self, counts: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Place a number of each change by unit and class."""
+        matrix = np.zeros((len(self), len(self.classes)), np.int64)
+        matrix[self.changes[:, 0], self.changes[:, 1]] = counts
+        return matrix
 
     def only(self, kind: str) -> Ablation:
         """Return the rows of one kind of unit.
@@ -102,8 +146,7 @@ class Ablation:
             If the kind is unknown.
         """
         rows = _of_kind(self.units, kind)
-        units = tuple(self.units[i] for i in rows)
-        return Ablation(units, self.classes, self.n, self.correct, self.lost[rows], self.won[rows])
+        return self._of(rows, _renumbered(self.changes, np.array(rows, np.int64)))
 
     def __len__(self) -> int:
         return len(self.units)
@@ -213,21 +256,18 @@ def ablate(
     n_classes = len(net.classes)
     predicted = finite(net._core.classify(data.X, n_threads))
     units: list[Unit] = []
-    lost = [np.zeros((0, n_classes), np.int64)]
-    won = [np.zeros((0, n_classes), np.int64)]
+    changes = [np.zeros((0, 4), np.int64)]
     for kind in kinds:
         for layer, part, rows, named in _rows(net, kind):
-            counts = finite(_core.ablate(net._core, data.X, data.y, layer, part, n_threads))
+            found = finite(_core.ablate(net._core, data.X, data.y, layer, part, n_threads))
+            changes.append(_renumbered(found, rows, first=len(units)))
             units += named
-            lost.append(counts[0][rows])
-            won.append(counts[1][rows])
     return Ablation(
         tuple(units),
         net.classes,
         np.bincount(data.y, minlength=n_classes),
         np.bincount(data.y[predicted == data.y], minlength=n_classes),
-        np.concatenate(lost),
-        np.concatenate(won),
+        np.concatenate(changes),
     )
 
 
@@ -284,13 +324,24 @@ def _of_kind(units: Sequence[Unit], kind: str) -> list[int]:
     return [i for i, unit in enumerate(units) if unit.kind == kind]
 
 
-def _rows(net: SparseMLP, kind: str) -> Iterator[tuple[int, str, Any, list[Unit]]]:
+def _renumbered(
+    changes: NDArray[np.int64], rows: NDArray[np.integer[Any]], first: int = 0
+) -> NDArray[np.int64]:
+    """Return the changes of some units (ascending), which get the numbers first, first + 1 …."""
+    kept = changes[np.isin(changes[:, 0], rows)]
+    kept[:, 0] = np.searchsorted(rows, kept[:, 0]) + first
+    return kept
+
+
+def _rows(
+    net: SparseMLP, kind: str
+) -> Iterator[tuple[int, str, NDArray[np.integer[Any]], list[Unit]]]:
     """Yield the core's layer and part, which of its rows to take, and the units of these rows."""
     for layer, w in enumerate(net.weights):
         if kind == "synapse":
             pairs = zip(w.rows.tolist(), w.indices.tolist(), strict=True)
             units = [Unit(kind, layer, row, source) for row, source in pairs]
-            yield layer, "synapses", slice(None), units
+            yield layer, "synapses", np.arange(len(units)), units
         elif (kind == "input") == (layer == 0):
             used = np.unique(w.indices)
             yield layer, "columns", used, [Unit(kind, layer - 1, j) for j in used.tolist()]

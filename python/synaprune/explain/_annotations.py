@@ -128,6 +128,9 @@ def annotate_units(
     max_classes = min(check_int("max_classes", max_classes, 1), max(1, len(ablation.classes) // 2))
     labels = []
     for row, unit in enumerate(ablation.units):
+        if _smallest_p_value(ablation.of_unit(row)) >= alpha:  # then no other can be smaller
+            labels.append(UnitLabel(unit, "unclear", (), 0.0, 1.0))
+            continue
         tests = _LossTests(ablation, row)
         for size in range(1, max_classes + 1):
             chosen = tests.order[:size]
@@ -203,15 +206,20 @@ def _of_classes(ablation: Ablation | RegressionAblation) -> Ablation:
     return ablation
 
 
+def _smallest_p_value(unit: Ablation) -> float:
+    """Return the smallest p value of a loss in one class, from what changes alone."""
+    return min((sign_test(*counts) for _, _, *counts in unit.changes.tolist()), default=1.0)
+
+
 class _LossTests:
     """P values of the loss that one unit's removal causes in each class."""
 
     def __init__(self, ablation: Ablation, row: int) -> None:
-        lost, won = ablation.lost[row], ablation.won[row]
-        self.loss = ablation.loss[row]
-        self.loses = np.array(
-            [sign_test(*counts) for counts in zip(lost.tolist(), won.tolist(), strict=True)]
-        )
+        unit = ablation.of_unit(row)
+        lost, won, self.loss = unit.lost[0], unit.won[0], unit.loss[0]
+        self.loses = np.ones(len(lost))  # of a class that nothing changes
+        for _, label, *counts in unit.changes.tolist():
+            self.loses[label] = sign_test(*counts)
         a, b, n = lost + 0.5, won + 0.5, ablation.n + 2.0
         self._mean = (a - b) / n
         self._present = np.flatnonzero(ablation.n)

@@ -12,7 +12,7 @@ from synaprune.arrays import Labels, finite
 from synaprune.checks import check_type
 from synaprune.labels import brief
 from synaprune.network import SparseMLP
-from synaprune.stats import mcnemar
+from synaprune.stats import mcnemar, two_sided_sign_test
 from synaprune.threads import Threads, check_threads
 
 
@@ -112,18 +112,20 @@ def compare(
     n_threads = check_threads(threads)
     data = a.check_data(X, y)
     first, second = (finite(net._core.classify(data.X, n_threads)) == data.y for net in (a, b))
-    members = [data.y == c for c in range(len(a.classes))]
 
     def count(which: NDArray[np.bool_]) -> NDArray[np.int64]:
-        return np.array([np.count_nonzero(which & m) for m in members], np.int64)
+        return np.bincount(data.y[which], minlength=len(a.classes))
 
     n = count(np.ones_like(first))
     with np.errstate(invalid="ignore"):
         before, after = count(first) / n, count(second) / n
+    lost, won = count(first & ~second), count(second & ~first)
+    p_values = [
+        two_sided_sign_test(*pair) for pair in zip(lost.tolist(), won.tolist(), strict=True)
+    ]
     return Comparison(
-        a.classes, n, before, after, count(first & ~second), count(second & ~first),
-        np.array([mcnemar(first[m], second[m]) for m in members]), mcnemar(first, second),
-    )  # fmt: skip
+        a.classes, n, before, after, lost, won, np.array(p_values), mcnemar(first, second)
+    )
 
 
 def confusion_matrix(

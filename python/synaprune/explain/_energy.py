@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,25 @@ from synaprune.network import SparseMLP
 from synaprune.threads import Threads, check_threads
 
 _CHUNK = 8192  # samples whose activations are in memory at a time
+
+
+@dataclass(frozen=True, eq=False)
+class _LayerPaths:
+    """The paths through the synapses of a layer.
+
+    Attributes
+    ----------
+    through : ndarray of float64, shape (nnz,)
+        Summed strength of all paths from any input through a synapse, which it ends.
+    rows : ndarray of int, shape (nnz,)
+        To which neuron it leads.
+    above : ndarray of float64, shape (n, n_outputs), or None
+        Summed strength of all paths from each of these to each output; None of outputs.
+    """
+
+    through: Floats
+    rows: NDArray[np.integer[Any]]
+    above: Floats | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,14 +53,52 @@ class PathEnergy:
         Shares by input.
     neurons : list of ndarray of float64, shape (n, n_outputs)
         Shares by neuron of each hidden layer.
-    synapses : list of ndarray of float64, shape (nnz, n_outputs)
-        Shares by synapse of each layer, in the order of ``net.weights[layer].values``.
     """
 
     total: Floats
     inputs: Floats
     neurons: list[Floats]
-    synapses: list[Floats]
+    _paths: list[_LayerPaths] = field(repr=False)
+
+    @property
+    def synapses(self) -> list[Floats]:
+        """Shares by synapse of each layer, shape (nnz, n_outputs), made anew at each access.
+
+        In the order of ``net.weights[layer].values``. `of_synapses` gives those of some synapses or
+        one output, which takes far less memory where there are many.
+        """
+        return [self.of_synapses(layer) for layer in range(len(self._paths))]
+
+    def of_synapses(
+        self,
+        layer: int,
+        synapses: NDArray[np.integer[Any]] | slice = slice(None),
+        outputs: NDArray[np.integer[Any]] | slice = slice(None),
+    ) -> Floats:
+        """Return shares of some synapses of a layer in some outputs.
+
+        Parameters
+        ----------
+        layer : int
+        synapses : ndarray of int or slice
+            Positions in ``net.weights[layer].values``.
+        outputs : ndarray of int or slice
+
+        Returns
+        -------
+        ndarray of float64, shape (number of synapses, number of outputs)
+        """
+        paths = self._paths[layer]
+        rows = paths.rows[synapses]
+        above = (
+            rows[:, None] == np.arange(len(self.total))[outputs]  # an output leads to itself
+            if paths.above is None
+            else paths.above[rows][:, outputs]
+        )
+        total = self.total[outputs]
+        scale = np.divide(1.0, total, out=np.zeros_like(total), where=total > 0)
+        shares: Floats = paths.through[synapses][:, None] * above * scale
+        return shares
 
     def subnetwork(self, output: int, share: float = 0.9) -> list[NDArray[np.bool_]]:
         """Return in each layer the fewest synapses that carry a share of an output's energy.
@@ -65,7 +122,10 @@ class PathEnergy:
         """
         check_float("share", share, 0.0, 1.0, open_low=True)
         check_int("output", output, 0, len(self.total) - 1)
-        return [_fewest(shares[:, output], share) for shares in self.synapses]
+        return [
+            _fewest(self.of_synapses(layer, outputs=slice(output, output + 1))[:, 0], share)
+            for layer in range(len(self._paths))
+        ]
 
 
 def path_energy(net: SparseMLP, X: Any = None, *, threads: Threads = None) -> PathEnergy:
@@ -98,19 +158,26 @@ def path_energy(net: SparseMLP, X: Any = None, *, threads: Threads = None) -> Pa
     True
     """
     check_type("net", net, SparseMLP)
+    net = net.copy()  # another thread may prune it meanwhile
     factors = _mean_activations(net, X, check_threads(threads))
-    below, above = _core.path_energy(net._core, factors)
-    total = below[-1]
+    below = _core.energy_below(net._core, factors)
+    total, weights = below[-1], net.weights
+    strengths = [
+        abs(w.values.astype(np.float64)) * factor[w.indices]
+        for w, factor in zip(weights, factors, strict=True)
+    ]
+    last = weights[-1]
+    above = [np.zeros((last.n_in, len(total)))]
+    above[0][last.indices, last.rows] = strengths[-1]
+    if len(weights) > 1:
+        above = _core.energy_above(net._core, factors[:-1], above[0]) + above
+    paths = [
+        _LayerPaths(b[w.indices] * strength, w.rows, a)
+        for w, strength, b, a in zip(weights, strengths, below, [*above[1:], None], strict=False)
+    ]
     scale = np.divide(1.0, total, out=np.zeros_like(total), where=total > 0)
-    inputs, *neurons = (b[:, None] * a * scale for b, a in zip(below[:-1], above[:-1], strict=True))
-    synapses = []
-    for w, factor, to_source, to_outputs in zip(
-        net.weights, factors, below, above[1:], strict=False
-    ):
-        strength = abs(w.values.astype(np.float64)) * factor[w.indices]
-        through = to_source[w.indices] * strength
-        synapses.append(through[:, None] * to_outputs[w.rows] * scale)
-    return PathEnergy(total, inputs, neurons, synapses)
+    inputs, *neurons = (b[:, None] * a * scale for b, a in zip(below, above, strict=False))
+    return PathEnergy(total, inputs, neurons, paths)
 
 
 def feature_energy(
@@ -153,6 +220,43 @@ def feature_energy(
     check_bool("normalize", normalize)
     energy = path_energy(net, X, threads=threads)
     return energy.inputs if normalize else energy.inputs * energy.total
+
+
+def mean_feature_energy(net: SparseMLP, X: Any = None, *, threads: Threads = None) -> Floats:
+    """Return the mean over all outputs of what `feature_energy` returns, normalised.
+
+    Its memory and time grow with the synapses alone, not with the outputs too.
+
+    Parameters
+    ----------
+    net : SparseMLP
+    X : array_like, shape (n, n_features), optional
+        Samples, by which `path_energy` weights each |w|.
+    threads : int or "auto", optional
+
+    Returns
+    -------
+    ndarray of float64, shape (n_features,)
+        0 for unused inputs; the sum is 1 if paths lead to every output.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If X does not fit.
+
+    Examples
+    --------
+    >>> import synaprune as sn
+    >>> net = sn.SparseMLP((2, 1), seed=0).with_weight(0, 0, 0, -3.0).with_weight(0, 0, 1, 1.0)
+    >>> sn.explain.mean_feature_energy(net).tolist()
+    [0.75, 0.25]
+    """
+    net = net.copy()  # another thread may prune it meanwhile
+    factors = _mean_activations(net, X, check_threads(threads))
+    total = _core.energy_below(net._core, factors)[-1]
+    ends = np.divide(1.0, total, out=np.zeros_like(total), where=total > 0) / len(total)
+    mean: Floats = _core.energy_above(net._core, factors, ends[:, None])[0][:, 0]
+    return mean
 
 
 def _mean_activations(net: SparseMLP, X: Any, n_threads: int) -> list[NDArray[np.float32]]:

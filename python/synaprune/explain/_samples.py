@@ -144,8 +144,9 @@ def prototypes(
     )
     wrong = finite(net._core.classify(data.X, n_threads)) != data.y
     found = []
-    for c, label in enumerate(classes.tolist()):
-        rows = np.flatnonzero(data.y == c)
+    ends = np.cumsum(np.bincount(data.y, minlength=len(classes)))[:-1]
+    members = np.split(np.argsort(data.y, kind="stable"), ends)
+    for label, rows in zip(classes.tolist(), members, strict=True):
         if not len(rows):
             continue
         mean = features[rows].mean(axis=0, dtype=np.float64)

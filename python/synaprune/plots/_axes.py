@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from synaprune.extras import require
 
@@ -16,6 +20,8 @@ CLASS_COLOURS = (
 )  # fmt: skip
 PLUS, MINUS, GREY = "#0077bb", "#ee7733", "#bbbbbb"
 MAX_BARS = 30  # that fit under each other
+MAX_NAMES = 60  # of neurons or classes side by side
+_MAX_ACROSS = 4  # characters of a name that has space below a column
 
 
 def axes_for(ax: Axes | None, size: tuple[float, float]) -> Axes:
@@ -27,6 +33,43 @@ def axes_for(ax: Axes | None, size: tuple[float, float]) -> Axes:
     if not hasattr(ax, "annotate"):
         raise TypeError(f"ax must be a matplotlib Axes, got {type(ax).__name__}")
     return ax
+
+
+def caption(name: object, longest: int = 40) -> str:
+    r"""Return a name as text to draw: short, in one line, without mathematics between dollars.
+
+    Parameters
+    ----------
+    name : object
+        Anything that has a text: an input's name, a class, a number.
+    longest : int
+        Characters at most.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> caption("$a_b$"), len(caption("x" * 100_000))
+    ('\\$a_b\\$', 40)
+    """
+    text = str(name)
+    if len(text) > longest:
+        text = f"{text[: longest - 1]}…"
+    # Half of a pair of surrogates cannot be drawn, nor can line ends and control characters.
+    text = "".join(c if c.isprintable() else "\ufffd" for c in text)
+    return text.replace("$", r"\$")
+
+
+def name_columns(ax: Axes, places: NDArray[np.integer[Any]], names: Sequence[str]) -> None:
+    """Write names below columns, upright where they are long."""
+    ax.set_xticks(places, names, rotation=90 if inches(names) else 0)
+
+
+def inches(names: Sequence[str]) -> float:
+    """Return how much space long names need beside or below a picture."""
+    return 0.09 * max(0, max(map(len, names), default=0) - _MAX_ACROSS)
 
 
 def class_colour(code: int) -> str:

@@ -10,7 +10,7 @@ from synaprune.checks import check_type
 from synaprune.explain import partial_dependence
 from synaprune.explain.graph_layout import output_name
 from synaprune.network import SparseMLP
-from synaprune.plots._axes import axes_for, class_colour
+from synaprune.plots._axes import MAX_BARS, axes_for, caption, class_colour
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,7 +31,8 @@ def plot_partial_dependence(
     Returns
     -------
     matplotlib Axes
-        The marks at the bottom are the deciles of the input.
+        The marks at the bottom are the deciles of the input. Of more than 30 lines those that
+        change most are drawn.
 
     Raises
     ------
@@ -56,12 +57,16 @@ def plot_partial_dependence(
         if net.is_regression
         else [str(label) for label in net.classes.tolist()]
     )
-    for k, name in enumerate(names):
-        y = curve.average[:, k]
-        ax.plot(curve.values, y, "-o", ms=2.5, lw=1.5, color=class_colour(k), label=name)
+    most = np.argsort(-np.ptp(curve.average, axis=0), kind="stable")[:MAX_BARS]
+    for k in sorted(most.tolist()):
+        y, name = curve.average[:, k], caption(names[k])
+        label = f" {name}" if name.startswith("_") else name  # else no legend would show it
+        ax.plot(curve.values, y, "-o", ms=2.5, lw=1.5, color=class_colour(k), label=label)
+    if len(most) < len(names):
+        ax.set_title(f"the {len(most)} that change most, of {len(names)}", loc="left")
     deciles = np.quantile(inputs[:, curve.feature], np.linspace(0.1, 0.9, 9))
     ax.plot(deciles, np.zeros(9), "|k", ms=7, transform=ax.get_xaxis_transform(), clip_on=False)
-    ax.set_xlabel(net.input_name(curve.feature))
+    ax.set_xlabel(caption(net.input_name(curve.feature)))
     ax.set_ylabel("mean prediction" if net.is_regression else "mean probability")
     if len(names) > 1:
         ax.legend(frameon=False, fontsize="small")

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synaprune.checks import check_image_shape, check_type
-from synaprune.explain import feature_energy
+from synaprune.explain import feature_energy, mean_feature_energy
 from synaprune.extras import require
 from synaprune.labels import class_number
 from synaprune.network import SparseMLP
-from synaprune.plots._axes import MAX_BARS, PLUS, axes_for
+from synaprune.plots._axes import MAX_BARS, MAX_NAMES, PLUS, axes_for, caption
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -61,14 +61,13 @@ def plot_inputs(
     >>> ax = sn.plots.plot_inputs(net, (8, 8), label=3)  # doctest: +SKIP
     """
     check_type("net", net, SparseMLP)
-    energy = feature_energy(net, X)
     if label is None:
-        shown = energy.mean(axis=1)
+        shown = mean_feature_energy(net, X)
     else:
         code = class_number(net.classes, label)
-        shown = energy[:, 0 if net.layers[-1] == 1 else code]
+        shown = feature_energy(net, X)[:, 0 if net.layers[-1] == 1 else code]
     everything = "all outputs" if net.is_regression else "all classes"
-    about = everything if label is None else f"class {label}"
+    about = everything if label is None else f"class {caption(label)}"
     if image_shape is None:
         return _bars(net, shown, about, axes_for(ax, (5.0, 4.5)))
     shape = check_image_shape(image_shape, net.n_features)
@@ -97,7 +96,7 @@ def plot_class_inputs(
     Raises
     ------
     ImportError, TypeError, ValueError
-        As `plot_inputs`; also if the network predicts numbers.
+        As `plot_inputs`; also if the network predicts numbers, or has more than 60 classes.
 
     Examples
     --------
@@ -110,8 +109,13 @@ def plot_class_inputs(
     pyplot = require("matplotlib.pyplot", "plot")
     classes = net.classes
     shape = check_image_shape(image_shape, net.n_features)
+    n = net.layers[-1]
+    if n > MAX_NAMES:
+        raise ValueError(
+            f"net must have at most {MAX_NAMES} classes to be drawn side by side, got {n}; "
+            "plot_inputs draws one of them"
+        )
     energy = feature_energy(net, X)
-    n = energy.shape[1]
     columns = min(n, 5)
     rows = -(-n // columns)
     _, grid = pyplot.subplots(
@@ -123,7 +127,7 @@ def plot_class_inputs(
             continue
         _draw(ax, energy[:, c], shape)
         name = classes[c if n > 1 else 1]
-        ax.set_title(f"{name}: {np.count_nonzero(energy[:, c])}", fontsize="medium")
+        ax.set_title(f"{caption(name)}: {np.count_nonzero(energy[:, c])}", fontsize="medium")
     axes: NDArray[Any] = grid.reshape(-1)[:n]
     return axes
 
@@ -141,7 +145,9 @@ def _bars(net: SparseMLP, shown: NDArray[np.float64], about: str, ax: Axes) -> A
     strongest = np.argsort(-shown, kind="stable")[:MAX_BARS]
     strongest = strongest[shown[strongest] > 0][::-1]
     ax.barh(np.arange(len(strongest)), shown[strongest], color=PLUS)
-    ax.set_yticks(np.arange(len(strongest)), [net.input_name(i) for i in strongest.tolist()])
+    ax.set_yticks(
+        np.arange(len(strongest)), [caption(net.input_name(i)) for i in strongest.tolist()]
+    )
     ax.set_xlabel(f"feature energy, {about}")
     more = np.count_nonzero(shown) - len(strongest)
     if more > 0:

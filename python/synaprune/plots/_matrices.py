@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from synaprune.checks import check_type
 from synaprune.explain import Ablation, RegressionAblation
-from synaprune.plots._axes import axes_for
+from synaprune.plots._axes import MAX_NAMES, axes_for, caption, inches, name_columns
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,7 +24,7 @@ def plot_ablation(ablation: Ablation | RegressionAblation, ax: Axes | None = Non
     ----------
     ablation : Ablation or RegressionAblation
         Usually of one kind of unit: ``ablation.only("neuron")``. Of more than 40 units the 40 with
-        the largest changes are drawn.
+        the largest changes are drawn, and of more than 60 classes or numbers likewise 60.
     ax : matplotlib Axes, optional
 
     Returns
@@ -51,23 +51,39 @@ def plot_ablation(ablation: Ablation | RegressionAblation, ax: Axes | None = Non
         raise ValueError("ablation must hold a unit to plot, got an empty one")
     if isinstance(ablation, RegressionAblation):
         n = len(ablation.r2)
-        loss, columns = ablation.loss, ["y"] if n == 1 else [f"y{k}" for k in range(n)]
+        names = ["y"] if n == 1 else [f"y{k}" for k in range(n)]
         about, lost = "number", "drop in R²"
+        rows = _largest(abs(ablation.loss).max(axis=1), _MAX_ROWS)
+        loss = ablation.loss[rows]
     else:
-        loss, columns = 100 * ablation.loss, ablation.classes.tolist()
+        names = ablation.classes.tolist()
         about, lost = "class", "drop in accuracy (percentage points)"
-    rows = np.sort(np.argsort(-abs(loss).max(axis=1), kind="stable")[:_MAX_ROWS])
-    ax = axes_for(ax, (1.5 + 0.45 * loss.shape[1], 1.2 + 0.24 * len(rows)))
+        row, label, right, wrong = ablation.changes.T
+        largest = np.zeros(len(ablation))
+        np.maximum.at(largest, row, abs(right - wrong) / ablation.n[label])
+        rows = _largest(largest, _MAX_ROWS)
+        loss = 100 * np.stack([ablation.of_unit(row).loss[0] for row in rows.tolist()])
+    shown = _largest(abs(loss).max(axis=0), MAX_NAMES)
+    loss, columns = loss[:, shown], [caption(names[k], 20) for k in shown.tolist()]
+    units = [str(ablation.units[i]) for i in rows.tolist()]
+    width = 1.5 + 0.45 * len(columns) + inches(units)
+    ax = axes_for(ax, (width, 1.2 + 0.24 * len(rows) + inches(columns)))
     top = max(float(abs(loss).max()), 1e-9)
-    image = ax.imshow(loss[rows], cmap="PuOr_r", vmin=-top, vmax=top, aspect="auto")
-    ax.set_xticks(np.arange(loss.shape[1]), columns)
-    ax.set_yticks(np.arange(len(rows)), [str(ablation.units[i]) for i in rows], fontsize="small")
-    ax.set_xlabel(about)
-    if len(rows) < len(loss):
-        ax.set_title(f"the {len(rows)} units with the largest changes, of {len(loss)}", loc="left")
+    image = ax.imshow(loss, cmap="PuOr_r", vmin=-top, vmax=top, aspect="auto")
+    name_columns(ax, np.arange(len(columns)), columns)
+    ax.set_yticks(np.arange(len(rows)), units, fontsize="small")
+    ax.set_xlabel(about if len(columns) == len(names) else f"{about} (of {len(names)})")
+    if len(rows) < len(ablation):
+        title = f"the {len(rows)} units with the largest changes, of {len(ablation)}"
+        ax.set_title(title, loc="left")
     if ax.figure is not None:
         ax.figure.colorbar(image, ax=ax, label=lost)
     return ax
+
+
+def _largest(changes: NDArray[np.float64], n: int) -> NDArray[np.intp]:
+    """Return the positions, ascending, of the n largest."""
+    return np.sort(np.argsort(-changes, kind="stable")[:n])
 
 
 def plot_confusion(matrix: NDArray[np.int64], classes: Any = None, ax: Axes | None = None) -> Axes:
@@ -101,21 +117,23 @@ def plot_confusion(matrix: NDArray[np.int64], classes: Any = None, ax: Axes | No
     n = len(matrix)
     if matrix.shape != (n, n) or not n:
         raise ValueError(f"matrix must be square, got shape {matrix.shape}")
-    names = [str(c) for c in (range(n) if classes is None else classes)]
+    names = [caption(c, 20) for c in (range(n) if classes is None else classes)]
     if len(names) != n:
         raise ValueError(f"classes must have {n} labels, got {len(names)}")
-    ax = axes_for(ax, (1.6 + 0.45 * n, 1.4 + 0.42 * n))
+    ticks, side = np.arange(0, n, -(-n // MAX_NAMES)), min(n, MAX_NAMES)
+    told = [names[k] for k in ticks.tolist()]
+    ax = axes_for(ax, (1.6 + 0.45 * side + inches(told), 1.4 + 0.42 * side + inches(told)))
     share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     shade = np.where(np.eye(n, dtype=bool), 0.0, share)  # errors alone are shaded
     ax.imshow(shade, cmap="Oranges", vmin=0.0, vmax=max(float(shade.max()), 1e-9))
     dark = 0.6 * shade.max(initial=0.0)
-    for (row, column), count in np.ndenumerate(matrix):
-        if count and n <= 20:
+    for (row, column), count in np.ndenumerate(matrix[: n if n <= 20 else 0]):
+        if count:
             wrong = "white" if shade[row, column] > dark else "black"
             colour = "0.45" if row == column else wrong
             ax.text(column, row, str(count), ha="center", va="center", size="small", color=colour)
-    ax.set_xticks(np.arange(n), names)
-    ax.set_yticks(np.arange(n), names)
+    name_columns(ax, ticks, told)
+    ax.set_yticks(ticks, told)
     ax.set_xlabel("predicted")
     ax.set_ylabel("true")
     return ax

@@ -14,10 +14,12 @@ from synaprune.explain.graph_layout import node_positions, output_name, stronges
 from synaprune.extras import require
 from synaprune.layers import SparseLayer
 from synaprune.network import SparseMLP
-from synaprune.plots._axes import GREY, MINUS, PLUS, axes_for, class_colour
+from synaprune.plots._axes import GREY, MAX_NAMES, MINUS, PLUS, axes_for, caption, class_colour
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+_MAX_NEURONS = 5000  # of a column that is drawn whole
 
 
 def plot_network(
@@ -44,7 +46,7 @@ def plot_network(
     -------
     matplotlib Axes
         The width of a line is the |w| of its synapse relative to the largest of the layer; blue
-        weights are positive, orange ones negative.
+        weights are positive, orange ones negative. More than 40 inputs or 60 outputs have no names.
 
     Raises
     ------
@@ -65,7 +67,8 @@ def plot_network(
     collections = require("matplotlib.collections", "plot")
     ax = axes_for(ax, (7.0, 5.0))
     drawn = strongest_synapses(net, max_synapses)
-    positions = node_positions(net)
+    everywhere = node_positions(net)
+    positions = [_at_lines(net, drawn, level, column) for level, column in enumerate(everywhere)]
     for layer, (w, chosen) in enumerate(zip(net.weights, drawn, strict=True)):
         _draw_lines(ax, collections, layer, w, chosen, positions)
     _draw_neurons(ax, net, labels, positions)
@@ -73,11 +76,27 @@ def plot_network(
     title = f"{net.structure}, {net.n_synapses} synapses"
     if left_out:
         title += f", the weakest {left_out} not drawn"
+    if unseen := sum(map(len, everywhere)) - sum(map(len, positions)):
+        title += f", nor {unseen} neurons without a line"
     ax.set_title(title, loc="left")
     ax.set_xlim(-0.25, len(positions) - 1 + 0.35)
     ax.set_ylim(1.04, -0.04)
     ax.set_axis_off()
     return ax
+
+
+def _at_lines(
+    net: SparseMLP, drawn: list[NDArray[np.bool_]], level: int, column: dict[int, float]
+) -> dict[int, float]:
+    """Return a column of neurons; of a very long one those at the ends of the lines alone."""
+    if len(column) <= _MAX_NEURONS:
+        return column
+    weights, ends = net.weights, list[NDArray[Any]]()
+    if level > 0:
+        ends.append(weights[level - 1].rows[drawn[level - 1]])
+    if level < len(weights):
+        ends.append(weights[level].indices[drawn[level]])
+    return {j: column[j] for j in np.unique(np.concatenate(ends)).tolist()}
 
 
 def _draw_lines(
@@ -118,20 +137,25 @@ def _draw_neurons(
     for layer, column in enumerate(positions, start=-1):
         size = float(np.clip(9000.0 / max(len(column), 1), 6.0, 160.0)) if layer >= 0 else 14.0
         beside = layer < 0 or len(column) > 9
+        colours = []
         for j, y in column.items():
             colour, text = GREY, ""
             if layer == last:
                 colour = class_colour(1 if net.layers[-1] == 1 else j)
-                text = output_name(net, j)
+                text = output_name(net, j) if len(column) <= MAX_NAMES else ""
             elif (label := labelled.get((layer, j))) is not None:
                 colour = class_colour(codes[label.classes[0]])
                 text = ", ".join(map(str, label.classes))
             elif layer < 0 and len(column) <= 40:
                 text = net.input_name(j)
-            at = layer + 1, y
-            ax.scatter(*at, s=size, color=colour, edgecolors="white", lw=0.6, zorder=3)
+            colours.append(colour)
             if text:
-                _write_name(ax, text, at, on_right=layer == last, beside=beside)
+                at = layer + 1, y
+                _write_name(ax, caption(text), at, on_right=layer == last, beside=beside)
+        x = np.full(len(column), layer + 1)
+        ax.scatter(
+            x, list(column.values()), s=size, c=colours, edgecolors="white", lw=0.6, zorder=3
+        )
 
 
 def _write_name(

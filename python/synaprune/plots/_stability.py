@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from synaprune.checks import check_float, check_names, shown
-from synaprune.plots._axes import GREY, MAX_BARS, MINUS, PLUS, axes_for
+from synaprune.plots._axes import GREY, MAX_BARS, MINUS, PLUS, axes_for, caption
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -76,7 +76,7 @@ def plot_stability(
     chosen = shares[most] >= (0.0 if threshold is None else threshold)
     places = np.arange(len(most))
     ax.barh(places, shares[most], color=np.where(chosen, PLUS, GREY).tolist())
-    ax.set_yticks(places, [names[i] for i in most.tolist()])
+    ax.set_yticks(places, [caption(names[i]) for i in most.tolist()])
     ax.set_xlim(0.0, 1.0)
     ax.margins(y=0.01)
     ax.set_xlabel("share of the halves in which it is selected")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from synaprune.arrays import Inputs
-from synaprune.explain import feature_energy, partial_dependence
+from synaprune.explain import mean_feature_energy, partial_dependence
 from synaprune.network import SparseMLP
 
 _MAX_INPUTS = 8
@@ -34,7 +34,7 @@ def response_facts(net: SparseMLP, X: Inputs | None, threads: int) -> dict[str, 
     if X is None:
         return None
     some = X[:: -(-len(X) // _MAX_SAMPLES)]
-    energy = feature_energy(net).mean(axis=1)
+    energy = mean_feature_energy(net)
     strongest = np.argsort(-energy, kind="stable")[:_MAX_INPUTS]
     curves = [
         partial_dependence(net, some, i, threads=threads)

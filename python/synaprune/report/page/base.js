@@ -23,6 +23,7 @@ const numbers = facts.classes === null;
 const scoreName = numbers ? "R²" : "accuracy";
 const score = (x) => (numbers ? x.toFixed(4) : percent(x));
 const change = (x) => (numbers ? `${x > 0 ? "−" : x < 0 ? "+" : ""}${Math.abs(x).toPrecision(3)}` : points(x));
+const MOST = 60; // classes of which a unit has all figures; of more it has the largest
 const count = (n) => n.toLocaleString("en");
 const outputs = facts.network.columns[facts.network.columns.length - 1].length;
 // The output of a class: two classes may share one.

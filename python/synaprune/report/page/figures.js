@@ -32,10 +32,10 @@ function energyMap(energies, label) {
 
 function inputsSection() {
   const inputs = facts.network.columns[0], parts = [];
-  const of = (o) => inputs.map((i) => [i.id, o < 0 ? i.energy.reduce((a, b) => a + b, 0) / outputs : i.energy[o]]);
+  const of = (o) => inputs.map((i) => [i.id, o < 0 ? i.mean : i.energy[o] || 0]);
   parts.push(make("p", { class: "soft" }, `The network uses ${count(facts.summary.inputs)} inputs. ${facts.image_shape ? "The shade shows" : "The table shows"} their feature energy: the summed strength of all paths from the input to the ${numbers ? "output" : "class"}.`));
   if (facts.image_shape) {
-    const views = [[numbers ? "all outputs" : "all classes", -1], ...(outputs === 1 ? [] : (facts.classes || facts.numbers).map((c, code) => [c, code]))];
+    const views = [[numbers ? "all outputs" : "all classes", -1], ...(outputs === 1 || outputs > MOST ? [] : (facts.classes || facts.numbers).map((c, code) => [c, code]))];
     parts.push(make("div", { class: "maps" }, ...views.map(([name, o]) => {
       const energies = of(o), n = energies.filter(([, e]) => e > 0).length;
       return make("figure", null, energyMap(energies, `inputs for ${name}`), make("figcaption", null, `${name}: ${n} inputs`));
@@ -78,9 +78,17 @@ function curveSection() {
       steps.map((s) => [count(s.synapses), s.structure, count(s.removed), String(s.epochs), shown(s.accuracy)]))));
 }
 
+// The classes or numbers that a table of losses shows: all, or of many those that change most.
+function columnsOf(units, names) {
+  if (names.length <= MOST) return names.map((_, c) => c);
+  const largest = new Map();
+  for (const u of units) for (const [c, x] of Object.entries(u.loss)) largest.set(c, Math.max(largest.get(c) || 0, Math.abs(x)));
+  return [...largest].sort((a, b) => b[1] - a[1]).slice(0, MOST).map(([c]) => Number(c)).sort((a, b) => a - b);
+}
+
 // The hidden neurons with the largest changes, by layer.
 function mostChanging(units) {
-  const largest = (u) => Math.max(...u.loss.map(Math.abs));
+  const largest = (u) => Math.max(0, ...Object.values(u.loss).map(Math.abs));
   return [...units].sort((a, b) => largest(b) - largest(a)).slice(0, 40).sort((a, b) => a.layer - b.layer || a.id - b.id);
 }
 
@@ -88,11 +96,11 @@ function numberUnitsSection() {
   const found = facts.units;
   if (!found) return section("units", "What its units do", make("p", { class: "warn" }, "Ablations need samples: pass validation or test data."));
   const shown = mostChanging(found.units.neuron), several = facts.network.columns.length > 3;
-  const top = Math.max(...shown.flatMap((u) => u.loss), 1e-9);
+  const top = Math.max(...shown.flatMap((u) => Object.values(u.loss)), 1e-9), columns = columnsOf(shown, facts.numbers);
   return section("units", "What its units do",
     make("p", { class: "soft" }, `Change in R² of each number when a hidden neuron is removed and nothing is retrained, on the ${found.measured_on} split.`),
-    shown.length ? table(["neuron", ...facts.numbers], shown.map((u) => [several ? `${u.id} of layer ${u.layer}` : String(u.id),
-      ...u.loss.map((x) => shaded(change(x), x / top))])) : make("p", null, "The network has no hidden neurons."),
+    shown.length ? table(["neuron", ...columns.map((c) => facts.numbers[c])], shown.map((u) => [several ? `${u.id} of layer ${u.layer}` : String(u.id),
+      ...columns.map((c) => u.loss[c] || 0).map((x) => shaded(change(x), x / top))])) : make("p", null, "The network has no hidden neurons."),
     found.units.neuron.length > shown.length ? make("p", { class: "soft" }, `The table shows the ${shown.length} neurons with the largest changes, of ${count(found.units.neuron.length)}.`) : null);
 }
 
@@ -129,12 +137,13 @@ function unitsSection() {
   const found = facts.units;
   if (!found) return section("units", "What its units do", make("p", { class: "warn" }, "Labels and ablations need samples: pass validation or test data."));
   const neurons = found.units.neuron, shown = mostChanging(neurons);
-  const top = Math.max(...shown.flatMap((u) => u.loss), 1e-9);
+  const top = Math.max(...shown.flatMap((u) => Object.values(u.loss)), 1e-9), columns = columnsOf(shown, facts.classes);
   const several = facts.network.columns.length > 3;
   const parts = [make("p", { class: "soft" }, `Change in accuracy, in percentage points, of each class when a hidden neuron is removed and nothing is retrained, on the ${found.labelled_on} split. A neuron is labelled with a class only if removing it hurts that class significantly more than every other class (paired tests, p < 0.01).`)];
-  if (shown.length) parts.push(table(["neuron", "serves", ...facts.classes], shown.map((u) => [
+  if (shown.length) parts.push(table(["neuron", "serves", ...columns.map((c) => facts.classes[c])], shown.map((u) => [
     several ? `${u.id} of layer ${u.layer}` : String(u.id), serves(u),
-    ...u.loss.map((x) => shaded(Math.abs(x) < 0.0005 ? "" : points(x), x / top))])));
+    ...columns.map((c) => u.loss[c] || 0).map((x) => shaded(Math.abs(x) < 0.0005 ? "" : points(x), x / top))])));
+  if (columns.length < facts.classes.length) parts.push(make("p", { class: "soft" }, `The table shows the ${columns.length} classes with the largest changes, of ${count(facts.classes.length)}.`));
   if (neurons.length > shown.length) parts.push(make("p", { class: "soft" }, `The table shows the ${shown.length} neurons with the largest changes, of ${count(neurons.length)}.`));
   const kinds = { neuron: "Hidden neurons", synapse: "Synapses", input: "Inputs" };
   if (found.replicated_on) parts.push(make("p", { style: "margin-top:12px" }, `Labels tested again on the ${found.replicated_on} split, which was not used to choose them:`),

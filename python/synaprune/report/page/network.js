@@ -54,9 +54,9 @@ function networkSection() {
     return u.status === "shared" ? "shared: no small set of classes stands out" : "unclear: no class loses significantly without it";
   }
   function losses(u) {
-    const top = Math.max(...u.loss.map(Math.abs), 1e-9);
-    return table(numbers ? ["number", "R² without it"] : ["class", "accuracy without it"], u.loss.map((x, c) =>
-      [numbers ? facts.numbers[c] : facts.classes[c], shaded(change(x) + (numbers ? "" : " points"), x > 0 ? x / top : 0)]));
+    const names = facts.numbers || facts.classes, top = Math.max(...Object.values(u.loss).map(Math.abs), 1e-9);
+    return table(numbers ? ["number", "R² without it"] : ["class", "accuracy without it"], columnsOf([u], names).map((c) => [names[c], u.loss[c] || 0]).map(([name, x]) =>
+      [name, shaded(change(x) + (numbers ? "" : " points"), x > 0 ? x / top : 0)]));
   }
   function describe(spot) {
     const k = key(spot.l, spot.neuron.id), u = units.get(k);
@@ -64,7 +64,7 @@ function networkSection() {
     if (u) parts.push(make("p", null, role(u)), losses(u));
     else if (spot.l === last) parts.push(make("p", { class: "soft" }, `${count(net.leading[spot.neuron.id])} synapses lead to this output.`));
     else if (!facts.units) parts.push(make("p", { class: "soft" }, "Ablation needs samples."));
-    const sharing = spot.neuron.energy.map((e, o) => [e, o]).filter(([e]) => e > 0.001).sort((a, b) => b[0] - a[0]).slice(0, 3);
+    const sharing = Object.entries(spot.neuron.energy).map(([o, e]) => [e, Number(o)]).filter(([e]) => e > 0.001).sort((a, b) => b[0] - a[0]).slice(0, 3);
     if (spot.l < last && sharing.length && outputs > 1)
       parts.push(make("p", { class: "soft" }, "Energy: " + sharing.map(([e, o]) => `${percent(e, 1)} of ${numbers ? "" : "class "}${outputName(o)}`).join(", ") + "."));
     details.replaceChildren(...parts);
@@ -78,10 +78,9 @@ function networkSection() {
 
   // The fewest synapses that carry nine tenths of the energy of a class, and the neurons that serve it.
   function describeClass(code) {
-    const needed = net.carrying[outputOf(code)];
     const serving = [...units].filter(([k, u]) => !k.startsWith("0:") && u.serves.includes(code)).map(([k]) => spots.get(k)?.neuron.name).filter(Boolean);
     details.replaceChildren(make("h3", null, `class ${facts.classes[code]}`),
-      make("p", null, `${count(needed)} synapses carry nine tenths of its energy.`),
+      net.carrying ? make("p", null, `${count(net.carrying[outputOf(code)])} synapses carry nine tenths of its energy.`) : "",
       make("p", null, serving.length ? `Served by ${serving.join(", ")}.` : facts.units ? "No hidden neuron serves it significantly." : ""));
   }
 
@@ -144,9 +143,9 @@ function networkSection() {
     if (code >= 0) describeClass(code);
     svg.dataset.class = code < 0 ? "" : facts.classes[code];
     const o = outputOf(code);
-    const top = code < 0 ? 1 : lines.reduce((t, e) => { t[e.s.layer] = Math.max(t[e.s.layer] || 0, e.s.energy[o]); return t; }, {});
+    const top = code < 0 ? 1 : lines.reduce((t, e) => { t[e.s.layer] = Math.max(t[e.s.layer] || 0, e.s.energy[o] || 0); return t; }, {});
     for (const entry of lines) {
-      const share = code < 0 ? null : entry.s.energy[o] / (top[entry.s.layer] || 1);
+      const share = code < 0 ? null : (entry.s.energy[o] || 0) / (top[entry.s.layer] || 1);
       entry.line.style.opacity = code < 0 ? entry.rest : share > 0 ? 0.03 + 0.95 * share : 0.015;
     }
     for (const [k, group] of groups) {
@@ -158,6 +157,7 @@ function networkSection() {
   nothing();
   const out = [];
   if (net.synapses_left_out) out.push(`${count(net.synapses_left_out)} weaker synapses are not drawn.`);
+  if (outputs > MOST) out.push(`Shares are kept for the ${MOST} ${numbers ? "numbers" : "classes"} for which they are largest.`);
   if (net.neurons_left_out) out.push(`${count(net.neurons_left_out)} neurons of low energy are not drawn.`);
   document.addEventListener("keydown", (e) => { if (e.key === "Escape" && held) { held = null; show(null); } });
   return section("network", "The network",
