@@ -349,7 +349,7 @@ def api(rng):
         function = getattr(bound.copy(), function.__name__)
     with Trained() as trained:
         try:
-            with contextlib.redirect_stdout(io.StringIO()):
+            with contextlib.chdir(_folder()), contextlib.redirect_stdout(io.StringIO()):
                 function(**given)
         except Enough:
             pass
@@ -469,7 +469,12 @@ def console(rng):
             words += [""] * (len(words) < 2)
     words = [word.format(**places) if "{" in word else word for word in words]
     out, err = io.StringIO(), io.StringIO()
-    with Trained(), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+    with (
+        Trained(),
+        contextlib.chdir(folder),  # where any word may become a file
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
         try:
             status = cli.main(words)
         except SystemExit as end:
