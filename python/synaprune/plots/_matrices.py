@@ -66,7 +66,7 @@ def plot_ablation(ablation: Ablation | RegressionAblation, ax: Axes | None = Non
     shown = _largest(abs(loss).max(axis=0), MAX_NAMES)
     loss, columns = loss[:, shown], [caption(names[k], 20) for k in shown.tolist()]
     units = [str(ablation.units[i]) for i in rows.tolist()]
-    width = 1.5 + 0.45 * len(columns) + inches(units)
+    width = 2.5 + 0.45 * len(columns) + inches(units)
     ax = axes_for(ax, (width, 1.2 + 0.24 * len(rows) + inches(columns)))
     top = max(float(abs(loss).max()), 1e-9)
     image = ax.imshow(loss, cmap="PuOr_r", vmin=-top, vmax=top, aspect="auto")
