@@ -9,6 +9,7 @@ from synaprune import checkpoint
 
 kills = pytest.importorskip("bench.kills", exc_type=ImportError)
 
+CANDIDATES = (sn.search.Candidate((), 0.0), sn.search.Candidate((4,), 1e-3))
 QUICK = ("--retrain-epochs", 3, "--candidates", 2, "--search-budget", 0, "--hidden", 3)
 
 
@@ -39,7 +40,9 @@ def test_a_limited_run_goes_on(source, tmp_path):
     assert (tmp_path / "part.npz").read_bytes() == whole
 
 
-def test_a_search_goes_on(source, tmp_path):
+def test_a_search_goes_on(source, tmp_path, monkeypatch):
+    monkeypatch.setattr("synaprune.search._candidates.CANDIDATES", CANDIDATES)  # quick ones
+    monkeypatch.setattr("synaprune.search._recipe._UPDATES", (40, 40))
     source = (source, "--target", "kind")
     assert run("prune", *source, "--out", "whole.npz").returncode == 0
     options = ("--checkpoint", "run.ckpt", "--out", "model.npz")
