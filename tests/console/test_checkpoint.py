@@ -110,8 +110,8 @@ def test_a_checkpoint_of_a_program_is_no_command(source, tmp_path):
     assert "is of a Python program" in done.stderr
 
 
-@pytest.mark.skipif(os.name == "nt", reason="kills and limits are those of POSIX")
-def test_kills_and_full_disks():
-    told = kills.trials("quick", kills=1, disks=1, seed=1)
+@pytest.mark.skipif(os.name == "nt", reason="kills are those of POSIX")
+def test_a_run_that_is_killed_goes_on():
+    told = kills.trials("quick", kills=1, disks=0, seed=1)
     assert told["failed"] == []
-    assert sum(told["ended"].values()) == 2
+    assert sum(told["ended"].values()) == 1
