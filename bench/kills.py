@@ -193,9 +193,10 @@ def trials(run: str, kills: int, disks: int, seed: int, tmpfs: bool = False) -> 
         seconds = time.monotonic() - begin
         assert status == 0, err
         expected = trial.result()
-        trial.finish(*trial.command, *CHECKPOINT)
+        if disks:
+            trial.finish(*trial.command, *CHECKPOINT)
         files = (trial.folder / name for name in ("run.ckpt", trial.out))
-        largest = max(file.stat().st_size for file in files)
+        largest = max(file.stat().st_size for file in files if file.exists())
     counts: dict[str, int] = {}
     failed = []
     for i in range(kills + disks):

@@ -9,6 +9,7 @@ from synaprune import checkpoint
 
 kills = pytest.importorskip("bench.kills", exc_type=ImportError)
 
+CANDIDATES = (sn.search.Candidate((), 0.0), sn.search.Candidate((4,), 1e-3))
 QUICK = ("--retrain-epochs", 3, "--candidates", 2, "--search-budget", 0, "--hidden", 3)
 
 
@@ -39,7 +40,9 @@ def test_a_limited_run_goes_on(source, tmp_path):
     assert (tmp_path / "part.npz").read_bytes() == whole
 
 
-def test_a_search_goes_on(source, tmp_path):
+def test_a_search_goes_on(source, tmp_path, monkeypatch):
+    monkeypatch.setattr("synaprune.search._candidates.CANDIDATES", CANDIDATES)  # quick ones
+    monkeypatch.setattr("synaprune.search._recipe._UPDATES", (40, 40))
     source = (source, "--target", "kind")
     assert run("prune", *source, "--out", "whole.npz").returncode == 0
     options = ("--checkpoint", "run.ckpt", "--out", "model.npz")
@@ -107,8 +110,8 @@ def test_a_checkpoint_of_a_program_is_no_command(source, tmp_path):
     assert "is of a Python program" in done.stderr
 
 
-@pytest.mark.skipif(os.name == "nt", reason="kills and limits are those of POSIX")
-def test_kills_and_full_disks():
-    told = kills.trials("quick", kills=1, disks=1, seed=1)
+@pytest.mark.skipif(os.name == "nt", reason="kills are those of POSIX")
+def test_a_run_that_is_killed_goes_on():
+    told = kills.trials("quick", kills=1, disks=0, seed=1)
     assert told["failed"] == []
-    assert sum(told["ended"].values()) == 2
+    assert sum(told["ended"].values()) == 1
