@@ -228,7 +228,7 @@ def test_tens_of_thousands_of_inputs(tmp_path):
     n = 30_000
     X = np.zeros((4, n), np.uint8)
     X[:, 5], X[:, -1] = [0, 250, 0, 250], [250, 0, 250, 0]
-    net = sn.SparseMLP((n, 3, 2), seed=0)
+    net = sn.SparseMLP((n, 3, 2), activation="tanh", seed=0)
     net.fit(X, [0, 1, 0, 1], training=sn.Training(60, optimizer=sn.Adam(lr=0.1)))
     assert net.score(X, [0, 1, 0, 1]) == 1.0
     sn.report.write_report(tmp_path / "x.html", net, validation=(X, [0, 1, 0, 1]))

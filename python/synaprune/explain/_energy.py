@@ -251,6 +251,7 @@ def mean_feature_energy(net: SparseMLP, X: Any = None, *, threads: Threads = Non
     >>> sn.explain.mean_feature_energy(net).tolist()
     [0.75, 0.25]
     """
+    check_type("net", net, SparseMLP)
     net = net.copy()  # another thread may prune it meanwhile
     factors = _mean_activations(net, X, check_threads(threads))
     total = _core.energy_below(net._core, factors)[-1]
