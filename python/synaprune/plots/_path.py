@@ -126,7 +126,7 @@ def plot_wsf(path: PruningPath, step: int = -1, ax: Axes | None = None) -> Axes:
     >>> ax = sn.plots.plot_wsf(path)  # doctest: +SKIP
     """
     check_type("path", path, PruningPath)
-    check_int("step", step, -len(path), len(path) - 1)
+    check_int("step", step, -(2**31))  # the path says which steps it has
     ax = axes_for(ax, (6.4, 3.6))
     after = path.steps[step]
     if after.step == 0:
