@@ -140,8 +140,8 @@ def test_recipes_say_how_they_differ():
 def test_every_tuned_constant_has_candidates():
     header = (tune.ROOT / tune.HEADER).read_text()
     defined = set(re.findall(r"(\w+) = [^,;]+[,;]", header))
-    # A limit of 16-bit columns, one of memory, and what a waiting thread does in the end.
-    fixed = {"widest_block", "gradient_batch", "worth_a_piece", "yields", "nap_us"}
+    # Limits of 16-bit columns, of memory and of delay; what a waiting thread does in the end.
+    fixed = {"widest_block", "gradient_batch", "worth_a_piece", "interruptible", "yields", "nap_us"}
     assert defined == tune.CONSTANTS.keys() | fixed
     for name, constant in tune.CONSTANTS.items():
         for value in constant.candidates:
