@@ -234,7 +234,8 @@ def _check_question(
             raise ValueError(f"output must say which of {n_out} numbers to explain")
         k = check_int("output", 0 if output is None else output, 0, n_out - 1)
         inputs = net.as_inputs(X)
-        row = np.eye(n_out)[k] * scaler.scale[k]
+        row = np.zeros(n_out)
+        row[k] = scaler.scale[k]
         return _Question(inputs, np.tile(row, (len(inputs), 1)), float(scaler.mean[k]), None)
     classes = net.classes
     if output is not None:
@@ -245,7 +246,11 @@ def _check_question(
         if label is None
         else np.full(len(inputs), class_number(classes, label))
     )
-    outputs = np.where(codes == 1, 1.0, -1.0)[:, None] if n_out == 1 else np.eye(n_out)[codes]
+    if n_out == 1:
+        outputs = np.where(codes == 1, 1.0, -1.0)[:, None]
+    else:
+        outputs = np.zeros((len(codes), n_out))
+        outputs[np.arange(len(codes)), codes] = 1.0
     return _Question(inputs, outputs, 0.0, classes[codes])
 
 
