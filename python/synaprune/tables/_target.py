@@ -119,15 +119,11 @@ def read_target(table: Table, target: str, as_numbers: bool | None = None) -> Ta
     >>> target.values.tolist(), target.rows.tolist()
     (['yes', 'no', 'yes'], [0, 1, 2])
     """
-    check_type("table", table, Table)
-    table.check_names([target], "target")
-    column = table.columns[target]
+    present, values = _answered(table, target)
     notes = []
-    present = np.flatnonzero(_present(column))
-    if lost := len(column) - len(present):
+    if lost := len(table) - len(present):
         rows = "1 row has" if lost == 1 else f"{lost} rows have"
         notes.append(f"{rows} no {target!r} and will not be used")
-    values = column[present]
     if as_numbers is None:
         style, odd = _style(values)
         amounts = numbers(values, style or "plain")
@@ -187,13 +183,9 @@ def known_target(table: Table, target: str, classes: NDArray[Any] | None) -> Tar
     TypeError, ValueError
         If there is no such column or no row with a label, or cells hold no numbers that should.
     """
-    check_type("table", table, Table)
-    table.check_names([target], "target")
     if classes is not None:
         check_type("classes", classes, np.ndarray)
-    column = table.columns[target]
-    present = np.flatnonzero(_present(column))
-    values = column[present]
+    present, values = _answered(table, target)
     if not len(values):
         raise ValueError(f"{table.source}: no row has a {target!r}")
     if classes is None:
@@ -228,6 +220,15 @@ def _folded(label: str) -> str:
     Single letters keep their case: "a" and "A" are classes of their own in many datasets.
     """
     return label.casefold() if len(label) > 1 else label
+
+
+def _answered(table: Table, target: str) -> tuple[NDArray[np.intp], Column]:
+    """Return which rows have a target, and its cells there."""
+    check_type("table", table, Table)
+    table.check_names([target], "target")
+    column = table.columns[target]
+    present = np.flatnonzero(_present(column))
+    return present, column[present]
 
 
 def _present(column: Column) -> NDArray[np.bool_]:
