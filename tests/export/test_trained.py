@@ -3,7 +3,7 @@
 import numpy as np
 import synaprune as sn
 from export.dense import close, softmax
-from synaprune.export._trained import Activation, Affine, Dense, chain, network_of_chain
+from synaprune.export._trained import Activation, Affine, Dense, chain, network_of_model
 
 X = np.random.default_rng(1).normal(size=(200, 6)).astype(np.float32)
 
@@ -51,7 +51,7 @@ def test_random_chains():
         parts = random_parts(np.random.default_rng(seed))
         found = chain("model", "Dense", parts)
         options = {"initial": found, "keep_zeros": False, "loss": "auto", "classes": None}
-        net = network_of_chain(sn.SparseMLP, found, **options)
+        net = network_of_model(sn.SparseMLP, lambda _, chain: chain, found, **options)
         expected = computed(parts, X.astype(np.float64))
         p = expected if found.end else softmax(expected)
         sums = expected if found.end is None else np.ones(1)
@@ -71,6 +71,6 @@ def test_what_is_far_from_zero_stays_centred():
     assert scale.tolist() == [1.0] * 6
     assert found.biases[0].tolist() == [1.0] * 6
     options = {"initial": None, "keep_zeros": False, "loss": "huber", "classes": None}
-    net = network_of_chain(sn.SparseMLP, found, **options)
+    net = network_of_model(sn.SparseMLP, lambda _, chain: chain, found, **options)
     rows = np.round(4.0 * X) + np.float32(2e6)
     assert close(net.predict(rows), rows - 2e6 + 1.0)

@@ -6,7 +6,7 @@ the layers of a network of that, or says what does not fit.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -173,21 +173,26 @@ def chain(name: str, layer: str, parts: Sequence[Part]) -> Chain:
     return Chain(weights, biases, found[0] if found else "relu", end, scaling)
 
 
-def network_of_chain(
+def network_of_model(
     kind: type[Net],
-    found: Chain,
+    parse: Callable[[str, Any], Chain],
+    model: Any,
     *,
-    initial: Chain | None,
+    initial: Any,
     keep_zeros: bool,
     loss: str,
     classes: Any,
 ) -> Net:
-    """Return the network of a model that may end without saying what its outputs are."""
+    """Return the network of a model that may end without saying what its outputs are.
+
+    `parse` makes a chain of a model that errors call by a name.
+    """
+    found = parse("model", model)
     return network_of(
         kind,
         found.weights,
         found.biases,
-        initial=None if initial is None else initial.weights,
+        initial=None if initial is None else parse("initial", initial).weights,
         keep_zeros=keep_zeros,
         activation=found.activation,
         loss=_loss(loss, found.end, len(found.biases[-1])),

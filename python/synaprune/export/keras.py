@@ -17,7 +17,7 @@ from synaprune.export._trained import (
     Net,
     Part,
     chain,
-    network_of_chain,
+    network_of_model,
 )
 from synaprune.extras import require
 
@@ -39,18 +39,9 @@ _AFFINE = (layers.BatchNormalization, layers.Normalization, layers.Rescaling)
 _KNOWN = (layers.Dense, layers.Flatten, *_AFFINE, *_ACTIVATIONS, *_SKIPPED)
 
 
-def from_keras(
-    kind: type[Net], model: Any, *, classes: Any, loss: str, initial: Any, keep_zeros: bool
-) -> Net:
+def from_keras(kind: type[Net], model: Any, **options: Any) -> Net:
     """Return the network of a model; `SparseMLP.from_keras` documents the arguments."""
-    return network_of_chain(
-        kind,
-        _parse("model", model),
-        initial=None if initial is None else _parse("initial", initial),
-        keep_zeros=keep_zeros,
-        loss=loss,
-        classes=classes,
-    )
+    return network_of_model(kind, _parse, model, **options)
 
 
 def _parse(name: str, model: Any) -> Chain:

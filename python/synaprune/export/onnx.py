@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,7 @@ def to_onnx(net: SparseMLP, path: str | os.PathLike[str] | None, *, inputs: str)
     return model
 
 
-class Graph:
+class Graph(ABC):
     """Nodes and constants that compute a program; subclasses say where they go.
 
     Parameters
@@ -59,13 +60,13 @@ class Graph:
     def __init__(self, program: Program, columns: NDArray[np.int64]) -> None:
         self.program, self.columns = program, columns
 
+    @abstractmethod
     def constant(self, name: str, values: NDArray[Any]) -> str:
         """Add an array; returns what it is called."""
-        raise NotImplementedError
 
+    @abstractmethod
     def add(self, operator: str, *inputs: str, out: str | None = None, **attributes: Any) -> str:
         """Add a node; returns the name of its output, which `out` may say."""
-        raise NotImplementedError
 
     def sums(self, x: str) -> str:
         """Add everything from the inputs to the sums of the last layer."""

@@ -18,7 +18,7 @@ from synaprune.export._trained import (
     Net,
     Part,
     chain,
-    network_of_chain,
+    network_of_model,
 )
 from synaprune.extras import require
 from synaprune.network import SparseMLP
@@ -65,18 +65,9 @@ class Scaling(_Module):
 _KNOWN = (nn.Linear, nn.BatchNorm1d, nn.Flatten, *_ACTIVATIONS, *_SKIPPED, Scaling)
 
 
-def from_torch(
-    kind: type[Net], model: Any, *, classes: Any, loss: str, initial: Any, keep_zeros: bool
-) -> Net:
+def from_torch(kind: type[Net], model: Any, **options: Any) -> Net:
     """Return the network of a model; `SparseMLP.from_torch` documents the arguments."""
-    return network_of_chain(
-        kind,
-        _parse("model", model),
-        initial=None if initial is None else _parse("initial", initial),
-        keep_zeros=keep_zeros,
-        loss=loss,
-        classes=classes,
-    )
+    return network_of_model(kind, _parse, model, **options)
 
 
 def to_torch(net: SparseMLP, *, compact: bool, masks: bool) -> Any:
