@@ -3,6 +3,7 @@
 import io
 import json
 import math
+import time
 
 import numpy as np
 import pytest
@@ -150,6 +151,57 @@ def test_date_formats(cells, parts):
     assert encoder.input_names == tuple(f"t: {part}" for part in parts)
 
 
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="the time zone cannot be set")
+def test_dates_do_not_depend_on_where_one_is(monkeypatch):
+    cells = ["2024-01-01 06:00", "2024-07-01T06:00:00+02:00", "2024-03-31 02:30"]
+    forms = (cells, ["01.01.2024", "01.07.2024", "31.03.2024"], ["06:00", "07:15", "02:30"])
+    for zone in ("UTC", "America/New_York", "Asia/Tokyo"):
+        monkeypatch.setenv("TZ", zone)
+        time.tzset()
+        told = [fitted(t=form)[0].read(table_of(t=form))["t"] for form in forms]
+        assert told[0]["days"].tolist() == [19723.25, 19905 + 4 / 24, 19813 + 2.5 / 24]
+        assert told[0]["hour"].tolist() == [6, 4, 2.5]
+        assert told[0]["month"].tolist() == [1, 7, 3]
+        assert told[0]["weekday"].tolist() == [0, 0, 6]
+        assert told[1]["days"].tolist() == [19723, 19905, 19813]
+        assert {part: v.tolist() for part, v in told[2].items()} == {"hour": [6, 7.25, 2.5]}
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.parametrize(
+    ("cell", "number"),
+    [
+        ("1 234", 1234),
+        ("1'234'567", 1234567),
+        ("1’234.5", 1234.5),
+        ("+5", 5),
+        ("-$ 2", -2),
+        ("($1,000)", None),
+        ("(1,000.5)", -1000.5),
+        ("(7", None),
+        ("7)", None),
+        ("1,23", None),
+        ("1 23", None),
+        ("1\n2", None),
+        ("$", None),
+        ("5 %", 5),
+        ("¥7", 7),
+        ("£7,000", 7000),
+        ("1_000", None),
+        ("1e3", 1000),
+        ("$1.5e3", 1500),
+    ],
+)
+def test_what_a_cell_says_beside_amounts(cell, number):
+    cells = [f"${i}.5" for i in range(99)]
+    encoder, _ = fitted(a=[*cells, cell])
+    told = encoder.read(table_of(a=["$0.25", cell]))["a"].tolist()
+    assert told[0] == 0.25
+    assert told[1] == number if number is not None else math.isnan(told[1])
+    assert bool(encoder.notes) is (number is None)
+
+
 # --- what is left out ---------------------------------------------------------------------------
 
 
@@ -236,14 +288,16 @@ def test_records_are_json_and_equal():
         c=["x", "y", "x", "y"],
         d=["2024-01-01", "2024-02-03"] * 2,
         k=["1"] * 4,
+        s=["1", "2", "3", "inf"],
     )
     again = sn.TableEncoder.from_record(json.loads(json.dumps(encoder.record(), allow_nan=False)))
     assert again.columns == encoder.columns
     assert again.left_out == encoder.left_out
-    assert again.order == encoder.order
+    assert again.order == encoder.order == ("a", "c", "d", "k", "s")
+    assert again.notes == encoder.notes != ()
     np.testing.assert_array_equal(again.transform(table), encoder.transform(table))
     assert repr(encoder) == (
-        "TableEncoder(6 inputs; columns: 1 of numbers, 1 of categories, 1 of dates, 1 left out)"
+        "TableEncoder(7 inputs; columns: 2 of numbers, 1 of categories, 1 of dates, 1 left out)"
     )
 
 
