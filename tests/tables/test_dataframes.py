@@ -111,6 +111,41 @@ def test_names_and_some_of_the_columns():
         sn.Table.from_dataframe(frame, columns=["c"])
 
 
+def test_rows_and_columns_of_a_table():
+    table = sn.Table.from_rows([["1", "x"], ["2", "y"], ["3", "z"]], ["a", "b"])
+    assert (table.source, table.headerless, table.notes) == ("table", False, ())
+    assert table.take(np.array([2, 0])).columns["b"].tolist() == ["z", "x"]
+    assert table.take(np.array([False, True, False])).columns["a"].tolist() == ["2"]
+    assert table.noting("one").noting("two", "three").notes == ("one", "two", "three")
+    assert table.without("b").names == table.without(["b", "b"]).names == ("a",)
+    assert table.without([]).names == table.names == ("a", "b")
+    assert (len(sn.Table({})), len(sn.Table.from_rows([], ["a"]))) == (0, 0)
+    told = sn.Table.from_rows([["1"]], ["a"], "mine").noting("read").without([])
+    assert (told.source, told.notes) == ("mine", ("read",))
+    with pytest.raises(ValueError, match=r"^drop: table has no column 'ab'; it has 'a', 'b'$"):
+        table.without("ab")
+    with pytest.raises(ValueError, match=r"^keep: table has no column 'c', 'd'; it has 'a', 'b'$"):
+        table.check_names(["c", "a", "d"], "keep")
+    with pytest.raises(ValueError, match=r"shape"):
+        sn.Table.from_rows([["1", "2"]], ["a"])
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([2**53, -(2**53)], [2.0**53, -(2.0**53)]),
+        ([2**53 + 1, -7], ["9007199254740993", "-7"]),
+        ([-7, -(2**53) - 2], ["-7", "-9007199254740994"]),
+        (np.array([255, 0], np.uint8), [255.0, 0.0]),
+        (np.array([2**64 - 1], np.uint64), ["18446744073709551615"]),
+        (pd.array([2**60, None], "Int64"), ["1152921504606846976", ""]),
+        (pd.to_datetime(["2020-02-03 10:30:00", None]), ["2020-02-03T10:30", ""]),
+    ],
+)
+def test_numbers_are_exact_or_text(values, expected):
+    assert cells(values).tolist() == expected
+
+
 # --- the encoder --------------------------------------------------------------------------------
 
 

@@ -3,13 +3,14 @@
 import io
 import json
 import math
+import time
 
 import numpy as np
 import pytest
 import synaprune as sn
 from hypothesis import given
 from hypothesis import strategies as st
-from synaprune.tables import find_target, read_target
+from synaprune.tables import find_target, is_amount, known_target, read_target
 
 
 def table_of(**columns):
@@ -150,6 +151,57 @@ def test_date_formats(cells, parts):
     assert encoder.input_names == tuple(f"t: {part}" for part in parts)
 
 
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="the time zone cannot be set")
+def test_dates_do_not_depend_on_where_one_is(monkeypatch):
+    cells = ["2024-01-01 06:00", "2024-07-01T06:00:00+02:00", "2024-03-31 02:30"]
+    forms = (cells, ["01.01.2024", "01.07.2024", "31.03.2024"], ["06:00", "07:15", "02:30"])
+    for zone in ("UTC", "America/New_York", "Asia/Tokyo"):
+        monkeypatch.setenv("TZ", zone)
+        time.tzset()
+        told = [fitted(t=form)[0].read(table_of(t=form))["t"] for form in forms]
+        assert told[0]["days"].tolist() == [19723.25, 19905 + 4 / 24, 19813 + 2.5 / 24]
+        assert told[0]["hour"].tolist() == [6, 4, 2.5]
+        assert told[0]["month"].tolist() == [1, 7, 3]
+        assert told[0]["weekday"].tolist() == [0, 0, 6]
+        assert told[1]["days"].tolist() == [19723, 19905, 19813]
+        assert {part: v.tolist() for part, v in told[2].items()} == {"hour": [6, 7.25, 2.5]}
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.parametrize(
+    ("cell", "number"),
+    [
+        ("1 234", 1234),
+        ("1'234'567", 1234567),
+        ("1’234.5", 1234.5),
+        ("+5", 5),
+        ("-$ 2", -2),
+        ("($1,000)", None),
+        ("(1,000.5)", -1000.5),
+        ("(7", None),
+        ("7)", None),
+        ("1,23", None),
+        ("1 23", None),
+        ("1\n2", None),
+        ("$", None),
+        ("5 %", 5),
+        ("¥7", 7),
+        ("£7,000", 7000),
+        ("1_000", None),
+        ("1e3", 1000),
+        ("$1.5e3", 1500),
+    ],
+)
+def test_what_a_cell_says_beside_amounts(cell, number):
+    cells = [f"${i}.5" for i in range(99)]
+    encoder, _ = fitted(a=[*cells, cell])
+    told = encoder.read(table_of(a=["$0.25", cell]))["a"].tolist()
+    assert told[0] == 0.25
+    assert told[1] == number if number is not None else math.isnan(told[1])
+    assert bool(encoder.notes) is (number is None)
+
+
 # --- what is left out ---------------------------------------------------------------------------
 
 
@@ -236,14 +288,16 @@ def test_records_are_json_and_equal():
         c=["x", "y", "x", "y"],
         d=["2024-01-01", "2024-02-03"] * 2,
         k=["1"] * 4,
+        s=["1", "2", "3", "inf"],
     )
     again = sn.TableEncoder.from_record(json.loads(json.dumps(encoder.record(), allow_nan=False)))
     assert again.columns == encoder.columns
     assert again.left_out == encoder.left_out
-    assert again.order == encoder.order
+    assert again.order == encoder.order == ("a", "c", "d", "k", "s")
+    assert again.notes == encoder.notes != ()
     np.testing.assert_array_equal(again.transform(table), encoder.transform(table))
     assert repr(encoder) == (
-        "TableEncoder(6 inputs; columns: 1 of numbers, 1 of categories, 1 of dates, 1 left out)"
+        "TableEncoder(7 inputs; columns: 2 of numbers, 1 of categories, 1 of dates, 1 left out)"
     )
 
 
@@ -345,3 +399,142 @@ def test_find_target():
             find_target(table, wrong)
     with pytest.raises(ValueError, match=r"no target given; .* one of 'a', 'b'$"):
         find_target(table.without(["Class"]), None)
+
+
+def test_spellings_and_rare_classes_are_said():
+    cells = ["Yes"] + ["yes", "no "] * 3 + ["YES", "No", "c  d", "a", "A"]
+    target = read_target(table_of(y=cells), "y")
+    assert target.values.tolist() == ["yes", *["yes", "no"] * 3, "yes", "no", "c d", "a", "A"]
+    assert target.notes == (
+        "'y': spellings are merged: yes/Yes/YES, no/No",
+        "'y': classes of one row: 'A', 'a', 'c d'",
+    )
+    pairs = [f"{a}x" for a in "abcdef"]
+    told = read_target(table_of(y=[*pairs, *map(str.upper, pairs)]), "y").notes
+    assert told == ("'y': spellings are merged: ax/AX, bx/BX, cx/CX, dx/DX, ex/EX",)
+    words = [f"w{i}" for i in range(7)]
+    told = read_target(table_of(y=["", *words]), "y").notes
+    assert told == (
+        "1 row has no 'y' and will not be used",
+        "'y': classes of one row: 'w0', 'w1', 'w2', 'w3', 'w4', … (7 in all)",
+    )
+    assert read_target(table_of(y=["a", "b"]), "y").notes == ()
+
+
+@pytest.mark.parametrize(
+    ("cells", "values", "rows"),
+    [
+        ([1.0, math.nan, 2.0], [1, 2], [0, 2]),
+        ([0.5, 2.0, 0.5], ["0.5", "2.0", "0.5"], [0, 1, 2]),
+        (["-", "+", "?", " - "], ["-", "+", "-"], [0, 1, 3]),
+        (["1E3", ".5e1", "+2."], [1000, 5, 2], [0, 1, 2]),
+        ([" 7", "-7 ", "0"], [7, -7, 0], [0, 1, 2]),
+        (["9" * 18, "0"], [10**18 - 1, 0], [0, 1]),
+        (["9007199254740991.0", "1"], [2**53 - 1, 1], [0, 1]),
+        (["9007199254740992.0", "1"], ["9007199254740992.0", "1"], [0, 1]),
+        (["1e400", "1"], ["1e400", "1"], [0, 1]),
+        (["007", "7"], ["007", "7"], [0, 1]),
+        (["10", "1 0"], ["10", "1 0"], [0, 1]),
+    ],
+)
+def test_labels_of_numbers(cells, values, rows):
+    kind = float if isinstance(cells[0], float) else object
+    target = read_target(sn.Table({"y": np.array(cells, kind)}), "y")
+    assert target.values.tolist() == values
+    assert target.rows.tolist() == rows
+
+
+def test_how_many_labels_are_too_many():
+    words = [f"w{i}" for i in range(51)]
+    assert len(read_target(table_of(y=words[:50]), "y").values) == 50
+    assert len(read_target(table_of(y=words * 3), "y").values) == 153
+    with pytest.raises(ValueError, match=r"^table: 'y' holds 51 different labels in 152 rows, too"):
+        read_target(table_of(y=(words * 3)[:-1]), "y")
+    with pytest.raises(ValueError, match=r"^table: 'y' holds only the label 3; at least two are"):
+        read_target(sn.Table({"y": np.full(4, 3.0)}), "y")
+    with pytest.raises(ValueError, match=r"^table: 'y' holds no label at all; at least two are"):
+        read_target(sn.Table({"y": np.full(4, math.nan)}), "y")
+
+
+@pytest.mark.parametrize(
+    ("distinct", "rows", "step", "amounts"),
+    [
+        (10, 1000, 0.5, False),
+        (11, 1000, 0.5, True),
+        (10, 10, 1.0, False),
+        (11, 11, 1.0, True),
+        (11, 33, 1.0, False),
+        (12, 33, 1.0, True),
+        (50, 1000, 1.0, False),
+        (51, 1000, 1.0, True),
+    ],
+)
+def test_how_many_numbers_are_amounts(distinct, rows, step, amounts):
+    answers = np.arange(rows) % distinct * step
+    assert is_amount(answers) is amounts
+    assert read_target(sn.Table({"y": answers}), "y").values.dtype.kind == (
+        "f" if amounts else "i" if step == 1.0 else "U"
+    )
+    assert is_amount(answers.astype(np.float32)) is amounts
+    assert is_amount(np.arange(rows)) is is_amount(answers.astype(str)) is False
+
+
+def test_what_is_no_column_of_answers_is_named():
+    table = table_of(y=["a", "b", ""])
+    for call in (read_target, lambda *args: known_target(*args, None)):
+        with pytest.raises(TypeError, match=r"^table must be a Table, got "):
+            call({"y": ["a"]}, "y")
+        with pytest.raises(ValueError, match=r"^target: table has no column 'z'; it has 'y'$"):
+            call(table, "z")
+    with pytest.raises(TypeError, match=r"^table must be a Table, got "):
+        find_target({"y": ["a"]}, "y")
+    with pytest.raises(TypeError, match=r"^answers must be a ndarray, got "):
+        is_amount([1.0])
+    with pytest.raises(TypeError, match=r"^classes must be a ndarray, got "):
+        known_target(table, "y", ["a", "b"])
+    for classes in (None, np.array(["a", "b"])):
+        with pytest.raises(ValueError, match=r"^table: no row has a 'y'$"):
+            known_target(table_of(y=["", "?"]), "y", classes)
+    with pytest.raises(ValueError, match=r"^table: 'y' must hold numbers, got 'b'$"):
+        known_target(table_of(y=["1", "b", "c"]), "y", None)
+    with pytest.raises(ValueError, match=r"^table: 'y' must hold numbers, got 'inf'$"):
+        known_target(table_of(y=["1", "inf"]), "y", None)
+    with pytest.raises(ValueError, match=r"^table: 'y' must hold numbers$"):
+        read_target(table_of(y=["", ""]), "y", True)
+
+
+@pytest.mark.parametrize(
+    ("classes", "cells", "values"),
+    [
+        (None, ["1.5", "", "12"], [1.5, 12.0]),
+        (None, ["12 %", "$1,000.50", "?"], [12.0, 1000.5]),
+        (None, ["2,5", "1.000,5"], [2.5, 1000.5]),
+        (None, [2.5, math.nan, 3.0], [2.5, 3.0]),
+        ([1, 2], ["1", "2.0", "", "7"], [1, 2, 7]),
+        ([1, 2], [1.0, math.nan, 2.0], [1, 2]),
+        ([1, 2], ["1.5", "2"], [1.5, 2.0]),
+        ([1, 2], ["1", "b"], ["1", "b"]),
+        ([0.0, 1.0], ["1", "0.0"], [1, 0]),
+        ([10**17], [str(10**17 + 1)], [10**17 + 1]),
+        ([True, False], ["True", "FALSE", " false "], [True, False, False]),
+        ([True, False], ["true", "maybe"], ["True", "maybe"]),
+        ([True, False], ["1", "0"], [1, 0]),
+        (["no", "NO", "yes"], ["NO", "YES", " no", ""], ["NO", "yes", "no"]),
+        (["yes"], ["no", "-", "?"], ["no", "-"]),
+        (["a b"], ["A  B", "a  b", "c  d"], ["a b", "a b", "c  d"]),
+        (["a  b", "a b"], ["a  b", "a b"], ["a  b", "a b"]),
+        (["a", "b"], ["A", "b", "B"], ["A", "b", "B"]),
+        (["1", "2"], [1.0, 2.0, 3.5, 4.0], ["1", "2", "3.5", "4.0"]),
+        (["1.0", "2.5"], ["1", "2.50", "3"], ["1.0", "2.5", "3"]),
+        (["1.0", "2.5"], [1.0, 2.5], ["1.0", "2.5"]),
+        (["inf", "x"], ["inf", "1e999", "x"], ["inf", "1e999", "x"]),
+    ],
+)
+def test_answers_are_what_they_were_in_training(classes, cells, values):
+    kind = float if isinstance(cells[0], float) else object
+    known = None if classes is None else np.array(classes)
+    target = known_target(sn.Table({"y": np.array(cells, kind)}), "y", known)
+    assert target.values.tolist() == values
+    assert target.values.dtype == np.array(values).dtype
+    assert target.rows.tolist() == [i for i, c in enumerate(cells) if c not in ("", "?") and c == c]
+    assert target.notes == ()

@@ -272,6 +272,7 @@ def _parquet(source: str, content: bytes) -> Table:
         path.write_bytes(content)
         try:
             with duckdb.connect() as connection:
+                connection.execute("set binary_as_string = true")  # texts that are not marked so
                 _check_parquet(connection, str(path), len(content))
                 columns = connection.execute(
                     "select * from read_parquet(?)", [str(path)]
@@ -297,10 +298,10 @@ def _check_parquet(connection: Any, path: str, packed: int) -> None:
     rows = max(0, counted.fetchone()[0])
     check_size(8 * rows * len(kinds), packed, _REMEDY)
     quoted = [
-        '"' + n.replace('"', '""') + '"' for n, k in kinds.items() if k in ("VARCHAR", "BLOB")
+        '"' + n.replace('"', '""') + '"' for n, k in kinds.items() if k in ("VARCHAR", "JSON")
     ]
     if quoted:
-        total = " + ".join(f"coalesce(sum(octet_length({name}::blob)), 0)" for name in quoted)
+        total = " + ".join(f"coalesce(sum(strlen({name}::varchar)), 0)" for name in quoted)
         texts = connection.execute(f"select {total} from read_parquet(?)", [path])
         check_size(int(texts.fetchone()[0]), packed, _REMEDY)
 
@@ -323,14 +324,14 @@ def _json(source: str, text: str) -> Table:
             read = [parse_json(line, constants=True) for line in lines]
     except ValueError as error:
         raise ValueError(f"{source}: JSON that cannot be read ({error})") from None
-    if isinstance(read, dict) and all(isinstance(v, list) for v in read.values()):
+    if isinstance(read, dict) and read and all(isinstance(v, list) for v in read.values()):
         if len({len(v) for v in read.values()}) != 1:
             raise ValueError(f"{source}: the lists of its columns must be equally long")
         names = list(read)
         read = [dict(zip(names, row, strict=True)) for row in zip(*read.values(), strict=True)]
     elif isinstance(read, dict):
         read = [read]
-    if not isinstance(read, list) or not read or not all(isinstance(r, dict) for r in read):
+    if not isinstance(read, list) or not any(read) or not all(isinstance(r, dict) for r in read):
         raise ValueError(
             f'{source}: JSON must hold records, such as {{"size": 2.5}}, in a list or one a line'
         )
