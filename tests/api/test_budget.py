@@ -352,7 +352,7 @@ def test_what_a_network_can_be_pruned_to(budget, frozen, message, net):
 
 def test_a_budget_records_what_is_given():
     assert sn.InputBudget(3).record() == 3
-    assert sn.InputBudget(3, groups="a b a".split()).record() == {
+    assert sn.InputBudget(3, groups=["a", "b", "a"]).record() == {
         "n": 3, "cost": None, "groups": [0, 1, 0], "costs": None,
     }  # fmt: skip
     assert sn.InputBudget(cost=2, costs=(1, 2)).record() == {
@@ -361,5 +361,7 @@ def test_a_budget_records_what_is_given():
     assert repr(sn.InputBudget(cost=2, costs=[1])) == "InputBudget(cost=2.0, costs=(1.0,))"
     assert sn.InputBudget(1, groups={"b": 1, "a": 1}.keys()).groups == (0, 1)
     for wrong in ({"a": 1}, 3, "ab"):
-        with pytest.raises(TypeError, match="^groups must be a sequence, one entry an input, got "):
+        with pytest.raises(
+            TypeError, match=r"^groups must be a sequence, one entry an input, got "
+        ):
             sn.InputBudget(1, groups=wrong)

@@ -203,12 +203,12 @@ def test_limits_are_said_when_they_are_reached():
     epochs = pruning.Limits(max_epochs=3)
     epochs.check(2)
     for done in (3, 4):
-        with pytest.raises(pruning.LimitReached, match="^the limit of epochs was reached$"):
+        with pytest.raises(pruning.LimitReached, match=r"^the limit of epochs was reached$"):
             epochs.check(done)
     over = pruning.Limits(0.0, 3)
     assert over.seconds_left == 0.0
     for check in (over.check_time, lambda: over.check(9)):
-        with pytest.raises(pruning.LimitReached, match="^the time limit was reached$"):
+        with pytest.raises(pruning.LimitReached, match=r"^the time limit was reached$"):
             check()
     long = pruning.Limits(1000, 0)
     assert 990.0 < long.seconds_left <= 1000.0
