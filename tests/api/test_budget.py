@@ -268,3 +268,100 @@ def test_a_list_given_is_not_changed_or_followed():
     groups[0], costs[0] = 1, 9.0
     assert budget.groups == (0, 0, 1)
     assert budget.costs == (1.0, 1.0, 2.0)
+
+
+# ---- what a network uses of it
+
+
+def units_of(*args, **fields):
+    return InputUnits(sn.InputBudget(*args, **fields), 6)
+
+
+@pytest.fixture(scope="module")
+def partly(net):
+    """A network without inputs 1 and 4, so that it uses only "a" and "c"."""
+    return net.without(inputs=[1, 4])
+
+
+def test_what_is_used_is_counted_and_told(net, partly):
+    by_number, by_cost = units_of(4), units_of(cost=9.5, costs=[1, 5, 1, 2, 5, 1])
+    both = units_of(1, 2.5, GROUPS, COSTS)
+    assert by_number.amounts(partly) == (4, 4.0)
+    assert by_cost.amounts(partly) == (4, 5.0)
+    assert both.amounts(partly) == (2, 3.0)
+    assert both.amounts(net) == (3, 8.0)
+    assert by_number.living(partly).tolist() == [True, False, True, True, False, True]
+    one_left = net.without(inputs=[0, 1, 2, 3])
+    assert both.living(one_left).tolist() == [True, True, True, False, True, True]
+    assert by_number.told(partly) == "4 inputs (target 4)"
+    assert by_cost.told(partly) == "a cost of 5 (target 9.5)"
+    assert both.told(partly) == "2 groups (target 1) and a cost of 3 (target 2.5)"
+    assert by_number.missed(net) == "4 inputs are not reached, 6 are left"
+    assert by_cost.missed(net) == "a cost of 9.5 is not reached, 15 is left"
+    assert both.missed(net) == (
+        "1 groups are not reached, 3 are left and a cost of 2.5 is not reached, 8 is left"
+    )
+    assert by_number.missed(partly) == by_cost.missed(partly) == ""
+
+
+def test_an_overrun_is_a_share_of_each_limit_and_0_within_both(net, partly):
+    assert units_of(4).overrun(net) == pytest.approx(6 / 4 - 1)
+    assert units_of(4).overrun(partly) == 0.0
+    assert units_of(1, 2.5, GROUPS, COSTS).overrun(net) == pytest.approx(3 - 1 + 8 / 2.5 - 1)
+    assert units_of(2, 2.5, GROUPS, COSTS).overrun(partly) == pytest.approx(3 / 2.5 - 1)
+    assert units_of(2, 3.0, GROUPS, COSTS).overrun(partly) == 0.0
+    assert units_of(1).overrun(partly, Amounts(2, np.inf)) == pytest.approx(1.0)
+    assert units_of(1).overrun(partly, Amounts(4, 4.0)) == 0.0
+
+
+def test_units_that_go_take_their_synapses(net):
+    units = units_of(1, groups=GROUPS)
+    keep = units.without(net, np.array([0, 2]))  # "a" and "c"
+    gone = np.isin(net.weights[0].indices, [0, 2, 3, 5])
+    assert keep.dtype == np.uint8
+    assert keep.tolist() == [*(~gone).astype(int).tolist(), *[1] * net.weights[1].values.size]
+
+
+@pytest.mark.parametrize(
+    ("budget", "frozen", "message"),
+    [
+        (sn.InputBudget(6), [], None),
+        (sn.InputBudget(7), [], "^n_inputs must be from 1 to 6, got 7$"),
+        (sn.InputBudget(2), [0, 1], None),
+        (sn.InputBudget(1), [0, 1],
+         "^n_inputs must be at least 2, what is frozen, got 1; see with_nothing_frozen$"),
+        (sn.InputBudget(1, groups=GROUPS), [0, 2], None),
+        (sn.InputBudget(cost=1.0, costs=COSTS), [], None),
+        (sn.InputBudget(cost=0.9, costs=COSTS), [],
+         "^cost of n_inputs must be at least 1, what the cheapest of the inputs costs, got 0.9$"),
+        (sn.InputBudget(cost=0.9, groups=GROUPS, costs=COSTS), [], "the cheapest of the groups"),
+        (sn.InputBudget(cost=6.0, costs=COSTS), [0, 1], None),
+        (sn.InputBudget(cost=5.9, costs=COSTS), [0, 1], "^cost of n_inputs must be at least 6, wh"),
+        (sn.InputBudget(9, 9.0, GROUPS, COSTS), [], "^n of n_inputs must be from 1 to 3, got 9$"),
+    ],
+)  # fmt: skip
+def test_what_a_network_can_be_pruned_to(budget, frozen, message, net):
+    held = net.with_frozen(inputs=frozen) if frozen else net
+    units = InputUnits(budget, 6)
+    if message is None:
+        units.check_for(held)
+    else:
+        with pytest.raises(ValueError, match=message):
+            units.check_for(held)
+
+
+def test_a_budget_records_what_is_given():
+    assert sn.InputBudget(3).record() == 3
+    assert sn.InputBudget(3, groups=["a", "b", "a"]).record() == {
+        "n": 3, "cost": None, "groups": [0, 1, 0], "costs": None,
+    }  # fmt: skip
+    assert sn.InputBudget(cost=2, costs=(1, 2)).record() == {
+        "n": None, "cost": 2.0, "groups": None, "costs": [1.0, 2.0],
+    }  # fmt: skip
+    assert repr(sn.InputBudget(cost=2, costs=[1])) == "InputBudget(cost=2.0, costs=(1.0,))"
+    assert sn.InputBudget(1, groups={"b": 1, "a": 1}.keys()).groups == (0, 1)
+    for wrong in ({"a": 1}, 3, "ab"):
+        with pytest.raises(
+            TypeError, match=r"^groups must be a sequence, one entry an input, got "
+        ):
+            sn.InputBudget(1, groups=wrong)

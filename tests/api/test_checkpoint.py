@@ -196,6 +196,33 @@ def test_a_run_that_a_limit_ended_can_go_on(way, net, some, tmp_path):
     assert written(prune(net, some, way, checkpoint=file, resume=True), tmp_path) == expected
 
 
+def test_limits_are_said_when_they_are_reached():
+    free = pruning.Limits()
+    free.check(10**9)
+    assert free.seconds_left is None
+    epochs = pruning.Limits(max_epochs=3)
+    epochs.check(2)
+    for done in (3, 4):
+        with pytest.raises(pruning.LimitReached, match=r"^the limit of epochs was reached$"):
+            epochs.check(done)
+    over = pruning.Limits(0.0, 3)
+    assert over.seconds_left == 0.0
+    for check in (over.check_time, lambda: over.check(9)):
+        with pytest.raises(pruning.LimitReached, match=r"^the time limit was reached$"):
+            check()
+    long = pruning.Limits(1000, 0)
+    assert 990.0 < long.seconds_left <= 1000.0
+    long.check_time()
+    for fields, error, text in [
+        ((-1.0,), ValueError, r"^time_limit must be finite and in \[0.0"),
+        (("1",), TypeError, "^time_limit must be a number"),
+        ((None, -1), ValueError, "^max_epochs must be from 0 "),
+        ((None, 1.0), TypeError, "^max_epochs must be an int"),
+    ]:
+        with pytest.raises(error, match=text):
+            pruning.Limits(*fields)
+
+
 def test_a_limit_that_is_not_reached_changes_nothing(net, some, tmp_path):
     for way in ("gradual", "sweep"):
         path = prune(net, some, way)

@@ -126,3 +126,52 @@ def test_new_synapses_can_weigh_nothing(samples):
     assert whole.n_synapses == net.n_synapses
     np.testing.assert_allclose(whole.predict_proba(X), small.predict_proba(X), rtol=1e-5)
     assert sum((w.values != 0).sum() for w in whole.weights) == small.n_synapses
+
+
+class Recorded(sn.Strategy):
+    """`Gradual` with regrowth, what it trains and cuts, and how large networks are in between."""
+
+    starts_trained = False
+
+    def __init__(self):
+        self.trained, self.cuts, self.restored = [], [], []
+
+    def run(self, session):
+        train, cut, restore = session.train, session.cut, session.restore
+
+        def training(epochs, schedule=None, **options):
+            done = [i / epochs for i in range(epochs)]
+            self.trained.append((epochs, schedule and [schedule(share) for share in done]))
+            return train(epochs, schedule, **options)
+
+        def cutting(n, skip=0):
+            self.cuts.append((session.net.n_synapses, n))
+            cut(n, skip)
+
+        def restoring(net):
+            self.restored.append(net.n_synapses)
+            restore(net)
+
+        session.train, session.cut, session.restore = training, cutting, restoring
+        return sn.Gradual(regrow_budget=6).run(session)
+
+
+def test_proposals_grow_some_train_and_cut_as_many_in_two_steps(samples):
+    *_, pruned = samples
+    strategy, rejected = Recorded(), []
+    path = pruned(strategy=strategy, callback=lambda p: rejected.append(p.stage == "rejected"))
+    (epochs, _), settled, *proposals, last = strategy.trained
+    assert (epochs, settled) == (10, (5, [1.0] * 4 + [0.2]))
+    pattern = [(2, None), (2, None), (3, [1.0, 1.0, 0.2])]
+    assert proposals == (pattern * len(proposals))[: len(proposals)]
+    assert len(proposals) > 6
+    # At the end a fifth of the epochs, along a half cosine to a hundredth of the rate.
+    assert last[0] == 2
+    assert last[1] == [sn.ConstantThenCosine(turn=0.0)(share) for share in (0.0, 0.5)]
+    # One to eight grow, besides those that dead neurons took along; no more than the target stay.
+    target = 14
+    assert all(size - n >= target for size, n in strategy.cuts)
+    assert all(target < size <= target + 8 for size in strategy.restored if size > target)
+    assert any(size > target for size in strategy.restored)
+    assert any(rejected)
+    assert path.smallest.n_synapses <= target

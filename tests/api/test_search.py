@@ -5,7 +5,12 @@ import itertools
 import numpy as np
 import pytest
 import synaprune as sn
-from synaprune.pruning.topology import between_living_neurons, regrown, without_neuron
+from synaprune.pruning.topology import (
+    between_living_neurons,
+    positions,
+    regrown,
+    without_neuron,
+)
 
 XOR = (np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32), np.array([0, 1, 1, 0]))
 # One hidden neuron with both inputs, two with one each: XOR with 7 synapses, none of which can go.
@@ -170,3 +175,63 @@ def test_several_hidden_layers_are_searched(trained3):
     one_way, searched = pruned(0), pruned(3)
     assert searched.smallest.n_synapses <= one_way.smallest.n_synapses
     assert all(a.n_synapses > b.n_synapses for a, b in itertools.pairwise(searched.steps))
+
+
+# ---- which synapses there are, on networks made by hand
+
+
+def layer(dense):
+    dense = np.asarray(dense, np.float32)
+    rows, columns = np.nonzero(dense)
+    counts = np.bincount(rows, minlength=len(dense))
+    values = dense[rows, columns]
+    return sn.SparseLayer(
+        dense.shape[1], np.concatenate([[0], np.cumsum(counts)]), columns.astype(np.int32), values,
+        10 * values, np.arange(len(dense), dtype=np.float32),
+    )  # fmt: skip
+
+
+NOW = layer([[1, 0, 0], [0, 0, 0], [0, 0, 2]])
+THEN = layer([[1, 5, 6], [7, 8, 9], [3, 4, 2]])
+
+
+def test_what_lies_between_living_neurons():
+    # Row 1 and column 1 are empty now.
+    chosen = between_living_neurons(NOW, THEN)
+    assert chosen.reshape(3, 3).tolist() == [[True, False, True], [False] * 3, [True, False, True]]
+    assert positions(NOW, THEN).tolist() == [0, 8]
+
+
+@pytest.mark.parametrize("at_zero", [False, True])
+def test_what_grows_again_weighs_as_at_first_or_nothing(at_zero):
+    net = sn.SparseMLP((3, 3)).set_weights([NOW])
+    more = np.zeros(9, bool)
+    more[[1, 4]] = True
+    again = regrown(net, [THEN], [more], at_zero=at_zero).weights[0]
+    grown = [0, 0] if at_zero else [50, 80]
+    assert again.to_dense().tolist() == [[1, grown[0], 0], [0, grown[1], 0], [0, 0, 2]]
+    assert again.indices.tolist() == [0, 1, 1, 2]
+    assert again.initial.tolist() == [10, 50, 80, 20]
+    assert again.bias.tolist() == NOW.bias.tolist()
+    assert net.n_synapses == 2
+    assert more.sum() == 2
+
+
+def test_the_weakest_hidden_neuron_that_may_go_is_found():
+    net = sn.SparseMLP((2, 3, 2, 1)).set_weights(
+        [layer([[1, 1], [1, 1], [1, 0]]), layer([[1, 1, 0], [0, 1, 1]]), layer([[1, 1]])]
+    )
+    #         first layer      second      third
+    scores = [9, 1, 2, 0.5, 4, 3, 2, 1, 1, 5, 6]
+    scores = np.array(scores, np.float32)
+    # In and out: 9+1+3, 2+0.5+2+1, 4+1 below; 3+2+5, 1+1+6 above.
+    order = [(4, 5), (2, 4), (7, 9), (5, 7), (0, 2)]
+    for skip, (first, last) in enumerate(order):
+        keep = without_neuron(net, scores, skip)
+        assert np.flatnonzero(keep == 0).tolist() == list(range(first, last))
+    assert without_neuron(net, scores, 5).all()
+    assert without_neuron(net, scores, 0).dtype == np.uint8
+    # Neither what a frozen synapse leads to nor what it leads from may go.
+    held = net.with_frozen(inputs=[1])  # rows 0 and 1 of the first layer
+    gone = [np.flatnonzero(without_neuron(held, scores, skip) == 0).tolist() for skip in range(4)]
+    assert gone == [[4], [7, 8], [5, 6], []]

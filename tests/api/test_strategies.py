@@ -9,7 +9,8 @@ import pytest
 import synaprune as sn
 from hypothesis import given
 from hypothesis import strategies as st
-from synaprune.pruning import PERCENTAGES, sizes
+from synaprune.pruning import PERCENTAGES, Goal, sizes
+from synaprune.pruning.strategies.iterative import _least
 
 SGD = sn.Training(batch_size=16, optimizer=sn.SGD(0.1))
 
@@ -507,3 +508,289 @@ def test_sweep_goes_with_a_count_of_synapses(goal, text, trained3):
 def test_sweep_checks_its_fields(fields):
     with pytest.raises(ValueError, match=next(iter(fields))):
         sn.Sweep(**fields)
+
+
+# --- exact counts, on networks whose synapses die alone ------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def linear():
+    """Make (network, X, y) of 30 inputs and one output, the synapses of which hardly move."""
+    rng = np.random.default_rng(5)
+    X = rng.normal(size=(60, 30)).astype(np.float32)
+    y = X @ rng.normal(size=30) > 0
+    net = sn.SparseMLP((30, 1), seed=0).fit(X, y, training=sn.Training(5))
+    return lambda: (net.copy(), X, y)
+
+
+STILL = sn.Training(10, optimizer=sn.SGD(1e-9))
+
+
+def falls(start, target, cuts):
+    return [math.floor(start * (target / start) ** (k / cuts) + 1e-9) for k in range(1, cuts + 1)]
+
+
+@pytest.mark.parametrize(
+    ("fields", "goal", "first", "counts", "told"),
+    [
+        ({}, {"n_synapses": 3}, 1, falls(30, 3, 7), "3 synapses (target 3)"),
+        ({}, {"n_inputs": 4}, 1, falls(30, 4, 7), "4 inputs (target 4)"),
+        ({}, {"n_synapses": 12, "n_inputs": 4}, 1, falls(30, 4, 7),
+         "4 synapses (target 12) and 4 inputs (target 4)"),
+        ({}, {"n_synapses": 3, "n_inputs": 5}, 1, falls(30, 3, 7),
+         "3 synapses (target 3) and 3 inputs (target 5)"),
+        ({"first_cut": 0.3, "last_cut": 0.5}, {"n_synapses": 5}, 4, [12, 5],
+         "5 synapses (target 5)"),
+        ({"first_cut": 0.0, "last_cut": 1.0}, {"n_synapses": 10}, 1, falls(30, 10, 10),
+         "10 synapses (target 10)"),
+        ({"first_cut": 0.42, "last_cut": 0.45}, {"n_synapses": 10}, 4, [10],
+         "10 synapses (target 10)"),
+        ({"first_cut": 0.0, "last_cut": 0.01}, {"n_synapses": 10}, 1, [10],
+         "10 synapses (target 10)"),
+        ({}, {"n_inputs": sn.InputBudget(cost=10, costs=[2.0] * 30)}, 1,
+         [n // 2 for n in falls(60, 10, 7)], "a cost of 10 (target 10)"),
+    ],
+)  # fmt: skip
+def test_gradual_counts_fall_exponentially(fields, goal, first, counts, told, linear):
+    net, X, y = linear()
+    seen = []
+    path = sn.prune(
+        net, X, y, validation=(X, y), criterion="magnitude", training=STILL,
+        strategy=sn.Gradual(**fields), callback=seen.append, **goal,
+    )  # fmt: skip
+    epochs = [p for p in seen if p.stage == "train"]
+    expected = [30] * (first - 1) + counts
+    expected += [counts[-1]] * (10 - len(expected))
+    assert [p.n_synapses for p in epochs] == expected
+    assert [p.epoch for p in epochs] == list(range(1, 11))
+    assert {p.epochs for p in epochs} == {10}
+    assert [step.n_synapses for step in path] == [30, *counts]
+    last = first + len(counts) - 1
+    assert [step.epochs for step in path] == [first, *[1] * (len(counts) - 1), 10 - last]
+    after_cut = {p.n_synapses: p.score for p in reversed(epochs)}
+    for step in path.steps[1:]:
+        assert step.score_after_cut == after_cut[step.n_synapses]
+    assert path.steps[0].score_after_cut == path.steps[0].score
+    assert path.stop_reason == f"reached {told}"
+    scores = np.abs(net.weights[0].values)
+    strong = set(np.argsort(scores)[30 - counts[-1] :].tolist())
+    assert set(path.smallest.used_inputs.tolist()) == strong
+
+
+@pytest.mark.parametrize(("last_cut", "turn"), [(0.7, 0.7), (0.55, 0.5), (1.0, 1.0)])
+def test_the_rate_falls_after_the_last_cut_unless_the_recipe_says_how(last_cut, turn, linear, bits):
+    net, X, y = linear()
+
+    def pruned(schedule):
+        training = sn.Training(10, optimizer=sn.SGD(0.1), lr_schedule=schedule)
+        return sn.prune(
+            net, X, y, validation=(X, y), n_synapses=9, training=training,
+            strategy=sn.Gradual(last_cut=last_cut),
+        )  # fmt: skip
+
+    constant = pruned(lambda done: 1.0)
+    same = constant if turn == 1.0 else pruned(sn.ConstantThenCosine(turn=turn))
+    assert bits(pruned(None).smallest) == bits(same.smallest)
+    assert turn == 1.0 or bits(pruned(None).smallest) != bits(constant.smallest)
+
+
+@pytest.mark.parametrize("epochs", [None, 7])
+def test_gradual_averages_weights_and_has_sixty_epochs_if_none_are_given(epochs, linear, bits):
+    net, X, y = linear()
+    recipe = sn.Training(epochs, optimizer=sn.SGD(0.1), swa_epochs=3)
+    told = []
+    path = sn.prune(
+        net, X, y, validation=(X, y), n_synapses=30, training=recipe, callback=told.append
+    )
+    epochs = epochs or 60
+    turn = math.floor(0.7 * epochs) / epochs
+    schedule = sn.ConstantThenCosine(turn=turn)
+    other = net.copy().fit(X, y, training=replace(recipe, epochs=epochs, lr_schedule=schedule))
+    assert bits(path.smallest) == bits(other)
+    assert [p.stage for p in told] == ["train"] * epochs + ["accepted"]
+    assert told[-1].score == told[-2].score == path.smallest.score(X, y)
+
+
+@pytest.mark.parametrize("most", [0, 1, 3, 7, 9])
+def test_gradual_keeps_what_it_has_when_a_limit_ends_it(most, linear):
+    net, X, y = linear()
+    path = sn.prune(
+        net, X, y, validation=(X, y), n_synapses=3, training=STILL, criterion="magnitude",
+        max_epochs=most,
+    )  # fmt: skip
+    assert path.stop_reason == "the limit of epochs was reached"
+    assert [step.n_synapses for step in path] == [30, *falls(30, 3, 7)[:most]]
+    assert sum(step.epochs for step in path) == path.epochs == most
+    assert path.steps[-1].epochs == max(0, most - 7)
+
+
+def test_iterative_cuts_exact_shares_of_what_is_left(linear, watched):
+    net, X, y = linear()
+    spy = watched(iterative(2, n_candidates=2), lambda session, n, skip: n in (22, 6, 1))
+    path = sn.prune(net, X, y, validation=(X, y), metric=spy.metric, strategy=spy)
+    # 75 % of 30 survive once and of 8 too; what is left goes one by one.
+    assert [step.n_synapses for step in path] == [30, 8, 2, 1, 0]
+    assert spy.cuts == [(22, 0), (6, 0), (1, 0), (1, 0)]
+    assert [step.epochs for step in path] == [0, 2, 2, 2, 2]
+    assert [step.score_after_cut for step in path] == [1.0, 0.0, 0.0, 0.0, 0.0]
+    assert path.stop_reason == "no synapse is left"
+
+
+@pytest.mark.parametrize("n_inputs", [10, 29])
+def test_iterative_halves_the_inputs_that_go_after_a_failure(n_inputs, linear):
+    net, X, y = linear()
+    tried, most = [], 7
+
+    class Watching(sn.Iterative):
+        def run(self, session):
+            cut_inputs = session.cut_inputs
+
+            def recording(units):
+                tried.append(len(units))
+                cut_inputs(units)
+
+            session.cut_inputs = recording
+            return super().run(session)
+
+    def metric(truth, predicted):
+        return float(not tried or tried[-1] <= most)
+
+    path = sn.prune(
+        net, X, y, validation=(X, y), metric=metric, max_drop=0.0, n_inputs=n_inputs,
+        strategy=Watching(2, n_candidates=1, search_budget=0),
+    )  # fmt: skip
+    expected, left, n = [], 30 - n_inputs, 30 - n_inputs
+    while left:
+        n = min(n, left)
+        expected.append(n)
+        if n <= most:
+            left -= n
+        else:
+            n //= 2
+    assert tried == expected
+    counts = [step.n_inputs for step in path]
+    assert n_inputs in counts
+
+
+def test_a_search_goes_back_to_near_steps_first_and_cuts_weak_neurons_first(trained3, watched):
+    net, X, y = trained3()
+    kept = []
+
+    def decide(session, n, skip):
+        """Only small cuts survive, five in all."""
+        if n > 6 or len(kept) == 5:
+            return False
+        kept.append(n)
+        return True
+
+    spy = watched(sn.Iterative(2, n_candidates=2, search_budget=1e9), decide)
+    begun, neurons = [], []
+
+    class Going(sn.Strategy):
+        def run(self, session):
+            restore, cut_neuron = session.restore, session.cut_neuron
+            session.restore = lambda net: (begun.append(net.n_synapses), restore(net))
+            session.cut_neuron = lambda skip=0: (
+                neurons.append((skip, begun[-1], len(session.path))), cut_neuron(skip)
+            )  # fmt: skip
+            return spy.run(session)
+
+    path = sn.prune(net, X, y, validation=(X, y), metric=spy.metric, strategy=Going())
+    counts = [step.n_synapses for step in path]
+    assert len(counts) == 6
+    assert path.stop_reason.startswith("no cut survives")
+    assert path.smallest.n_synapses == counts[-1]
+    # Steps 4, 3, 1 and 0 are 1, 2, 4 and all steps back; regrowth comes before each as it was.
+    near = [4, 3, 1, 0]
+    as_they_were = [at for at in neurons if at[1] == counts[at[2] - 1]]
+    assert as_they_were == [(skip, counts[k], k + 1) for skip in (0, 1) for k in near]
+    order = [(0, 0), *((0, k) for k in near[:3]), *((0, k) for k in near)]
+    left = iter(order + [(1, k) for k in near] * 2)
+    assert all((skip, length - 1) in left for skip, _, length in neurons)  # some regrow nothing
+
+
+@pytest.mark.parametrize(
+    ("n", "best", "least"),
+    [(100, 50, 48), (50, 100, 48), (40, 100, 38), (39, 39, 38), (5, 9, 4), (1, 1, 0)],
+)
+def test_a_detours_cut_goes_little_below_the_best(n, best, least):
+    assert _least(n, best) == least
+
+
+def test_sweep_counts_and_epochs_are_exact(linear):
+    net, X, y = linear()
+    told = []
+    path = sn.prune(
+        net, X, y, validation=(X, y), n_synapses=4, criterion="magnitude", callback=told.append,
+        strategy=sn.Sweep(0.5, 2), training=replace(STILL, epochs=None),
+    )  # fmt: skip
+    assert [step.n_synapses for step in path] == [30, 15, 7, 4]
+    assert [step.epochs for step in path] == [0, 2, 2, 2]
+    assert [p.stage for p in told] == ["accepted", *["retrain", "retrain", "accepted"] * 3]
+    assert [p.epoch for p in told] == [0, 1, 2, 2, 3, 4, 4, 5, 6, 6]
+    assert {p.epochs for p in told} == {6}
+    assert all((p.score is None) == (p.stage == "retrain") for p in told)
+    for i, step in enumerate(path):
+        assert step.score == path.network(i).score(X, y)
+        assert step.score_after_cut == step.score  # nothing moved
+    assert path.stop_reason == "reached 4 synapses (target 4)"
+    whole = sn.prune(
+        net, X, y, validation=(X, y), n_synapses=30, strategy=sn.Sweep(),
+        training=replace(STILL, epochs=None),
+    )  # fmt: skip
+    assert [(s.n_synapses, s.epochs) for s in whole] == [(30, 0)]
+
+
+@pytest.mark.parametrize(
+    ("start", "target", "keep", "expected"),
+    [
+        (10, 3, 0.75, [10, 7, 5, 3]), (10, 1, 0.1, [10, 1]), (5, 3, 0.99, [5, 4, 3]),
+        (3, 3, 0.5, [3]), (2, 5, 0.5, [5]), (8, 2, 0.5, [8, 4, 2]),
+    ],
+)  # fmt: skip
+def test_sizes_fall_by_a_share_and_by_one_at_least(start, target, keep, expected):
+    assert list(sizes(start, target, keep)) == expected
+
+
+@pytest.mark.parametrize(
+    ("fields", "error", "message"),
+    [
+        (
+            {"keep_share": 0.0},
+            ValueError,
+            r"^keep_share must be finite and in \(0\.0, 1\.0\], got 0",
+        ),
+        ({"keep_share": 1.0}, ValueError, r"^keep_share must be below 1, got 1\.0$"),
+        (
+            {"keep_share": 1.1},
+            ValueError,
+            r"^keep_share must be finite and in \(0\.0, 1\.0\], got 1",
+        ),
+        ({"keep_share": "1"}, TypeError, r"^keep_share must be a number"),
+        ({"retrain_epochs": 0}, ValueError, r"^retrain_epochs must be from 1 to"),
+        ({"retrain_epochs": 1.0}, TypeError, r"^retrain_epochs must be an int"),
+    ],
+)
+def test_what_a_sweep_cannot_be_is_named(fields, error, message):
+    with pytest.raises(error, match=message):
+        sn.Sweep(**fields)
+    sn.Sweep(keep_share=0.999, retrain_epochs=1)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "goal", "message"),
+    [
+        (sn.Training(), Goal(max_drop=0.1),
+         r"^strategy Sweep goes with n_synapses alone, got max_drop=0\.1$"),
+        (sn.Training(), Goal(n_inputs=2), r"^strategy Sweep goes .* alone, got n_inputs=2$"),
+        (sn.Training(), Goal(n_synapses=3, n_inputs=2), r"got n_synapses=3 and n_inputs=2$"),
+        *[(sn.Training(**{name: value}), Goal(n_synapses=3),
+           rf"^training\.{name}=.* does not apply to strategy Sweep, which retrains for "
+           r"retrain_epochs=7")
+          for name, value in (("epochs", 3), ("lr_schedule", math.cos), ("swa_epochs", 2))],
+    ],
+)  # fmt: skip
+def test_what_a_sweep_does_not_go_with_is_named(recipe, goal, message):
+    with pytest.raises(ValueError, match=message):
+        sn.Sweep(retrain_epochs=7).check(goal, recipe)
+    sn.Sweep().check(Goal(n_synapses=3), sn.Training(batch_size=4))

@@ -112,16 +112,29 @@ def read_validation(
     if encoder is not None:
         if not (isinstance(X, Table) or is_frame(X)):
             raise TypeError(f"validation X must be a Table, as X is, got {type(X).__name__}")
-        return read(X, y, sample_weight, encoder, None, numbers)[0]
-    given = as_inputs(X, rows.inputs.shape[1], "validation X", names=names)
-    inputs: Any = given.astype(rows.inputs.dtype, copy=False)
-    answers = _answers(y, len(inputs), numbers, "validation y")
-    if answers.shape[1:] != rows.answers.shape[1:]:
+        judges = read(X, y, sample_weight, encoder, None, numbers)[0]
+    else:
+        given = as_inputs(X, rows.inputs.shape[1], "validation X", names=names)
+        inputs = _of_type(given, rows.inputs.dtype)
+        answers = _answers(y, len(inputs), numbers, "validation y")
+        judges = _weighted(inputs, answers, sample_weight, "validation sample_weight")
+    if judges.answers.shape[1:] != rows.answers.shape[1:]:
         raise ValueError(
             f"validation y must have as many axes and outputs as y, of shape {rows.answers.shape}, "
-            f"got {answers.shape}"
+            f"got {judges.answers.shape}"
         )
-    return _weighted(inputs, answers, sample_weight, "validation sample_weight")
+    return judges
+
+
+def _of_type(given: Inputs, dtype: np.dtype[Any]) -> Inputs:
+    """Return the inputs of rows that judge in the type of those that train."""
+    with np.errstate(invalid="ignore"):  # of numbers that no uint8 is, which are refused
+        inputs: Inputs = given.astype(dtype, copy=False)
+    if (inputs != given).any():
+        raise ValueError(
+            "validation X must hold whole numbers from 0 to 255, as X does, which is uint8"
+        )
+    return inputs
 
 
 def joined(rows: Any, judges: Any) -> Any:
