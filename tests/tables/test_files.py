@@ -682,3 +682,36 @@ def test_a_spreadsheet_may_lack_a_header_but_has_no_separator():
     assert read(sheet(ROWS), header=False).names == ("c0", "c1", "c2")
     with pytest.raises(ValueError, match=r"^separator must be left out: data is a spreadsheet$"):
         read(sheet(ROWS), separator=";")
+
+
+# --- tables by hand -----------------------------------------------------------------------------
+
+
+def test_rows_of_other_values_become_text():
+    """These used to raise an AttributeError later, when the table was encoded."""
+    table = sn.Table.from_rows([[1.5, "a", None], [2.0, "b", True]], ["x", "kind", "flag"])
+    assert cells(table) == [["1.5", "a", ""], ["2", "b", "True"]]
+    assert sn.TableEncoder.fit(table.without(["kind", "flag"])).input_names == ("x",)
+    columns = {"x": np.arange(2), "kind": np.array(["a", "b"]), "y": np.array([None, 2], object)}
+    assert cells(sn.Table(columns)) == [[0.0, "a", ""], [1.0, "b", "2"]]
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: sn.Table.from_rows([["a"]], ["x", "y"]), "row 0 must hold 2 cells, got"),
+        (lambda: sn.Table.from_rows([["a", "b"], ["c"]], ["x", "y"]), "row 1 must hold 2 cells"),
+        (lambda: sn.Table.from_rows(["ab"], ["x", "y"]), "row 0 must hold 2 cells, got 'ab'"),
+        (lambda: sn.Table.from_rows([["a", "b"]], ["x", "x"]), "names must be unique, got 'x'"),
+        (lambda: sn.Table.from_rows([["a", "b"]], "xy"), "names must be a sequence of strings"),
+        (lambda: sn.Table([["a"]]), "columns must be a Mapping, got"),
+        (lambda: sn.Table({1: np.zeros(2)}), "the name of a column must be a str, got 1"),
+        (lambda: sn.Table({"x": [1.0]}), "column 'x' must be a 1-D array, got"),
+        (lambda: sn.Table({"x": np.zeros((2, 1))}), "column 'x' must be a 1-D array, got"),
+        (lambda: sn.Table({"x": np.zeros(2), "y": np.zeros(3)}), "columns must be equally long"),
+    ],
+)
+def test_a_table_that_is_none_is_refused(make, message):
+    """Some of these used to repeat a cell in all columns, or to fail much later."""
+    with pytest.raises((TypeError, ValueError), match=message):
+        make()

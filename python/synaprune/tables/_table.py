@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from synaprune.checks import check_columns, listing
+from synaprune.checks import check_columns, check_names, check_type, listing, shown
 from synaprune.frames import Frame, is_frame
 
 from ._cells import cell_of
@@ -24,7 +24,8 @@ class Table:
     Parameters
     ----------
     columns : mapping of str to ndarray, shape (n,)
-        float64, NaN where a value is missing; or dtype object, with each cell as text.
+        float64, NaN where a value is missing; or dtype object, with each cell as text. Arrays of
+        other types become the one or the other.
     source : str
         What messages call the table, such as its file name.
     headerless : bool
@@ -48,16 +49,28 @@ class Table:
     notes: tuple[str, ...] = ()
     categories: frozenset[str] = frozenset()
 
+    def __post_init__(self) -> None:
+        check_type("columns", self.columns, Mapping)
+        columns = {}
+        for name, column in self.columns.items():
+            check_type("the name of a column", name, str)
+            if not isinstance(column, np.ndarray) or column.ndim != 1:
+                raise TypeError(f"column {name!r:.60} must be a 1-D array, got {shown(column)}")
+            columns[name] = column if _is_column(column) else column_of(column)
+        if len({len(column) for column in columns.values()}) > 1:
+            raise ValueError("columns must be equally long")
+        object.__setattr__(self, "columns", columns)
+
     @classmethod
     def from_rows(
-        cls, rows: Sequence[Sequence[str]], names: Sequence[str], source: str = "table"
+        cls, rows: Sequence[Sequence[Any]], names: Sequence[str], source: str = "table"
     ) -> Table:
-        """Make a table of rows of text cells.
+        """Make a table of rows of cells.
 
         Parameters
         ----------
         rows : sequence of sequences of str
-            Each as long as `names`.
+            Each as long as `names`. Cells of other types become text as a file has it, None "".
         names : sequence of str
             Unique.
         source : str
@@ -65,10 +78,18 @@ class Table:
         Returns
         -------
         Table
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a name is no str or not unique, or a row is longer or shorter than `names`.
         """
+        names = check_names("names", names, len(names))
         cells = np.empty((len(rows), len(names)), object)
-        if rows:
-            cells[:] = rows
+        for i, row in enumerate(rows):
+            if len(row) != len(names) or isinstance(row, str):
+                raise ValueError(f"row {i} must hold {len(names)} cells, got {shown(row)}")
+            cells[i] = [cell if type(cell) is str else cell_of(cell) for cell in row]
         return cls(dict(zip(names, cells.T.copy(), strict=True)), source)
 
     @classmethod
@@ -234,6 +255,12 @@ def column_of(values: NDArray[Any]) -> Column:
         plain = np.datetime_as_string(plain, unit="auto")
     cells = zip(plain.tolist(), gaps.tolist(), strict=True)
     return np.array(["" if gap else cell_of(value) for value, gap in cells], object)
+
+
+def _is_column(values: NDArray[Any]) -> bool:
+    if np.ma.isMaskedArray(values):
+        return False
+    return values.dtype == np.float64 or (values.dtype == object and {*map(type, values)} <= {str})
 
 
 def _is_nested(values: NDArray[Any]) -> bool:
