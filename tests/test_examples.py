@@ -58,6 +58,7 @@ def test_a_raw_table_is_pruned_and_predicted(
 ):
     shutil.copy(tables_dir / f"{name}.csv.gz", tmp_path)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("synaprune.search._recipe._UPDATES", (1000, 1000))  # in place of minutes
     assert main([*shlex.split(prune), "--json", "record.json"]) == 0
     assert "Columns used" in capsys.readouterr().out
     assert main(shlex.split(predict)) == 0
