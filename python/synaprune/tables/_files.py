@@ -191,10 +191,9 @@ def _of_rows(source: str, rows: list[list[str]], hints: _Hints) -> Table:
     if not body:
         raise ValueError(f"{source}: no rows under the header")
     names, notes = _names(names)
-    table = Table.from_rows(body, names, source)
     if not named:
         notes.append(f"no header: columns are called c0 to c{len(names) - 1}")
-    return Table(table.columns, source, not named, tuple(notes))
+    return Table.from_rows(body, names, source, not named).noting(*notes)
 
 
 def _names(names: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -61,9 +62,20 @@ class Table:
             raise ValueError("columns must be equally long")
         object.__setattr__(self, "columns", columns)
 
+    def _with(self, **changes: Any) -> Table:
+        """Return a copy with other fields, whose columns are known to be in order."""
+        made = copy.copy(self)
+        for name, value in changes.items():
+            object.__setattr__(made, name, value)
+        return made
+
     @classmethod
     def from_rows(
-        cls, rows: Sequence[Sequence[Any]], names: Sequence[str], source: str = "table"
+        cls,
+        rows: Sequence[Sequence[Any]],
+        names: Sequence[str],
+        source: str = "table",
+        headerless: bool = False,
     ) -> Table:
         """Make a table of rows of cells.
 
@@ -73,7 +85,8 @@ class Table:
             Each as long as `names`. Cells of other types become text as a file has it, None "".
         names : sequence of str
             Unique.
-        source : str
+        source, headerless
+            As in `Table`.
 
         Returns
         -------
@@ -89,8 +102,9 @@ class Table:
         for i, row in enumerate(rows):
             if len(row) != len(names) or isinstance(row, str):
                 raise ValueError(f"row {i} must hold {len(names)} cells, got {shown(row)}")
-            cells[i] = [cell if type(cell) is str else cell_of(cell) for cell in row]
-        return cls(dict(zip(names, cells.T.copy(), strict=True)), source)
+        if len(rows):
+            cells[:] = rows
+        return cls(dict(zip(names, cells.T.copy(), strict=True)), source, headerless)
 
     @classmethod
     def from_dataframe(
@@ -172,7 +186,7 @@ class Table:
         -------
         Table
         """
-        return replace(self, columns={name: c[rows] for name, c in self.columns.items()})
+        return self._with(columns={name: c[rows] for name, c in self.columns.items()})
 
     def noting(self, *notes: str) -> Table:
         """Return the table with more notes.
@@ -185,7 +199,7 @@ class Table:
         -------
         Table
         """
-        return replace(self, notes=(*self.notes, *notes))
+        return self._with(notes=(*self.notes, *notes))
 
     def without(self, names: Iterable[str]) -> Table:
         """Return the table without some columns.
@@ -204,7 +218,7 @@ class Table:
             If it lacks one of them.
         """
         gone = set(self.check_names(names, "drop"))
-        return replace(self, columns={n: c for n, c in self.columns.items() if n not in gone})
+        return self._with(columns={n: c for n, c in self.columns.items() if n not in gone})
 
     def check_names(self, names: Iterable[str], what: str) -> list[str]:
         """Return names as a list, or raise a ValueError that names all that are no column.
