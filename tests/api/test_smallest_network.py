@@ -647,7 +647,7 @@ def test_the_final_network_is_the_last_of_its_path_and_its_trainings_are_told():
     assert len(result.loss_curve) >= 17 + path.epochs
     assert result.network.n_synapses == path.smallest.n_synapses <= 9
     assert result.network.input_scaling == "standard"
-    assert set(path.expected) == {"value", "low", "high", "method", "in_percent"}
+    assert set(path.expected) == {"value", "low", "high", "method", "in_percent", "metric"}
     assert path.expected["value"] == result.expected.value
     assert path.expected_full["value"] == result.expected_full.value
     assert path.stop_reason.startswith("reached ")
@@ -903,9 +903,9 @@ def test_a_result_tells_its_figures_in_two_lines():
     assert result.record() == {
         "metric": "accuracy", "max_drop": 0.005, "remark": "",
         "expected": {"value": 0.875, "low": 0.825, "high": pytest.approx(0.895),
-                     "method": "by hand", "in_percent": True},
+                     "method": "by hand", "in_percent": True, "metric": "score"},
         "expected_full": {"value": 0.9, "low": 0.85, "high": 0.92, "method": "by hand",
-                          "in_percent": True},
+                          "in_percent": True, "metric": "score"},
         "curve": [{"candidate": {"hidden": (), "l1": 0.0}, "n_synapses": 2, "score": 0.87,
                    "drop": 0.01, "standard_error": 0.004}],
     }  # fmt: skip

@@ -19,6 +19,10 @@ def models(tmp_path_factory):
     result.path.options |= {"dataset": "flowers.csv", "target": "kind"}  # as the console does
     result.path.save(folder / "searched.npz")
     (folder / "searched.json").write_text(json.dumps(result.record()))
+    result.path.expected = result.path.expected | {"metric": "balanced_accuracy"}
+    result.path.save(folder / "balanced.npz")
+    result.path.expected = {k: v for k, v in result.path.expected.items() if k != "metric"}
+    result.path.save(folder / "older.npz")
     succeed("prune", table, "--target", "kind", *QUICK, "--out", folder / "m.npz", "--quiet")
     data = sn.datasets.xor()
     sn.SparseMLP((2, 3, 1), seed=0).fit(*data.train).save(folder / "bare.npz")
@@ -39,6 +43,9 @@ def test_the_first_lines_say_what_it_predicts_and_how_well(models):
     )
     assert lines[1].startswith("Expected accuracy on fresh data: ")
     assert f"{net.structure}: {net.n_synapses} synapses" in "\n".join(lines)
+    for name, what in {"balanced": "balanced accuracy", "older": "score"}.items():
+        text = succeed("info", f"{name}.npz", cwd=models)
+        assert f"\nExpected {what} on fresh data: " in text
 
 
 def test_a_search_keeps_its_estimates_in_the_file(models):

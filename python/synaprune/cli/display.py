@@ -134,8 +134,8 @@ def show_found(found: Found, next_step: str) -> None:
         "90 % interval",
         [f"{_figure(e.low, e.in_percent)} to {_figure(e.high, e.in_percent)}" for e in estimates],
     )
-    of_all = "r2" if result.full.is_regression else "accuracy"
-    row(f"{of_all}, all rows", [_figure(end["score"]["train"], of_all != "r2") for end in ends])
+    in_percent = result.expected.in_percent
+    row(f"{name}, all rows", [_figure(end["score"]["train"], in_percent) for end in ends])
     row("bytes", [str(net.n_bytes) for net in nets])
     times = [_predict_seconds(net, found.inputs) for net in nets]
     row(f"predict {len(found.inputs)} rows", [_duration(t) for t in times])

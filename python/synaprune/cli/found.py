@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from synaprune import __version__
+from synaprune import __version__, metrics
 from synaprune.arrays import Inputs
 from synaprune.checkpoint import CheckpointFile
 from synaprune.datasets import Rows
@@ -89,8 +89,12 @@ def find(
     result.path.options.update({"dataset": rows.name, "target": rows.target, **asked})
 
     def measured_on_all(net: SparseMLP) -> dict[str, Any]:
-        score = {"train": net.score(inputs, rows.y, threads=threads)}
-        return {"accuracy": {} if net.is_regression else score, "score": score}
+        data = net.check_data(inputs, rows.y)
+        kinds = {"accuracy": None if net.is_regression else "accuracy", "score": result.metric}
+        return {
+            kind: {} if of is None else {"train": metrics.of_network(of, net, data, threads)}
+            for kind, of in kinds.items()
+        }
 
     def measured(net: SparseMLP) -> dict[str, Any]:
         return {

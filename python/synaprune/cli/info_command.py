@@ -202,7 +202,7 @@ def _summary(record: dict[str, Any]) -> Iterable[str]:
     if record["expected"] is not None:
         expected, full = (Estimate(**record[key]) for key in ("expected", "expected_full"))
         yield (
-            f"Expected {metric_title(training['metric'])} on fresh data: {expected}; "
+            f"Expected {metric_title(expected.metric)} on fresh data: {expected}; "
             f"full network {full}."
         )
         yield f"Estimated by {expected.method}."

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from synaprune import metrics
 from synaprune.metrics import Metric
+from synaprune.options import name_of
 from synaprune.resampling import Scores
 from synaprune.search._candidates import Candidate
 from synaprune.search._result import CurvePoint, Estimate, in_percent
@@ -113,6 +114,7 @@ class Judged:
                 min(highest, float(v + e)),
                 self.method,
                 in_percent(self.metric),
+                name_of(self.metric),
             )
             for v, e in zip(values[::-1], error[::-1], strict=True)
         )

@@ -27,6 +27,8 @@ class Estimate:
         How it was estimated.
     in_percent : bool
         Whether it is shown as a percentage.
+    metric : str
+        Its name; "score" in files of versions that did not keep it.
     """
 
     value: float
@@ -34,6 +36,7 @@ class Estimate:
     high: float
     method: str
     in_percent: bool = True
+    metric: str = "score"
 
     def __str__(self) -> str:
         value, low, high = (
