@@ -45,6 +45,7 @@ class Recipe:
     label_smoothing: float = 0.0
     swa_epochs: int = 1
     teacher: tuple[int, ...] = ()
+    power: float = 2.0
     regrow_budget: float = 0.0
     all_images: bool = False
 
@@ -69,7 +70,9 @@ class Recipe:
     def strategy(self) -> sn.Gradual:
         """How it is pruned."""
         last = self.optimizer if self.l1_to_the_end else replace(self.optimizer, l1=0.0)
-        return sn.Gradual(final_optimizer=last, regrow_budget=self.regrow_budget)
+        return sn.Gradual(
+            power=self.power, final_optimizer=last, regrow_budget=self.regrow_budget
+        )
 
     def text(self) -> str:
         """Return what differs from the defaults, to read beside a figure."""

@@ -906,8 +906,8 @@ def test_a_result_tells_its_figures_in_two_lines():
                      "method": "by hand", "in_percent": True, "metric": "score"},
         "expected_full": {"value": 0.9, "low": 0.85, "high": 0.92, "method": "by hand",
                           "in_percent": True, "metric": "score"},
-        "curve": [{"candidate": {"hidden": (), "l1": 0.0}, "n_synapses": 2, "score": 0.87,
-                   "drop": 0.01, "standard_error": 0.004}],
+        "curve": [{"candidate": {"hidden": (), "l1": 0.0, "augment": None}, "n_synapses": 2,
+                   "score": 0.87, "drop": 0.01, "standard_error": 0.004}],
     }  # fmt: skip
 
 
@@ -939,7 +939,7 @@ NOISY = sn.search.CurvePoint(FEW, 2, 0.87, 0.01, 0.0051)
          "No network that was tried has a better balanced_accuracy than one that always says the "
          "same: these inputs do not tell the classes apart."),
         ({"_of_one_class": 0.95, "metric": "r2",
-          "full": sn.SparseMLP((2, 1), loss="squared_error")},
+          "network": sn.SparseMLP((2, 1), loss="squared_error")},
          "No network that was tried has a better r2 than one that always says the same: these "
          "inputs do not predict the numbers."),
     ],

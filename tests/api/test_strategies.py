@@ -39,7 +39,7 @@ def test_gradual_ends_at_the_target(epochs, n_synapses, criterion, trained3):
     assert (np.diff(counts) < 0).all()
     assert path.epochs == epochs == sum(step.epochs for step in path)
     assert path.stop_reason == f"reached {counts[-1]} synapses (target {n_synapses})"
-    # cuts stand between 5 % and 70 % of the run, and follow an exponential
+    # cuts stand between 5 % and 70 % of the run, and no count is above an exponential
     living = {p.epoch: p.n_synapses for p in told if p.stage == "train"}
     last = max(1, math.floor(0.7 * epochs))
     cuts = [e for e in range(1, last + 1) if e > 0.05 * epochs]
@@ -94,7 +94,7 @@ def test_the_sparsity_schedule_says_when_cuts_are_made(first, last, trained3):
     told = []
     sn.prune(
         net, X, y, validation=(X, y), n_synapses=9, training=replace(SGD, epochs=20),
-        strategy=sn.Gradual(first_cut=first, last_cut=last), callback=told.append,
+        strategy=sn.Gradual(first_cut=first, last_cut=last, power=1.0), callback=told.append,
     )  # fmt: skip
     living = [64] + [p.n_synapses for p in told if p.stage == "train"]
     cut_after = [epoch for epoch in range(1, 21) if living[epoch] < living[epoch - 1]]
@@ -460,6 +460,7 @@ WRONG = [
     *[(kind, {name: value}, error, rf"^{name} must be")
       for kind, name in ((sn.Iterative, "search_budget"), (sn.Gradual, "regrow_budget"))
       for value, error in ((-1, ValueError), (math.inf, ValueError), ("much", TypeError))],
+    (sn.Gradual, {"power": 0.9}, ValueError, "^power must be finite and in .1.0, 10.0., got 0.9"),
     (sn.Gradual, {"first_cut": 0.8}, ValueError, r"^first_cut must be below last_cut=0\.7, got 0"),
     (sn.Gradual, {"last_cut": 0.0}, ValueError, r"^last_cut must be finite and in \(0\.0, 1\.0\]"),
     (sn.Gradual, {"final_optimizer": 0.1}, TypeError,
@@ -526,8 +527,24 @@ def linear():
 STILL = sn.Training(10, optimizer=sn.SGD(1e-9))
 
 
-def falls(start, target, cuts):
-    return [math.floor(start * (target / start) ** (k / cuts) + 1e-9) for k in range(1, cuts + 1)]
+def falls(start, target, cuts, power=1.0):
+    left = [1 - (k / cuts) for k in range(1, cuts + 1)]
+    return [math.floor(target * (start / target) ** (share**power) + 1e-9) for share in left]
+
+
+@pytest.mark.parametrize("power", [None, 1.0, 3.0])
+def test_gradual_counts_fall_fast_at_first_then_slowly(power, linear):
+    net, X, y = linear()
+    seen = []
+    strategy = sn.Gradual() if power is None else sn.Gradual(power=power)
+    sn.prune(
+        net, X, y, validation=(X, y), criterion="magnitude", training=STILL, n_synapses=3,
+        strategy=strategy, callback=seen.append,
+    )  # fmt: skip
+    counts = [p.n_synapses for p in seen if p.stage == "train"]
+    assert counts == [*falls(30, 3, 7, power or 2.0), 3, 3, 3]
+    of_many = [30] * 50 + falls(30, 3, 650, power or 2.0) + [3] * 300  # rounded down
+    assert strategy.mean_synapses(30, 3) == pytest.approx(np.mean(of_many), abs=0.6)
 
 
 @pytest.mark.parametrize(
@@ -556,7 +573,7 @@ def test_gradual_counts_fall_exponentially(fields, goal, first, counts, told, li
     seen = []
     path = sn.prune(
         net, X, y, validation=(X, y), criterion="magnitude", training=STILL,
-        strategy=sn.Gradual(**fields), callback=seen.append, **goal,
+        strategy=sn.Gradual(**{"power": 1.0, **fields}), callback=seen.append, **goal,
     )  # fmt: skip
     epochs = [p for p in seen if p.stage == "train"]
     expected = [30] * (first - 1) + counts
@@ -616,7 +633,7 @@ def test_gradual_keeps_what_it_has_when_a_limit_ends_it(most, linear):
     net, X, y = linear()
     path = sn.prune(
         net, X, y, validation=(X, y), n_synapses=3, training=STILL, criterion="magnitude",
-        max_epochs=most,
+        max_epochs=most, strategy=sn.Gradual(power=1.0),
     )  # fmt: skip
     assert path.stop_reason == "the limit of epochs was reached"
     assert [step.n_synapses for step in path] == [30, *falls(30, 3, 7)[:most]]

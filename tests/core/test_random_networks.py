@@ -65,9 +65,8 @@ def everything(case, threads):
         told += [m.tobytes() for m in moments]
         for layer in range(len(net.structure) - 1):
             told.append(_core.activations(net, X, layer, threads).tobytes())
-        n = min(
-            200, 2_000_000 // max(net.n_synapses, 1)
-        )  # each is computed again without each synapse
+        # Each sample is computed again without each synapse.
+        n = min(200, max(4, 100_000 // max(net.n_synapses, 1)))
         told += [
             _core.ablate(net, X[:n], y[:n], layer, part, threads).tobytes()
             for layer in {0, len(net.structure) - 2}

@@ -98,6 +98,8 @@ class ProgressBar:
 def show_found(found: Found, next_step: str) -> None:
     """Print what `smallest_network` made of a file: what would surprise first, then the figures."""
     rows, result, record = found.rows, found.result, found.record
+    assert result.full is not None
+    assert result.expected_full is not None
     console = _stdout()
     console.print(
         f"{rows.name}: {len(rows.y)} rows, {len(rows.input_names)} columns, target "

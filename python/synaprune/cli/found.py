@@ -105,6 +105,7 @@ def find(
         }
 
     net = result.network
+    assert result.full is not None
     record = {
         "dataset": rows.name,
         "seed": seed,

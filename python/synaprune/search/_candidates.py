@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from synaprune.checks import check_float, check_int, shown
+from synaprune.training import ShiftImages, check_augment
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,8 @@ class Candidate:
         Hidden neurons of each layer; none is a linear classifier.
     l1 : float
         L1 penalty, which makes small networks better and full ones worse.
+    augment : ShiftImages, optional
+        How samples are varied in training.
 
     Raises
     ------
@@ -32,6 +35,7 @@ class Candidate:
 
     hidden: tuple[int, ...]
     l1: float
+    augment: ShiftImages | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.hidden, tuple):
@@ -39,6 +43,7 @@ class Candidate:
         for n in self.hidden:
             check_int("each of hidden", n, 1)
         check_float("l1", self.l1, 0.0)
+        check_augment(self.augment)
 
 
 CANDIDATES = (
@@ -50,10 +55,33 @@ CANDIDATES = (
 )
 
 
-def check_candidates(candidates: Sequence[Candidate] | None) -> tuple[Candidate, ...]:
-    """Return the candidates, or raise if there are none."""
+_L1 = (0.0, 1e-4, 1e-3)  # of starts that are pruned to a count
+_SHARE = 12  # of the synapses to end with, one of so many is a neuron to start with
+
+
+def starts(n_synapses: int, image_shape: tuple[int, int] | None) -> tuple[Candidate, ...]:
+    """Return what a search for the best network of a count chooses among.
+
+    Parameters
+    ----------
+    n_synapses : int
+    image_shape : (height, width) or None
+        If the inputs may be images: then half of the candidates move them.
+    """
+    first = min(max(n_synapses // _SHARE, 20), 300)
+    shapes = ((), (first,), (first, (2 * first + 4) // 5), (2 * first, first))
+    augments = (None,) if image_shape is None else (None, ShiftImages(*image_shape))
+    return tuple(Candidate(s, l1, augment) for augment in augments for s in shapes for l1 in _L1)
+
+
+def check_candidates(
+    candidates: Sequence[Candidate] | None,
+    n_synapses: int | None,
+    image_shape: tuple[int, int] | None,
+) -> tuple[Candidate, ...]:
+    """Return the candidates, those of the search if left out, or raise if there are none."""
     if candidates is None:
-        return CANDIDATES
+        return CANDIDATES if n_synapses is None else starts(n_synapses, image_shape)
     if isinstance(candidates, str) or not isinstance(candidates, Sequence):
         raise TypeError(f"candidates must be a sequence of Candidate, got {shown(candidates)}")
     for candidate in candidates:

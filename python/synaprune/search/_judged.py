@@ -80,6 +80,11 @@ class Judged:
         small = np.flatnonzero(np.array(self.counts) <= self.max_synapses)
         return best, max(small.tolist(), key=lambda i: (scores[i], -self.loss[i]))
 
+    def ranking(self) -> list[int]:
+        """Return all sizes, those of the best score first, of equal ones those of least loss."""
+        scores = self.scores.all()
+        return sorted(range(len(scores)), key=lambda i: (-scores[i], self.loss[i]))
+
     def curve(self, best: int) -> list[CurvePoint]:
         """Return what is known of each size."""
         drop, error = self.scores.drops(best)

@@ -8,6 +8,8 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TypeVar
 
+from synaprune.pruning import Gradual
+from synaprune.search._candidates import Candidate
 from synaprune.training import SGD, ConstantThenCosine, Training, TrainingDiverged
 
 T = TypeVar("T")
@@ -15,6 +17,10 @@ T = TypeVar("T")
 BATCH_SIZE = 32
 _PASSES = 60  # of the training of a full network, if that is
 _UPDATES = (4000, 30000)  # at least and at most so many updates
+_WORK = 3.5e11  # of a training towards a count: rows times epochs times synapses
+_EPOCHS = 1000  # of such a training, at most
+POWER = 3.0  # of `Gradual`: starts are large, and their first cuts cost nothing
+_LEAST = 1500  # updates of such a training, at least
 LEARNING_RATES = (0.05, 0.0125, 0.003)  # each is for what the one before made diverge
 
 
@@ -50,6 +56,42 @@ def recipe_of_full(
         epochs=math.ceil(min(updates, max_updates or updates) / steps),
         optimizer=SGD(lr, momentum=0.9, l1=l1, weight_decay=0.0 if l1 else 1e-4),
         lr_schedule=ConstantThenCosine(),
+    )
+
+
+def recipe_towards(
+    training: Training,
+    candidate: Candidate,
+    n: int,
+    full: int,
+    n_synapses: int,
+    work: float,
+    lr: float,
+) -> Training:
+    """Return how a network is trained while it is cut to a count.
+
+    Parameters
+    ----------
+    training : Training
+        Batch size and what else stays as it is.
+    candidate : Candidate
+    n : int
+        Rows.
+    full, n_synapses : int
+        Synapses that it begins and ends with.
+    work : float
+        Share of a whole training that it may take.
+    lr : float
+        Learning rate.
+    """
+    mean = Gradual(power=POWER).mean_synapses(full, n_synapses)
+    least = math.ceil(_LEAST / math.ceil(n / training.batch_size))
+    epochs = work * min(_WORK / (n * mean), _EPOCHS)
+    return replace(
+        training,
+        epochs=max(2, least, round(epochs)),
+        optimizer=SGD(lr, momentum=0.9, l1=candidate.l1),
+        augment=candidate.augment,
     )
 
 

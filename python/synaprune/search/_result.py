@@ -78,8 +78,8 @@ class SearchResult:
     ----------
     network : SparseMLP
         The smallest network that keeps the score, trained on all rows.
-    full : SparseMLP
-        The best full network, trained likewise.
+    full : SparseMLP or None
+        The best full network, trained likewise; None where `n_synapses` was asked for.
     path : PruningPath
         Of the final run, from its full network to `network`; its scores are those on the training
         rows.
@@ -87,9 +87,10 @@ class SearchResult:
         Mean training loss after each epoch of the final run.
     metric : str or callable
         What "auto" stands for, or what was given.
-    max_drop : float
+    max_drop : float or None
+        None where `n_synapses` was asked for.
     expected, expected_full : Estimate
-        The metric of `network` and of `full` on fresh data.
+        The metric of `network` and of `full` on fresh data; None without `full`.
     curve : list of CurvePoint
         All that was judged, by candidate and falling size.
     chosen : CurvePoint
@@ -99,23 +100,24 @@ class SearchResult:
     """
 
     network: SparseMLP
-    full: SparseMLP
+    full: SparseMLP | None
     path: PruningPath
     loss_curve: list[float]
     metric: Metric
-    max_drop: float
+    max_drop: float | None
     expected: Estimate
-    expected_full: Estimate
+    expected_full: Estimate | None
     curve: list[CurvePoint]
     chosen: CurvePoint
 
     def __str__(self) -> str:
         """Return what happened, in a few lines; what would surprise comes first."""
         name = name_of(self.metric).replace("_", " ")
-        full, net = self.full, self.network
+        full, net = self.full or self.path.network(0), self.network
+        than = "" if self.expected_full is None else f"; full network: {self.expected_full}"
         lines = [
             f"{full.n_synapses} -> {net.n_synapses} synapses, {full.structure} -> {net.structure}",
-            f"{name} on fresh data: {self.expected}; full network: {self.expected_full}",
+            f"{name} on fresh data: {self.expected}{than}",
         ]
         remark = self.remark
         return "\n".join([remark, *lines] if remark else lines)
@@ -134,7 +136,7 @@ class SearchResult:
             "max_drop": self.max_drop,
             "remark": self.remark,
             "expected": dataclasses.asdict(self.expected),
-            "expected_full": dataclasses.asdict(self.expected_full),
+            "expected_full": self.expected_full and dataclasses.asdict(self.expected_full),
             "curve": [dataclasses.asdict(point) for point in self.curve],
         }
 
@@ -151,19 +153,20 @@ class SearchResult:
                 if self.metric == "accuracy"
                 else ""
             )
-            fault = "predict the numbers" if self.full.is_regression else "tell the classes apart"
+            numbers = self.network.is_regression
+            fault = "predict the numbers" if numbers else "tell the classes apart"
             return (
                 f"No network that was tried has a better {name_of(self.metric)} than one that "
                 f"always says the same: these inputs do not {fault}{other}."
             )
-        if self.expected_full.low <= self._of_one_class:
+        if self._best.low <= self._of_one_class:
             figure = shown_score(self._of_one_class, self.metric)
             return (
                 "These rows are too few to show that any network is better than one that always "
                 f"says the same, whose {name_of(self.metric)} is {figure}."
             )
         error = self.chosen.standard_error
-        if error > self.allowed_drop:
+        if self.full is not None and error > self.allowed_drop:
             drop, its_error = (shown_score(x, self.metric) for x in (self.allowed_drop, error))
             return (
                 f"These rows cannot tell a drop of {drop}: its standard error is {its_error}. "
@@ -174,11 +177,16 @@ class SearchResult:
     @property
     def allowed_drop(self) -> float:
         """What `max_drop` allows in units of the metric: of an error it is a share."""
-        return metrics.allowed_drop(self.metric, self.expected_full.value, self.max_drop)
+        return metrics.allowed_drop(self.metric, self._best.value, self.max_drop or 0.0)
+
+    @property
+    def _best(self) -> Estimate:
+        """What the best network promises that was judged."""
+        return self.expected_full or self.expected
 
     @property
     def _learned(self) -> bool:
-        return self.network.n_synapses > 0 and self.expected_full.value > self._of_one_class
+        return self.network.n_synapses > 0 and self._best.value > self._of_one_class
 
     stopped: str = ""
     _of_one_class: float = 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -9,7 +10,10 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from synaprune import metrics
+from synaprune.arrays import Inputs
 from synaprune.checkpoint import CheckpointFile, opened, saved_at_end
 from synaprune.checks import check_callable, check_float, check_int
 from synaprune.metrics import Metric
@@ -25,7 +29,9 @@ from synaprune.threads import Threads, check_threads
 from synaprune.training import Training
 
 METRICS = ("auto", *metrics.METRICS, *metrics.REGRESSION_METRICS)
+_LEAST_SIDE = 8  # pixels of images
 _FINALS = 3  # runs on all rows, of which the one of the least training loss counts
+_FINALS_TOWARDS = 2  # such runs towards a count, which take longer
 
 
 def smallest_network(
@@ -34,7 +40,9 @@ def smallest_network(
     sample_weight: Any = None,
     *,
     as_numbers: bool | None = None,
-    max_drop: float = 0.005,
+    n_synapses: int | None = None,
+    effort: float = 1.0,
+    max_drop: float | None = None,
     max_synapses: int | None = None,
     metric: Metric = "auto",
     class_weight: Mapping[Any, float] | str | None = None,
@@ -73,12 +81,21 @@ def smallest_network(
     as_numbers : bool, optional
         Whether y holds numbers to predict; if left out, a metric of classes or of numbers says so,
         or y itself.
-    max_drop : float
-        How much of the best full network's score may be lost, in the metric's units, such as 0.01
-        for one percentage point of accuracy; of "neg_root_mean_squared_error" and
-        "neg_mean_absolute_error" a share of the error. The drop on the rows left out plus half its
-        standard error has to be at most this, for the size that is chosen and for the next larger
-        one.
+    n_synapses : int, optional
+        Ask for the best network of at most so many synapses instead, whatever its score: candidates
+        of up to two hidden layers are pruned to this count as they are trained, the best third of
+        them then again for longer, and so on (successive halving; Jamieson and Talwalkar, 2016).
+        Of uint8 rows that may be square images, half of the candidates train on images that are
+        moved by a pixel, if that proves better on the rows left out.
+    effort : float
+        Multiple of the work that `n_synapses` takes; at 1 two cores take some minutes for large
+        data and seconds for small.
+    max_drop : float, optional
+        How much of the best full network's score may be lost, 0.005 if left out, in the metric's
+        units, such as 0.01 for one percentage point of accuracy; of "neg_root_mean_squared_error"
+        and "neg_mean_absolute_error" a share of the error. The drop on the rows left out plus half
+        its standard error has to be at most this, for the size that is chosen and for the next
+        larger one.
     max_synapses : int, optional
         The most synapses. Where no network so small keeps the score, it is the one of the best
         score among those that are small enough.
@@ -159,7 +176,11 @@ def smallest_network(
     for name, limit in {"max_synapses": max_synapses, "max_updates": max_updates}.items():
         if limit is not None:
             check_int(name, limit, 1)
-    candidates = check_candidates(candidates)
+    if n_synapses is not None:
+        check_int("n_synapses", n_synapses, 1)
+    if check_float("effort", effort, 0.0, open_low=True) != 1.0 and n_synapses is None:
+        raise ValueError("effort goes with n_synapses")
+    candidates = check_candidates(candidates, n_synapses, _image_shape(rows.inputs))
     check_int("seed", seed, 0, 2**64 - 1)
     check_callable("callback", callback)
     if len(rows.inputs) < FOLDS and validation is None:
@@ -170,7 +191,13 @@ def smallest_network(
     targets = targets_of(rows, judges, metric)
     metric = targets.metric
     low, high = metrics.limits(metric)
-    drop = check_float("max_drop", max_drop, 0.0, high - low)
+    if n_synapses is not None:
+        given = {"max_drop": max_drop, "max_synapses": max_synapses, "max_updates": max_updates}
+        for name, value in given.items():
+            if value is not None:
+                raise ValueError(f"{name} does not go with n_synapses, got {value}")
+        max_drop = 0.0
+    drop = check_float("max_drop", 0.005 if max_drop is None else max_drop, 0.0, high - low)
     if metric == "balanced_accuracy" and class_weight is None:
         class_weight = "balanced"
     recipe = Training(batch_size=BATCH_SIZE, class_weight=class_weight)
@@ -186,8 +213,12 @@ def smallest_network(
         candidates, max_updates,
     )  # fmt: skip
     n_threads = check_threads(threads)
-    n_folds = task.n_trainings()
-    total = n_folds + 1 + _FINALS
+    if n_synapses is None:
+        n_finals = _FINALS
+        total = task.n_trainings() + 1 + n_finals
+    else:
+        n_finals = _FINALS_TOWARDS
+        total = task.n_trainings_towards() + n_finals
 
     def tell(done: int) -> None:
         if callback is not None:
@@ -196,27 +227,39 @@ def smallest_network(
     limits = Limits(time_limit)
     with opened(checkpoint, resume) as file:
         if file is not None:
-            task.identify(file, {"max_drop": drop, "max_synapses": max_synapses})
+            goal = {"max_drop": drop, "max_synapses": max_synapses, "n_synapses": n_synapses}
+            task.identify(file, {**goal, "effort": effort})
         kept = Kept(file)
         with saved_at_end(kept.save):
-            judged, stopped = task.judge(n_threads, tell, max_synapses, kept, limits)
+            if n_synapses is None:
+                judged, stopped = task.judge(n_threads, tell, max_synapses, kept, limits)
+            else:
+                judged, stopped = task.judge_towards(
+                    n_synapses, effort, n_threads, tell, kept, limits
+                )
             reference, chosen = judged.choose(drop)
             expected, expected_full = judged.estimates(drop)
-            ends = [(reference, 0), *((chosen, k) for k in range(1 if stopped else _FINALS))]
+            ends = [(chosen, k) for k in range(1 if stopped else n_finals)]
+            if n_synapses is None:
+                ends.insert(0, (reference, 0))
             finals = {}
             for place, (i, k) in enumerate(ends):
                 candidate, n = judged.candidates[i], judged.counts[i]
                 name = f"final/{place}/{candidates.index(candidate)}/{n}"
                 finals[name] = partial(task.run, candidate, n, (2, k))
+                if n_synapses is not None:
+                    finals[name] = partial(task.run_towards, candidate, n, effort, (2, k))
             with Workers(n_threads) as workers:
                 before = total - len(finals)
                 done = workers.run(finals, lambda n: tell(before + n), kept, Limits())
     runs = [done[name] for name in finals]
-    full = runs[0].path.network(0)
-    path, losses = min(runs[1:], key=lambda run: task.loss(run.path))
-    least = expected.value - metrics.allowed_drop(metric, expected_full.value, drop)
-    task.step_back(path, least, judged.learned(chosen), max_synapses)
-    path.expected, path.expected_full = map(asdict, (expected, expected_full))
+    full = runs.pop(0).path.network(0) if n_synapses is None else None
+    path, losses = min(runs, key=lambda run: task.loss(run.path))
+    path.expected = asdict(expected)
+    if n_synapses is None:
+        path.expected_full = asdict(expected_full)
+        least = expected.value - metrics.allowed_drop(metric, expected_full.value, drop)
+        task.step_back(path, least, judged.learned(chosen), max_synapses)
     curve = judged.curve(reference)
     result = SearchResult(
         network=path.smallest,
@@ -224,9 +267,9 @@ def smallest_network(
         path=path,
         loss_curve=losses,
         metric=metric,
-        max_drop=drop,
+        max_drop=None if full is None else drop,
         expected=expected,
-        expected_full=expected_full,
+        expected_full=None if full is None else expected_full,
         curve=curve,
         chosen=curve[chosen],
         stopped=stopped,
@@ -235,3 +278,10 @@ def smallest_network(
     if not result._learned:
         warnings.warn(result.remark, UserWarning, stacklevel=2)
     return result
+
+
+def _image_shape(inputs: Inputs) -> tuple[int, int] | None:
+    """Return the shape of square images, if the inputs may be such."""
+    side = math.isqrt(inputs.shape[1])
+    square = inputs.dtype == np.uint8 and side**2 == inputs.shape[1] and side >= _LEAST_SIDE
+    return (side, side) if square else None

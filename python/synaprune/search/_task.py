@@ -20,11 +20,16 @@ from synaprune.checkpoint import CheckpointFile
 from synaprune.criteria import Criterion
 from synaprune.network import SparseMLP
 from synaprune.path import PruningPath
-from synaprune.pruning import Goal, LimitReached, Limits, Session, Sweep, sizes
+from synaprune.pruning import Goal, Gradual, LimitReached, Limits, Session, Sweep, sizes
 from synaprune.search._candidates import CANDIDATES, Candidate
 from synaprune.search._judged import Judged
 from synaprune.search._kept import Kept
-from synaprune.search._recipe import at_a_rate_that_converges, recipe_of_full
+from synaprune.search._recipe import (
+    POWER,
+    at_a_rate_that_converges,
+    recipe_of_full,
+    recipe_towards,
+)
 from synaprune.search._results import Fold, Run
 from synaprune.tables import TableEncoder
 from synaprune.targets import Split, Targets, Verdict, judged_rows, mean_by_row
@@ -35,6 +40,10 @@ _HELD_OUT = 5000  # rows from which one fifth, held out once, takes the place of
 _JUDGEMENTS = 1000  # folds are repeated on small data until there are so many, but at most
 _REPEATS = 3
 _KEEP = 0.75
+_TOO_SHORT = "time_limit={:g} was over before the first network was trained; allow more"
+ROUNDS = (1 / 36, 1 / 12, 1 / 4)  # of a whole training, in which candidates towards a count compete
+_SURVIVORS = 3  # one of so many enters the next round
+_SHOWN = 5000  # training rows, at most, that the scores of a path towards a count are of
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,57 +97,93 @@ class Task:
         rows: NDArray[np.intp] | None = None,
     ) -> Run:
         """Train a candidate on some rows, or all, and cut it through all sizes down to one."""
-        return at_a_rate_that_converges(
-            lambda lr: self._run_at(lr, candidate, n_synapses, stream, stop, rows)
-        )
 
-    def _run_at(
+        def run_at(lr: float) -> Run:
+            net, X, y, weights = self._start(candidate, 0.3, "auto", stream, rows)
+            recipe = replace(
+                recipe_of_full(self.training, candidate.l1, len(X), self.max_updates, lr),
+                augment=candidate.augment,
+            )
+            assert recipe.epochs is not None
+            losses = Losses(stop)
+            net._train(X, y, weights, training=recipe, threads=1, callback=losses)
+            session = Session(
+                net,
+                X,
+                y,
+                weights,
+                validation=(X, y),
+                goal=Goal(n_synapses=n_synapses),
+                criterion=Criterion("taylor2"),
+                training=replace(recipe, epochs=None, lr_schedule=None),
+                threads=1,
+                callback=losses,
+            )
+            sweep = Sweep(_KEEP, retrain_epochs=max(1, math.ceil(recipe.epochs / 8)))
+            session.path.stop_reason = sweep.run(session)
+            return Run(session.path, list(losses))
+
+        return at_a_rate_that_converges(run_at)
+
+    def run_towards(
         self,
-        lr: float,
         candidate: Candidate,
         n_synapses: int,
+        work: float,
         stream: Sequence[int],
         stop: threading.Event,
-        rows: NDArray[np.intp] | None,
+        rows: NDArray[np.intp] | None = None,
     ) -> Run:
-        losses = []
+        """Train a candidate on some rows, or all, and cut it down to a count on the way."""
 
-        def callback(progress: Progress) -> object:
-            if progress.stage != "accepted":
-                losses.append(progress.loss)
-            return STOP if stop.is_set() else None
+        def run_at(lr: float) -> Run:
+            net, X, y, weights = self._start(candidate, 1.0, "center", stream, rows)
+            recipe = recipe_towards(
+                self.training, candidate, len(X), net.n_synapses, n_synapses, work, lr
+            )
+            some = np.arange(min(len(X), _SHOWN)) * len(X) // min(len(X), _SHOWN)
+            losses = Losses(stop)
+            session = Session(
+                net,
+                X,
+                y,
+                weights,
+                validation=(X[some], y[some]),
+                goal=Goal(n_synapses=n_synapses),
+                criterion=Criterion("fisher"),
+                training=recipe,
+                threads=1,
+                callback=losses,
+            )
+            gradual = Gradual(power=POWER, final_optimizer=replace(recipe.optimizer, l1=0.0))
+            session.path.stop_reason = gradual.run(session)
+            return Run(session.path, list(losses))
 
+        return at_a_rate_that_converges(run_at)
+
+    def _start(
+        self,
+        candidate: Candidate,
+        init_scale: float,
+        scaling_of_bytes: str,
+        stream: Sequence[int],
+        rows: NDArray[np.intp] | None,
+    ) -> tuple[SparseMLP, Inputs, Any, NDArray[np.float64] | None]:
+        """Return a candidate's fresh network, and what it is trained on: some rows, or all."""
         at = self._all if rows is None else rows
         X, y = self.inputs[at], self.targets.of(at)
         weights = None if self.targets.weights is None else self.targets.weights[at]
         net = SparseMLP(
-            self._layers(candidate),
+            self.layers(candidate),
             loss=self.targets.loss,
-            init_scale=0.3,
-            input_scaling="auto" if X.dtype == np.uint8 else "standard",
+            init_scale=init_scale,
+            input_scaling=scaling_of_bytes if X.dtype == np.uint8 else "standard",
             seed=int(np.random.SeedSequence([self.seed, *stream]).generate_state(1)[0]),
         )
         net.input_names = self.input_names
         net.encoder = self.encoder
-        recipe = recipe_of_full(self.training, candidate.l1, len(X), self.max_updates, lr)
-        assert recipe.epochs is not None
         net.prepare(X, y, self.targets.classes)  # some rows may lack a rare class
-        net._train(X, y, weights, training=recipe, threads=1, callback=callback)
-        session = Session(
-            net,
-            X,
-            y,
-            weights,
-            validation=(X, y),
-            goal=Goal(n_synapses=n_synapses),
-            criterion=Criterion("taylor2"),
-            training=replace(recipe, epochs=None, lr_schedule=None),
-            threads=1,
-            callback=callback,
-        )
-        sweep = Sweep(_KEEP, retrain_epochs=max(1, math.ceil(recipe.epochs / 8)))
-        session.path.stop_reason = sweep.run(session)
-        return Run(session.path, losses)
+        return net, X, y, weights
 
     def _judge_all(self, net: SparseMLP) -> Verdict:
         return self.targets.judge(net, self.inputs[self._all], self._all)
@@ -213,43 +258,94 @@ class Task:
             if not rounds:
                 rounds, at = 1, [i for i in at if f"fold/0/{i}" in told]
             if not at:
-                raise TimeoutError(
-                    f"time_limit={limits.time_limit:g} was over before the first network was "
-                    "trained; allow more"
-                )
+                raise TimeoutError(_TOO_SHORT.format(limits.time_limit))
             stopped = (
                 f"The time limit was reached: {len(at)} of {len(self.candidates)} candidates were "
                 f"judged, on {rounds} of {len(splits)} parts of the rows."
             )
             splits = splits[:rounds]
-        return self._judged(told, splits, at, max_synapses), stopped
+        folds = {i: [told[f"fold/{k}/{i}"] for k in range(rounds)] for i in at}
+        counts = {i: self._sizes(self.candidates[i]) for i in at}
+        return self._judged(folds, counts, splits, max_synapses), stopped
+
+    def judge_towards(
+        self,
+        n_synapses: int,
+        effort: float,
+        threads: int,
+        tell: Callable[[int], None],
+        kept: Kept,
+        limits: Limits,
+    ) -> tuple[Judged, str]:
+        """Judge candidates that are cut to a count: the best third of a round enters the next.
+
+        Each round trains longer than the one before (successive halving; Jamieson and Talwalkar,
+        2016). Parameters, results and errors are those of `judge`.
+        """
+        splits, at = list(self._splits()), list(range(len(self.candidates)))
+        judged, stopped, before = None, "", 0
+        for place, share in enumerate(ROUNDS):
+            tasks = {
+                f"round/{place}/{k}/{i}": partial(
+                    self._fold_towards, self.candidates[i], n_synapses, share * effort, split, k
+                )
+                for k, split in enumerate(splits)
+                for i in at
+            }
+            with Workers(threads) as workers:
+                told = workers.run(tasks, partial(_tell_more, tell, before), kept, limits)
+            before += len(tasks)
+            names = {i: [f"round/{place}/{k}/{i}" for k in range(len(splits))] for i in at}
+            folds = {i: [told[n] for n in of] for i, of in names.items() if told.keys() >= set(of)}
+            if folds and (judged is None or len(folds) == len(at)):
+                judged = self._judged(folds, {i: [n_synapses] for i in folds}, splits)
+            if len(folds) < len(at):
+                stopped = f"The time limit was reached in round {place + 1} of {len(ROUNDS)}."
+                break
+            assert judged is not None
+            at = [at[i] for i in judged.ranking()[: math.ceil(len(at) / _SURVIVORS)]]
+        if judged is None:
+            raise TimeoutError(_TOO_SHORT.format(limits.time_limit))
+        return judged, stopped
+
+    def n_trainings_towards(self) -> int:
+        """Count the trainings that `judge_towards` needs."""
+        n, in_all = len(self.candidates), 0
+        for _ in ROUNDS:
+            in_all += n
+            n = math.ceil(n / _SURVIVORS)
+        return in_all * len(list(self._splits()))
 
     def _judged(
         self,
-        told: Mapping[str, Fold],
+        folds: Mapping[int, Sequence[Fold]],
+        counts: Mapping[int, Sequence[int]],
         splits: Sequence[Split],
-        at: Sequence[int],
-        max_synapses: int | None,
+        max_synapses: int | None = None,
     ) -> Judged:
-        """Return what some splits tell of some candidates."""
-        candidates = [self.candidates[i] for i in at]
-        folds = [[told[f"fold/{k}/{i}"] for k in range(len(splits))] for i in at]
+        """Return what all splits tell of some candidates, each at its counts of synapses."""
+        candidates = [self.candidates[i] for i in folds]
         rows = judged_rows(splits)
         rounds = len(splits) // FOLDS
         folded = f"{FOLDS} folds" if rounds == 1 else f"{rounds} times {FOLDS} folds"
         losses = [
-            mean_by_row([fold.loss for fold in of], splits, rows, len(self.inputs)) for of in folds
+            mean_by_row([fold.loss for fold in of], splits, rows, len(self.inputs))
+            for of in folds.values()
         ]
         return Judged(
             metric=self.targets.metric,
-            candidates=[c for c in candidates for _ in self._sizes(c)],
-            counts=[n for c in candidates for n in self._sizes(c)],
+            candidates=[c for i, c in zip(folds, candidates, strict=True) for _ in counts[i]],
+            counts=[n for i in folds for n in counts[i]],
             max_synapses=max_synapses,
-            scores=self.targets.scores([[fold.told for fold in of] for of in folds], splits, FOLDS),
+            scores=self.targets.scores(
+                [[fold.told for fold in of] for of in folds.values()], splits, FOLDS
+            ),
             loss=np.concatenate(
                 [np.average(loss, axis=1, weights=self.targets.counts[rows]) for loss in losses]
             ),
-            varies=np.concatenate([np.any([fold.varies for fold in of], axis=0) for of in folds]),
+            varies=np.concatenate(
+                [np.any([fold.varies for fold in of], axis=0) for of in folds.values()]
+            ),
             method=(f"{len(rows)} rows held out" if not rounds else folded)
             + ", corrected for the choice by bootstrap",
         )
@@ -276,12 +372,27 @@ class Task:
         told, loss, varies = (np.array(part) for part in zip(*verdicts, strict=True))
         return Fold(told, loss, varies)
 
+    def _fold_towards(
+        self,
+        candidate: Candidate,
+        n_synapses: int,
+        work: float,
+        split: Split,
+        k: int,
+        stop: threading.Event,
+    ) -> Fold:
+        """Judge a candidate that was cut to a count on the other rows."""
+        rows, held_out = split
+        net = self.run_towards(candidate, n_synapses, work, (1, k), stop, rows).path.smallest
+        told, loss, varies = self.targets.judge(net, self.inputs[held_out], held_out)
+        return Fold(told[None], loss[None], np.array([varies]))
+
     def _sizes(self, candidate: Candidate) -> list[int]:
-        layers = self._layers(candidate)
+        layers = self.layers(candidate)
         n = sum(a * b for a, b in itertools.pairwise(layers))
         return list(sizes(n, min(n, len(layers) - 1), _KEEP))
 
-    def _layers(self, candidate: Candidate) -> tuple[int, ...]:
+    def layers(self, candidate: Candidate) -> tuple[int, ...]:
         return (self.inputs.shape[1], *candidate.hidden, self.targets.n_outputs)
 
     def _splits(self) -> Iterator[Split]:
@@ -296,6 +407,25 @@ class Task:
             fold = self.targets.folds(FOLDS, np.random.default_rng([self.seed, 0, repeat]))
             for k in range(1 if once else FOLDS):
                 yield np.flatnonzero(fold != k), np.flatnonzero(fold == k)
+
+
+class Losses(list[float]):
+    """A callback that keeps the mean training loss of each epoch, and ends a run when told to.
+
+    Parameters
+    ----------
+    stop : threading.Event
+    """
+
+    def __init__(self, stop: threading.Event) -> None:
+        super().__init__()
+        self._stop = stop
+
+    def __call__(self, progress: Progress) -> object:
+        """Keep the loss; returns `STOP` if the run is to end."""
+        if progress.stage != "accepted":
+            self.append(progress.loss)
+        return STOP if self._stop.is_set() else None
 
 
 class Workers:
@@ -353,6 +483,10 @@ class Workers:
                     kept.put(name, done[name])
                     tell(len(done))
         return done
+
+
+def _tell_more(tell: Callable[[int], None], before: int, done: int) -> None:
+    tell(before + done)
 
 
 def _whole(splits: Iterable[int]) -> int:

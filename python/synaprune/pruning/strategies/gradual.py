@@ -38,7 +38,7 @@ _NOISE = 0.5  # of the gains' logarithms, so that proposals differ
 
 @dataclass(frozen=True)
 class Gradual(Strategy):
-    """Train once and cut on the way: counts fall exponentially to their targets.
+    """Train once and cut on the way: counts fall to their targets, fast at first, then slowly.
 
     Goes with the goals `n_synapses` and `n_inputs`, and takes a trained network or a fresh one. The
     recipe's epochs (60 if left out) are those of the whole run. Its learning-rate schedule, if left
@@ -50,6 +50,10 @@ class Gradual(Strategy):
     first_cut, last_cut : float
         The sparsity schedule: shares of the epochs after which the first and the last cut are made;
         between them there is one after each epoch.
+    power : float
+        How much slower cuts become towards the last one: the logarithm of a count is above that of
+        its target by a share of (1 - t)^power, t being the share of the cuts that are made. At 1
+        counts fall exponentially.
     final_optimizer : Optimizer, optional
         Takes over after the last cut. An L1 penalty helps the ranking while cuts go on, but biases
         the weights that are left towards zero: ``Training(optimizer=SGD(0.1, l1=1e-4))`` and
@@ -68,11 +72,15 @@ class Gradual(Strategy):
     Examples
     --------
     >>> Gradual(regrow_budget=1.0)
-    Gradual(first_cut=0.05, last_cut=0.7, final_optimizer=None, regrow_budget=1.0)
+    Gradual(first_cut=0.05, last_cut=0.7, power=2.0, final_optimizer=None, regrow_budget=1.0)
     """
 
     first_cut: float = option(0.05, "share of the epochs before the first cut", metavar="S")
     last_cut: float = option(0.7, "share of the epochs at the last cut", metavar="S")
+    power: float = option(
+        2.0, "how much slower cuts become towards the last one; 1: counts fall exponentially",
+        metavar="P",
+    )  # fmt: skip
     final_optimizer: Optimizer | None = None
     regrow_budget: float = option(
         0.0, "at the target, let synapses grow again and cut as many, for B times the work",
@@ -84,6 +92,7 @@ class Gradual(Strategy):
         last = check_float("last_cut", self.last_cut, 0.0, 1.0, open_low=True)
         if check_float("first_cut", self.first_cut, 0.0, 1.0) >= last:
             raise ValueError(f"first_cut must be below last_cut={last:g}, got {self.first_cut:g}")
+        check_float("power", self.power, 1.0, 10.0)
         if self.final_optimizer is not None:
             check_optimizer(self.final_optimizer, "final_optimizer")
         check_float("regrow_budget", self.regrow_budget, 0.0)
@@ -125,8 +134,8 @@ class Gradual(Strategy):
         full = net if mark is None else mark.nets["full"]
         last = max(1, math.floor(self.last_cut * epochs))
         cuts = [e for e in range(1, last + 1) if e > self.first_cut * epochs] or [last]
-        falling = _falling(full.n_synapses, goal.n_synapses, len(cuts))
-        limits = _falling_limits(full, session.units, len(cuts))
+        falling = self._falling(full.n_synapses, goal.n_synapses, len(cuts))
+        limits = self._falling_limits(full, session.units, len(cuts))
         session.planned = epochs
         average = WeightAverage(training.swa_epochs, epochs)
         lr_schedule = training.lr_schedule
@@ -167,6 +176,35 @@ class Gradual(Strategy):
             raise
         _accept(session, since, after_cut, judged)
 
+    def mean_synapses(self, start: int, target: int) -> float:
+        """Return how many synapses a network has on average over the epochs of a run.
+
+        Parameters
+        ----------
+        start, target : int
+        """
+        cuts = 100
+        falling = self._falling(start, target, cuts)
+        between = sum(falling(done) for done in range(cuts)) / cuts
+        first, last = self.first_cut, self.last_cut
+        return first * start + (last - first) * between + (1.0 - last) * falling(cuts)
+
+    def _falling(self, start: float, target: float | None, cuts: int) -> Callable[[int], float]:
+        """Return how much may be left after a number of the cuts."""
+        if target is None or target >= start:
+            return lambda done: start
+        return lambda done: target * (start / target) ** ((1.0 - done / cuts) ** self.power)
+
+    def _falling_limits(
+        self, net: SparseMLP, units: InputUnits | None, cuts: int
+    ) -> Callable[[int], Amounts | None]:
+        """Return which limits of inputs hold after a number of the cuts."""
+        if units is None:
+            return lambda done: None
+        pairs = zip(units.amounts(net), units.limits, strict=True)
+        falling = [self._falling(start, target, cuts) for start, target in pairs]
+        return lambda done: Amounts(*(left(done) for left in falling))
+
 
 def _accept(
     session: Session, epochs: int, after_cut: float | None, judged: Judgement | None
@@ -175,24 +213,6 @@ def _accept(
     judged = judged or session.judge()
     score = judged.score if after_cut is None else after_cut
     session.accept(judged, epochs=epochs, score_after_cut=score)
-
-
-def _falling(start: float, target: float | None, cuts: int) -> Callable[[int], float]:
-    """Return how much may be left after a number of the cuts."""
-    if target is None or target >= start:
-        return lambda done: start
-    return lambda done: start * (target / start) ** (done / cuts)
-
-
-def _falling_limits(
-    net: SparseMLP, units: InputUnits | None, cuts: int
-) -> Callable[[int], Amounts | None]:
-    """Return which limits of inputs hold after a number of the cuts."""
-    if units is None:
-        return lambda done: None
-    pairs = zip(units.amounts(net), units.limits, strict=True)
-    falling = [_falling(start, target, cuts) for start, target in pairs]
-    return lambda done: Amounts(*(left(done) for left in falling))
 
 
 # ---- prune and regrow
