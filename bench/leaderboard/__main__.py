@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +21,7 @@ import synaprune as sn
 
 from bench.final import RESULTS, commit, write_results
 from bench.leaderboard import figure
-from bench.leaderboard.rows import BASE, LOOPS, OPTIONS, PLAIN, PUBLISHED, ROWS, Recipe
+from bench.leaderboard.rows import ASKED, BASE, LOOPS, OPTIONS, PLAIN, PUBLISHED, ROWS, Recipe
 from bench.leaderboard.runs import Outcome, processes, run, side_by_side
 from bench.machine import cpu_model
 from bench.report import Report
@@ -39,9 +39,10 @@ def main() -> None:
         return
     seeds = SEEDS["final" if args.final else "development"]
 
-    def outcomes(recipes: dict[str, Recipe]) -> dict[str, list[Outcome]]:
+    def outcomes(recipes: Mapping[str, Recipe | int]) -> dict[str, list[Outcome]]:
         jobs = [(recipe, seed) for recipe in recipes.values() for seed in seeds]
-        done = list(side_by_side(args.data_dir, jobs, processes()))
+        at_a_time = 1 if any(isinstance(r, int) for r in recipes.values()) else processes()
+        done = list(side_by_side(args.data_dir, jobs, at_a_time))
         n = len(seeds)
         return {name: done[i * n : (i + 1) * n] for i, name in enumerate(recipes)}
 
@@ -59,7 +60,7 @@ def main() -> None:
             write_results(name, title, command, report.markdown())
 
 
-Outcomes = Callable[[dict[str, Recipe]], dict[str, list[Outcome]]]
+Outcomes = Callable[[Mapping[str, Recipe | int]], dict[str, list[Outcome]]]
 
 
 def _rows(report: Report, outcomes: Outcomes, final: bool) -> None:
@@ -123,6 +124,32 @@ def _options(report: Report, outcomes: Outcomes, final: bool) -> None:
     _compared(report, "with", outcomes(OPTIONS), final)
 
 
+def _asked(report: Report, outcomes: Outcomes, final: bool) -> None:
+    report.text(
+        "`smallest_network(X, y, n_synapses=N)` on the 60000 training images and nothing else: "
+        "what it promises on fresh data is `expected`. These runs use all threads."
+    )
+    splits = ["test"] if final else []
+    report.table(
+        ["asked", "seed", "end", "synapses", "inputs", "expected", *splits, "seconds", "chosen"],
+        [
+            [
+                str(n),
+                str(r.seed),
+                r.structure,
+                str(r.n_synapses),
+                str(r.n_inputs),
+                f"{r.validation:.2%}",
+                *([f"{r.test:.2%}"] if final else []),
+                f"{r.seconds:.0f}",
+                r.chosen,
+            ]
+            for n, runs in outcomes({str(n): n for n in ASKED}).items()
+            for r in runs
+        ],
+    )
+
+
 def _compared(report: Report, what: str, done: dict[str, list[Outcome]], final: bool) -> None:
     report.table(
         [what, "inputs", *_splits(final), "seconds"],
@@ -152,6 +179,7 @@ def _accuracies(runs: Sequence[Outcome], final: bool) -> list[str]:
 
 SECTIONS = {  # title and section; results/NAME.md
     "smallest": ("The smallest networks on MNIST", _rows),
+    "asked": ("The best network of a count, without a recipe", _asked),
     "criteria": ("Criteria under one loop", _criteria),
     "options": ("Options of training, one at a time", _options),
 }

@@ -70,9 +70,7 @@ class Recipe:
     def strategy(self) -> sn.Gradual:
         """How it is pruned."""
         last = self.optimizer if self.l1_to_the_end else replace(self.optimizer, l1=0.0)
-        return sn.Gradual(
-            power=self.power, final_optimizer=last, regrow_budget=self.regrow_budget
-        )
+        return sn.Gradual(power=self.power, final_optimizer=last, regrow_budget=self.regrow_budget)
 
     def text(self) -> str:
         """Return what differs from the defaults, to read beside a figure."""
@@ -95,27 +93,32 @@ _SMALL = Recipe(
     shift=0.5,
     epochs=400,
 )
-_BIG = replace(_SMALL, criterion="wsf", epochs=800, all_images=True)
-_BIGGER = replace(_BIG, hidden=(150,), l1=5e-5, epochs=600)
+_DEEP = Recipe(
+    (100, 40),
+    1259,
+    criterion="fisher",
+    init_scale=1.0,
+    input_scaling="center",
+    lr=0.04,
+    momentum=0.95,
+    l1=1e-4,
+    shift=0.5,
+    epochs=800,
+    power=3.0,
+    all_images=True,
+)
+_DEEPER = replace(_DEEP, hidden=(300, 100), l1=5e-5, shift=0.8, epochs=400)
 ROWS = {
     "20-hidden": _SMALL,
-    "800": replace(_BIG, hidden=(60,), n_synapses=800),
-    "1259": replace(_BIG, hidden=(80,)),
-    "2000": replace(_BIGGER, n_synapses=2000, shift=0.8),
-    "3000": replace(_BIGGER, n_synapses=3000, shift=0.9),
-    "3000-unshifted": replace(
-        _BIG,
-        hidden=(100,),
-        n_synapses=3000,
-        lr=0.15,
-        batch_size=32,
-        l1=3e-5,
-        shift=0.0,
-        epochs=100,
-        label_smoothing=0.1,
-    ),
+    "500": replace(_DEEP, n_synapses=500, l1=2e-4),
+    "800": replace(_DEEP, n_synapses=800),
+    "1259": replace(_DEEP, hidden=(200, 80)),
+    "2000": replace(_DEEPER, n_synapses=2000),
+    "3000": replace(_DEEPER, n_synapses=3000),
+    "3000-unshifted": replace(_DEEPER, n_synapses=3000, l1=1e-4, shift=0.0, epochs=100),
     "38": replace(_SMALL, n_synapses=38, n_inputs=20, shift=0.0, epochs=150, regrow_budget=10.0),
 }
+ASKED = (1259,)  # counts that `smallest_network` is asked for
 # Multilayer perceptrons on MNIST: weights, final test error.
 PUBLISHED = {
     "RigL+": (3070, 0.0169),
