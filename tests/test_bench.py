@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 stats = pytest.importorskip("bench.paper.stats", exc_type=ImportError)
 from bench import machine, regression, scaling, train, tune  # noqa: E402
 from bench.data import full_weights  # noqa: E402
-from bench.leaderboard.rows import LOOPS, OPTIONS, ROWS, Recipe  # noqa: E402
+from bench.leaderboard.rows import DEPTH, LOOPS, OPTIONS, ROWS, Recipe  # noqa: E402
 from bench.paper import generated, networks, problems, tables  # noqa: E402
 
 
@@ -133,7 +133,7 @@ def test_a_share_that_holds_in_the_mean_alone_is_called_so():
 def test_recipes_say_how_they_differ():
     assert Recipe((20,), 1259).text() == ""
     assert Recipe((20,), 1259, lr=0.4, shift=0.5).text() == "lr 0.4, shift 0.5"
-    for recipe in (*ROWS.values(), *LOOPS.values(), *OPTIONS.values()):
+    for recipe in (*ROWS.values(), *LOOPS.values(), *OPTIONS.values(), *DEPTH.values()):
         assert recipe.strategy.final_optimizer.l1 == (recipe.l1 if recipe.l1_to_the_end else 0.0)
 
 

@@ -21,7 +21,18 @@ import synaprune as sn
 
 from bench.final import RESULTS, commit, write_results
 from bench.leaderboard import figure
-from bench.leaderboard.rows import ASKED, BASE, LOOPS, OPTIONS, PLAIN, PUBLISHED, ROWS, Recipe
+from bench.leaderboard.rows import (
+    ASKED,
+    BASE,
+    DEEP_BASE,
+    DEPTH,
+    LOOPS,
+    OPTIONS,
+    PLAIN,
+    PUBLISHED,
+    ROWS,
+    Recipe,
+)
 from bench.leaderboard.runs import Outcome, processes, run, side_by_side
 from bench.machine import cpu_model
 from bench.report import Report
@@ -124,6 +135,11 @@ def _options(report: Report, outcomes: Outcomes, final: bool) -> None:
     _compared(report, "with", outcomes(OPTIONS), final)
 
 
+def _depth(report: Report, outcomes: Outcomes, final: bool) -> None:
+    report.text(f"To {DEEP_BASE.n_synapses} synapses; the base is {DEEP_BASE.text()}.")
+    _compared(report, "with", outcomes(DEPTH), final)
+
+
 def _asked(report: Report, outcomes: Outcomes, final: bool) -> None:
     report.text(
         "`smallest_network(X, y, n_synapses=N)` on the 60000 training images and nothing else: "
@@ -180,6 +196,7 @@ def _accuracies(runs: Sequence[Outcome], final: bool) -> list[str]:
 SECTIONS = {  # title and section; results/NAME.md
     "smallest": ("The smallest networks on MNIST", _rows),
     "asked": ("The best network of a count, without a recipe", _asked),
+    "depth": ("Depth, schedules and options of deep starts, one at a time", _depth),
     "criteria": ("Criteria under one loop", _criteria),
     "options": ("Options of training, one at a time", _options),
 }

@@ -148,3 +148,29 @@ OPTIONS = {
     "regrow budget 1": replace(BASE, regrow_budget=1.0),
     "four times the epochs": replace(BASE, epochs=400),
 }
+# What depth, schedule and the rest are worth.
+DEEP_BASE = replace(_DEEP, epochs=240, all_images=False)
+DEPTH = {
+    "the base, 784-100-40-10": DEEP_BASE,
+    "784-80-10": replace(DEEP_BASE, hidden=(80,)),
+    "784-80-10, WSF after a small start": replace(
+        DEEP_BASE, hidden=(80,), init_scale=0.05, criterion="wsf"
+    ),
+    "784-300-100-10": replace(DEEP_BASE, hidden=(300, 100)),
+    "784-100-40-20-10": replace(DEEP_BASE, hidden=(100, 40, 20)),
+    "cuts by power 1": replace(DEEP_BASE, power=1.0),
+    "cuts by power 2": replace(DEEP_BASE, power=2.0),
+    "magnitude": replace(DEEP_BASE, criterion="magnitude"),
+    "wsf_fisher": replace(DEEP_BASE, criterion="wsf_fisher"),
+    "WSF after a small start": replace(DEEP_BASE, init_scale=0.05, criterion="wsf"),
+    "L1 5e-5": replace(DEEP_BASE, l1=5e-5),
+    "L1 2e-4": replace(DEEP_BASE, l1=2e-4),
+    "L1 to the end": replace(DEEP_BASE, l1_to_the_end=True),
+    "four of five images shifted": replace(DEEP_BASE, shift=0.8),
+    "label smoothing 0.05": replace(DEEP_BASE, label_smoothing=0.05),
+    "mean of the last 20 epochs": replace(DEEP_BASE, swa_epochs=20),
+    "a teacher of 200 neurons": replace(DEEP_BASE, teacher=(200,)),
+    "regrow budget 1": replace(DEEP_BASE, regrow_budget=1.0),
+    "structured bias 0.25": replace(DEEP_BASE, structured_bias=0.25),
+    "four times the epochs": replace(DEEP_BASE, epochs=960),
+}

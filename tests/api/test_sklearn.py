@@ -51,7 +51,8 @@ def fitted(iris):
         NetworkSelector(1, n_resamples=2, hidden_layer_sizes=4, max_updates=60, random_state=0),
     ],
 )
-def test_the_checks_of_scikit_learn_pass(estimator):
+def test_the_checks_of_scikit_learn_pass(estimator, monkeypatch):
+    monkeypatch.setattr(sn.search._task, "_REPEATS", 1)  # of folds, in some hundred searches
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # among them that nothing was learned of random numbers
         check_estimator(estimator, expected_failed_checks=EXPECTED, on_skip=None)

@@ -41,7 +41,7 @@ _JUDGEMENTS = 1000  # folds are repeated on small data until there are so many, 
 _REPEATS = 3
 _KEEP = 0.75
 _TOO_SHORT = "time_limit={:g} was over before the first network was trained; allow more"
-ROUNDS = (1 / 48, 1 / 16, 3 / 16)  # of a whole training, in which candidates towards a count compete
+ROUNDS = (1 / 48, 1 / 16, 3 / 16)  # of a whole training: candidates towards a count compete
 _SURVIVORS = 3  # one of so many enters the next round
 _SHOWN = 5000  # training rows, at most, that the scores of a path towards a count are of
 
