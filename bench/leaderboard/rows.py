@@ -128,7 +128,7 @@ PUBLISHED = {
     "Bulín & Šmídl": (1259, 0.03),
 }
 # Criteria and options take turns in these.
-PLAIN = Recipe((20,), 1259, input_scaling="center", lr=0.2, epochs=100)
+PLAIN = Recipe((20,), 1259, input_scaling="center", lr=0.2, epochs=100, power=1.0)
 SHIFTED = replace(PLAIN, shift=0.5)
 BASE = replace(SHIFTED, l1=1e-4)
 LOOPS = {"images as they are": PLAIN, "shifted images": SHIFTED, "shifted images and L1": BASE}

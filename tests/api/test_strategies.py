@@ -533,7 +533,7 @@ def falls(start, target, cuts, power=1.0):
 
 
 @pytest.mark.parametrize("power", [None, 1.0, 3.0])
-def test_gradual_counts_fall_fast_at_first_then_slowly(power, linear):
+def test_power_says_how_much_faster_counts_fall_at_first(power, linear):
     net, X, y = linear()
     seen = []
     strategy = sn.Gradual() if power is None else sn.Gradual(power=power)
@@ -542,8 +542,8 @@ def test_gradual_counts_fall_fast_at_first_then_slowly(power, linear):
         strategy=strategy, callback=seen.append,
     )  # fmt: skip
     counts = [p.n_synapses for p in seen if p.stage == "train"]
-    assert counts == [*falls(30, 3, 7, power or 2.0), 3, 3, 3]
-    of_many = [30] * 50 + falls(30, 3, 650, power or 2.0) + [3] * 300  # rounded down
+    assert counts == [*falls(30, 3, 7, power or 1.0), 3, 3, 3]
+    of_many = [30] * 50 + falls(30, 3, 650, power or 1.0) + [3] * 300  # rounded down
     assert strategy.mean_synapses(30, 3) == pytest.approx(np.mean(of_many), abs=0.6)
 
 

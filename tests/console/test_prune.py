@@ -260,7 +260,7 @@ FLAGS = {
     "--candidates": (1, ("n_candidates", 1)),
     "--search-budget": (0.0, ("search_budget", 0.0)),
     "--first-cut": (0.2, ("first_cut", 0.2), *COUNT),
-    "--power": (1.0, ("power", 1.0), *COUNT),
+    "--power": (2.0, ("power", 2.0), *COUNT),
     "--last-cut": (0.5, ("last_cut", 0.5), *COUNT),
     "--keep-share": (0.5, ("keep_share", 0.5), "--strategy", "sweep", "--synapses", 20),
     "--regrow-budget": (0.5, ("regrow_budget", 0.5), *COUNT),

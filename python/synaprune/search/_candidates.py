@@ -30,7 +30,7 @@ class Candidate:
     Examples
     --------
     >>> Candidate((100,), 1e-3)
-    Candidate(hidden=(100,), l1=0.001)
+    Candidate(hidden=(100,), l1=0.001, augment=None)
     """
 
     hidden: tuple[int, ...]

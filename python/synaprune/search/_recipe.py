@@ -18,6 +18,7 @@ BATCH_SIZE = 32
 _PASSES = 60  # of the training of a full network, if that is
 _UPDATES = (4000, 30000)  # at least and at most so many updates
 _WORK = 1e12  # of a training towards a count: rows times epochs times synapses
+_ROW = 1500  # synapses that take as long as what a row takes besides
 _EPOCHS = 1000  # of such a training, at most
 _MANY = 20_000  # rows from which batches are twice as large: a third less time
 POWER = 3.0  # of `Gradual`: starts are large, and their first cuts cost nothing
@@ -88,7 +89,7 @@ def recipe_towards(
     mean = Gradual(power=POWER).mean_synapses(full, n_synapses)
     batch_size = training.batch_size * (2 if n >= _MANY else 1)
     least = math.ceil(_LEAST / math.ceil(n / batch_size))
-    epochs = work * min(_WORK / (n * mean), _EPOCHS)
+    epochs = work * min(_WORK / (n * (mean + _ROW)), _EPOCHS)
     return replace(
         training,
         epochs=max(2, least, round(epochs)),

@@ -38,7 +38,7 @@ _NOISE = 0.5  # of the gains' logarithms, so that proposals differ
 
 @dataclass(frozen=True)
 class Gradual(Strategy):
-    """Train once and cut on the way: counts fall to their targets, fast at first, then slowly.
+    """Train once and cut on the way: counts fall exponentially to their targets, or faster.
 
     Goes with the goals `n_synapses` and `n_inputs`, and takes a trained network or a fresh one. The
     recipe's epochs (60 if left out) are those of the whole run. Its learning-rate schedule, if left
@@ -53,7 +53,7 @@ class Gradual(Strategy):
     power : float
         How much slower cuts become towards the last one: the logarithm of a count is above that of
         its target by a share of (1 - t)^power, t being the share of the cuts that are made. At 1
-        counts fall exponentially.
+        counts fall exponentially; 2 or 3 suit starts that are far too large, and take less time.
     final_optimizer : Optimizer, optional
         Takes over after the last cut. An L1 penalty helps the ranking while cuts go on, but biases
         the weights that are left towards zero: ``Training(optimizer=SGD(0.1, l1=1e-4))`` and
@@ -72,13 +72,13 @@ class Gradual(Strategy):
     Examples
     --------
     >>> Gradual(regrow_budget=1.0)
-    Gradual(first_cut=0.05, last_cut=0.7, power=2.0, final_optimizer=None, regrow_budget=1.0)
+    Gradual(first_cut=0.05, last_cut=0.7, power=1.0, final_optimizer=None, regrow_budget=1.0)
     """
 
     first_cut: float = option(0.05, "share of the epochs before the first cut", metavar="S")
     last_cut: float = option(0.7, "share of the epochs at the last cut", metavar="S")
     power: float = option(
-        2.0, "how much slower cuts become towards the last one; 1: counts fall exponentially",
+        1.0, "how much slower cuts become towards the last one; 1: counts fall exponentially",
         metavar="P",
     )  # fmt: skip
     final_optimizer: Optimizer | None = None
