@@ -182,6 +182,15 @@ class Gradual(Strategy):
         Parameters
         ----------
         start, target : int
+
+        Returns
+        -------
+        float
+
+        Examples
+        --------
+        >>> round(Gradual().mean_synapses(80000, 1000))
+        16277
         """
         cuts = 100
         falling = self._falling(start, target, cuts)
