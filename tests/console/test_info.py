@@ -23,6 +23,8 @@ def models(tmp_path_factory):
     result.path.save(folder / "balanced.npz")
     result.path.expected = {k: v for k, v in result.path.expected.items() if k != "metric"}
     result.path.save(folder / "older.npz")
+    result.path.expected_full = None  # as of a search for a count
+    result.path.save(folder / "counted.npz")
     succeed("prune", table, "--target", "kind", *QUICK, "--out", folder / "m.npz", "--quiet")
     data = sn.datasets.xor()
     sn.SparseMLP((2, 3, 1), seed=0).fit(*data.train).save(folder / "bare.npz")
@@ -46,6 +48,8 @@ def test_the_first_lines_say_what_it_predicts_and_how_well(models):
     for name, what in {"balanced": "balanced accuracy", "older": "score"}.items():
         text = succeed("info", f"{name}.npz", cwd=models)
         assert f"\nExpected {what} on fresh data: " in text
+        assert "; full network " in text
+    assert "full network" not in succeed("info", "counted.npz", cwd=models)
 
 
 def test_a_search_keeps_its_estimates_in_the_file(models):

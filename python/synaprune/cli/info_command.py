@@ -200,11 +200,9 @@ def _summary(record: dict[str, Any]) -> Iterable[str]:
         source = f"{len(record['columns'])} of {record['n_columns']} columns"
     yield f"{record['model']} predicts {what}, from {source}, with {net['n_synapses']} synapses."
     if record["expected"] is not None:
-        expected, full = (Estimate(**record[key]) for key in ("expected", "expected_full"))
-        yield (
-            f"Expected {metric_title(expected.metric)} on fresh data: {expected}; "
-            f"full network {full}."
-        )
+        expected, full = Estimate(**record["expected"]), record["expected_full"]
+        than = "" if full is None else f"; full network {Estimate(**full)}"
+        yield f"Expected {metric_title(expected.metric)} on fresh data: {expected}{than}."
         yield f"Estimated by {expected.method}."
     elif training is not None:
         in_percent = training["metric"] in ("accuracy", "balanced_accuracy")

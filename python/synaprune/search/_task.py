@@ -174,7 +174,7 @@ class Task:
         X, y = self.inputs[at], self.targets.of(at)
         weights = None if self.targets.weights is None else self.targets.weights[at]
         net = SparseMLP(
-            self.layers(candidate),
+            self._layers(candidate),
             loss=self.targets.loss,
             init_scale=init_scale,
             input_scaling=scaling_of_bytes if X.dtype == np.uint8 else "standard",
@@ -388,11 +388,11 @@ class Task:
         return Fold(told[None], loss[None], np.array([varies]))
 
     def _sizes(self, candidate: Candidate) -> list[int]:
-        layers = self.layers(candidate)
+        layers = self._layers(candidate)
         n = sum(a * b for a, b in itertools.pairwise(layers))
         return list(sizes(n, min(n, len(layers) - 1), _KEEP))
 
-    def layers(self, candidate: Candidate) -> tuple[int, ...]:
+    def _layers(self, candidate: Candidate) -> tuple[int, ...]:
         return (self.inputs.shape[1], *candidate.hidden, self.targets.n_outputs)
 
     def _splits(self) -> Iterator[Split]:
