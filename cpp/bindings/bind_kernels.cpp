@@ -92,7 +92,7 @@ py::tuple gradients(const std::string& isa, const py::array& indptr, const py::a
 // What gather makes of all samples at once.
 py::array gather_all(const std::string& isa, const py::array& X, const py::array& order,
                      const py::array& columns, const py::array& shift, const py::array& scale,
-                     const std::optional<ImageShift>& move) {
+                     const std::optional<ImageShift>& move, float dropout, std::uint64_t seed) {
   const Inputs inputs = expect_inputs(X, X.ndim() == 2 ? X.shape(1) : 0);
   const auto rows = to_vector<offset_t>("order", order);
   const auto c = to_vector<index_t>("columns", columns);
@@ -114,8 +114,9 @@ py::array gather_all(const std::string& isa, const py::array& X, const py::array
   expect_images(images, inputs.d);
   std::vector<float> scratch(max_tile * inputs.d);
   for (offset_t t = 0; t < tiles.count(); ++t) {
-    gather(kernels_for(isa), {inputs, rows.data(), images}, t * max_tile, tiles.size(t), inputs.n,
-           view, false, reinterpret_cast<char*>(scratch.data()), tile.data());
+    gather(kernels_for(isa), {inputs, rows.data(), images, {dropout, seed}}, t * max_tile,
+           tiles.size(t), inputs.n, view, false, reinterpret_cast<char*>(scratch.data()),
+           tile.data());
     for (index_t i = 0; i < n_columns; ++i)
       std::copy_n(tile.data() + static_cast<offset_t>(i) * tiles.width(t), tiles.size(t),
                   out.mutable_data(i, t * max_tile));
@@ -140,7 +141,8 @@ void bind_kernels(py::module_& m) {
   k.def("gradients", &gradients, py::arg("isa"), py::arg("indptr"), py::arg("indices"),
         py::arg("values"), py::arg("X"), py::arg("D"));
   k.def("gather", &gather_all, py::arg("isa"), py::arg("X"), py::arg("order"), py::arg("columns"),
-        py::arg("shift"), py::arg("scale"), py::arg("move") = py::none());
+        py::arg("shift"), py::arg("scale"), py::arg("move") = py::none(), py::arg("dropout") = 0.0f,
+        py::arg("seed") = 0);
   k.def("exp", &elementwise<exp_f>, py::arg("x"));
   k.def("tanh", &elementwise<tanh_f>, py::arg("x"));
   k.def("sigmoid", &elementwise<sigmoid_f>, py::arg("x"));

@@ -38,7 +38,7 @@ py::tuple from_layer(const Layer& layer) {
 double train_epoch(Handle& handle, const py::array& X, const py::array& y, index_t batch_size,
                    const Optimizer& optimizer, int threads, const std::optional<py::array>& weights,
                    float smoothing, const std::optional<ImageShift>& shift,
-                   std::optional<float> max_norm) {
+                   std::optional<float> max_norm, float dropout) {
   Write writing(handle);
   const Inputs inputs = expect_inputs(X, writing.network().n_inputs());
   const CheckedTargets y_checked =
@@ -49,10 +49,12 @@ double train_epoch(Handle& handle, const py::array& X, const py::array& y, index
   expect_threads(threads);
   if (max_norm && !(*max_norm > 0.0f))
     throw py::value_error("max_norm must be above 0, got " + std::to_string(*max_norm));
+  if (!(dropout >= 0.0f && dropout < 1.0f))
+    throw py::value_error("dropout must be in [0, 1), got " + std::to_string(dropout));
   GradientHook hook;
   if (max_norm)
     hook = [most = *max_norm](const std::vector<GradientView>& g) { clip_by_norm(g, most); };
-  const TrainingData data{inputs, y_checked.targets, shift.value_or(ImageShift{})};
+  const TrainingData data{inputs, y_checked.targets, shift.value_or(ImageShift{}), {dropout}};
   const double loss = writing.run([&](Network& n) {
     return n.train_epoch(data, batch_size, optimizer, threads, signal_pending, hook);
   });
@@ -271,7 +273,7 @@ void bind_network(py::module_& m) {
       .def("train_epoch", &train_epoch, py::arg("X"), py::arg("y"), py::arg("batch_size"),
            py::arg("optimizer"), py::arg("threads"), py::arg("weights") = py::none(),
            py::arg("smoothing") = 0.0f, py::arg("shift") = py::none(),
-           py::arg("max_norm") = py::none())
+           py::arg("max_norm") = py::none(), py::arg("dropout") = 0.0f)
       .def("evaluate", &evaluate, py::arg("X"), py::arg("y"), py::arg("threads"))
       .def("outputs", &outputs, py::arg("X"), py::arg("threads"))
       .def("classify", &classify, py::arg("X"), py::arg("threads"))

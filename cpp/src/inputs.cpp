@@ -55,6 +55,19 @@ const char* moved(const Samples& samples, offset_t i, const InputView& view, ind
   return scratch;
 }
 
+// Drops inputs of the i-th sample of the epoch and those after it. Whoever asks gets the same.
+void drop(const Kernels& kernels, const InputDropout& dropout, offset_t i, index_t size,
+          const InputView& view, float* tile) {
+  std::uint32_t keys[max_tile] = {};
+  for (index_t s = 0; s < size; ++s) {
+    Rng rng{dropout.seed + static_cast<std::uint64_t>(i + s) * 0xD1B54A32D192ED03ULL};
+    keys[s] = static_cast<std::uint32_t>(rng.next() >> 32);
+  }
+  kernels.drop_inputs(view.n_columns, static_cast<index_t>(padded(size)), view.columns, keys,
+                      static_cast<std::uint32_t>(dropout.probability * 0x1p31f),
+                      1.0f / (1.0f - dropout.probability), tile);
+}
+
 }  // namespace
 
 bool gather(const Kernels& kernels, const Samples& samples, offset_t first, index_t size,
@@ -66,8 +79,11 @@ bool gather(const Kernels& kernels, const Samples& samples, offset_t first, inde
   for (index_t s = 0; s < size; ++s)
     rows[s] = scratch ? moved(samples, first + s, view, s, scratch) : samples[first + s];
   std::fill(rows + size, rows + ld, rows[0]);
-  return kernels.gather(samples.X.is_uint8, rows, soon, n_soon, samples.X.row_bytes(), view.columns,
-                        view.n_columns, view.shift, view.scale, ld, check, tile);
+  const bool finite =
+      kernels.gather(samples.X.is_uint8, rows, soon, n_soon, samples.X.row_bytes(), view.columns,
+                     view.n_columns, view.shift, view.scale, ld, check, tile);
+  if (samples.dropout.probability > 0.0f) drop(kernels, samples.dropout, first, size, view, tile);
+  return finite;
 }
 
 void gather_one(const Inputs& X, offset_t row, const InputView& view, float* x) {

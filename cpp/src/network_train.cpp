@@ -30,8 +30,11 @@ bool finite(const Parameters& p) {
 
 TrainingTask Network::task(const TrainingData& data, const offset_t* order,
                            offset_t batch_size) const {
-  return {
-      model(), loss_, {data.X, order, data.shift}, data.targets, std::min(batch_size, data.X.n)};
+  return {model(),
+          loss_,
+          {data.X, order, data.shift, data.dropout},
+          data.targets,
+          std::min(batch_size, data.X.n)};
 }
 
 double Network::train_epoch(TrainingData data, index_t batch_size, const Optimizer& optimizer,
@@ -39,6 +42,7 @@ double Network::train_epoch(TrainingData data, index_t batch_size, const Optimiz
   prepare_state(optimizer);
   const std::vector<offset_t> order = shuffled(data.X.n, rng_);
   if (data.shift.pixels > 0) data.shift.seed = rng_.next();
+  if (data.dropout.probability > 0.0f) data.dropout.seed = rng_.next();
   const UpdateRule rule{optimizer, step_, parameters_, hook};
   Trainer trainer(task(data, order.data(), batch_size), &rule, threads);
   StopCheck check(should_stop);

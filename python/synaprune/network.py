@@ -658,7 +658,9 @@ class SparseMLP:
         transform = self.input_transform
         if self._targets is None and isinstance(self.input_scaling, str):
             transform = InputTransform.fitted(inputs[counted], self.input_scaling)
-        data = TrainingSet(inputs, targets, weights, recipe.label_smoothing, augment)
+        data = TrainingSet(
+            inputs, targets, weights, recipe.label_smoothing, augment, recipe.input_dropout
+        )
         return data, _Decided(known, transform, names)
 
     def _split(self, X: Any, y: Any, sample_weight: Any, name: str) -> tuple[Any, Any, Any]:

@@ -29,6 +29,8 @@ BAD_RECIPES = [
     ({"class_weight": {0: "1"}}, TypeError, r"^class_weight of 0 must be a number, got '1'"),
     ({"label_smoothing": 1.0}, ValueError, r"^label_smoothing must be finite and in"),
     ({"label_smoothing": None}, TypeError, r"^label_smoothing must be a number"),
+    ({"input_dropout": 1.0}, ValueError, r"^input_dropout must be finite and in"),
+    ({"input_dropout": None}, TypeError, r"^input_dropout must be a number"),
     ({"augment": 1}, TypeError, r"^augment must be a ShiftImages, got 1"),
 ]  # fmt: skip
 

@@ -106,7 +106,8 @@ def test_the_record_is_measured_once_and_tells_the_options(digits):
     assert record["options"] == {
         "hidden": (20,), "activation": "relu", "loss": "auto", "init_scale": 0.05,
         "input_scaling": None, "epochs": 5, "batch_size": 16, "class_weight": None,
-        "label_smoothing": 0.0, "swa_epochs": 1, "max_gradient_norm": None, "optimizer": "sgd",
+        "label_smoothing": 0.0, "input_dropout": 0.0, "swa_epochs": 1, "max_gradient_norm": None,
+        "optimizer": "sgd",
         "lr": 0.1, "momentum": 0.0, "weight_decay": 0.0, "l1": 0.0, "nesterov": False,
         "shift": 0, "criterion": "wsf", "per_layer": False,
         "structured_bias": 0.0, "stop_at": None, "strategy": "iterative", "retrain_epochs": 2,

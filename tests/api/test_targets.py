@@ -253,6 +253,7 @@ def test_pruning_trains_by_the_whole_recipe(samples, bits):
         {"class_weight": {0: 2.0}},
         {"label_smoothing": 0.2},
         {"augment": sn.ShiftImages(1, 5)},
+        {"input_dropout": 0.2},
         {"lr_schedule": lambda done: 0.5},
         {"batch_size": 7},
         {"swa_epochs": 2},

@@ -250,6 +250,7 @@ FLAGS = {
     "--epochs": (7, ("epochs", 7)),
     "--class-weight": ("balanced", ("class_weight", "balanced")),
     "--label-smoothing": (0.1, ("label_smoothing", 0.1)),
+    "--input-dropout": (0.1, ("input_dropout", 0.1)),
     "--swa-epochs": (3, ("swa_epochs", 3)),
     "--criterion": ("magnitude", ("criterion", "magnitude")),
     "--per-layer": (None, ("per_layer", True)),

@@ -44,18 +44,20 @@ def one_case(seed):
     if loss == "huber":
         y = targets = rng.normal(size=(n, sizes[-1])).astype(np.float32)
         options["smoothing"] = 0.0
-    images = {"shift": _core.ImageShift(28, 28, 2, 0.5)} if sizes[0] == 784 else {}
-    return net, X, y, targets, options, images, pick(10, 64, 100, 700), pick(*OPTIMIZERS)
+    varied = {"dropout": pick(0.0, 0.3)}
+    if sizes[0] == 784:
+        varied["shift"] = _core.ImageShift(28, 28, 2, 0.5)
+    return net, X, y, targets, options, varied, pick(10, 64, 100, 700), pick(*OPTIMIZERS)
 
 
 def everything(case, threads):
     """What every call answers and leaves behind, as bytes and numbers."""
-    net, X, y, targets, options, images, batch_size, optimizer = case
+    net, X, y, targets, options, varied, batch_size, optimizer = case
     net = net.copy()
     told = []
     for _ in range(2):
         told.append(
-            net.train_epoch(X, targets, batch_size, optimizer, threads, **options, **images)
+            net.train_epoch(X, targets, batch_size, optimizer, threads, **options, **varied)
         )
         told += bits(net)
         told += [net.evaluate(X, y, threads), net.outputs(X, threads).tobytes()]

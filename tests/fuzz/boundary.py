@@ -101,7 +101,7 @@ def sound():
     calls = []
     for net, t in nets:
         calls += [
-            ("train_epoch", [net, X, t, 4, sgd, 2, weights, 0.0, None, 1.0]),
+            ("train_epoch", [net, X, t, 4, sgd, 2, weights, 0.0, None, 1.0, 0.2]),
             ("train_epoch", [net, X, t, 7, adam, 1, None, 0.0, shift, None]),
             ("evaluate", [net, X, t, 1]),
             ("outputs", [net, X, 2]),

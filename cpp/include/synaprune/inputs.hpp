@@ -40,11 +40,19 @@ struct ImageShift {
   std::pair<index_t, index_t> of(offset_t i) const;
 };
 
+// Inputs that are dropped at random, each for one sample and one epoch: they are 0 as the network
+// sees them, and the others are divided by 1 - probability, so that sums keep their mean.
+struct InputDropout {
+  float probability = 0.0f;  // below 1; 0: none is dropped
+  std::uint64_t seed = 0;    // of an epoch
+};
+
 // Samples of X by position: order[i] for i = first, first + 1, …, or i itself without an order.
 struct Samples {
   const Inputs& X;
   const offset_t* order;
   ImageShift shift = {};
+  InputDropout dropout = {};
 
   offset_t position(offset_t i) const { return order ? order[i] : i; }
   const char* operator[](offset_t i) const { return X.row(position(i)); }

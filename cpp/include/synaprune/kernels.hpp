@@ -45,6 +45,9 @@ using GatherFn = bool (*)(bool bytes, const char* const* rows, const char* const
 // Element by element; see kernels/pointwise.inl.
 using AddSumsFn = void (*)(index_t n_rows, index_t ld, const float* bias, const float* const* parts,
                            index_t n_parts, float* Y);
+using DropInputsFn = void (*)(index_t n_columns, index_t ld, const index_t* columns,
+                              const std::uint32_t* keys, std::uint32_t below, float scale,
+                              float* tile);
 using AllFiniteFn = bool (*)(const float* data, offset_t n);
 using SoftmaxFn = void (*)(index_t n_out, index_t ld, float* Z, float* largest, float* sum);
 using SoftmaxGradientFn = void (*)(index_t n_out, index_t batch, index_t ld, const index_t* labels,
@@ -72,6 +75,7 @@ struct Kernels {
   RowSumsFn row_sums;
   GatherFn gather;
   AddSumsFn add_sums;
+  DropInputsFn drop_inputs;
   AllFiniteFn all_finite;
   SoftmaxFn softmax;
   SoftmaxGradientFn softmax_gradient;

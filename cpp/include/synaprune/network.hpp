@@ -18,7 +18,8 @@ struct Evaluation {
 struct TrainingData {
   const Inputs& X;
   Targets targets;
-  ImageShift shift = {};  // its seed is drawn anew each epoch
+  ImageShift shift = {};  // its seed is drawn anew each epoch, as that of the next
+  InputDropout dropout = {};
 };
 
 // What an optimizer remembers between updates, so that training can go on elsewhere.

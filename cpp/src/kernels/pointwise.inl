@@ -14,6 +14,23 @@ static void add_sums(index_t n_rows, index_t ld, const float* bias, const float*
   }
 }
 
+// tile[n_columns, ld] *= scale, or 0 where a hash of the sample's key and the column, of 31 bits,
+// is below a number; the hash mixes 32 bits twice (after Wellons' search of such functions, 2018).
+static void drop_inputs(index_t n_columns, index_t ld, const index_t* columns,
+                        const std::uint32_t* keys, std::uint32_t below, float scale, float* tile) {
+  for (index_t c = 0; c < n_columns; ++c) {
+    const std::uint32_t column = static_cast<std::uint32_t>(columns[c]) * 0x9E3779B9U;
+    float* x = tile + static_cast<offset_t>(c) * ld;
+    for (index_t s = 0; s < ld; ++s) {
+      std::uint32_t h = keys[s] ^ column;
+      h = (h ^ (h >> 16)) * 0x7FEB352DU;
+      h = (h ^ (h >> 15)) * 0x846CA68BU;
+      h = (h ^ (h >> 16)) >> 1;
+      x[s] *= static_cast<std::int32_t>(h) < static_cast<std::int32_t>(below) ? 0.0f : scale;
+    }
+  }
+}
+
 // Whether none of n floats is a NaN or an infinity: x - x is 0 for finite x and NaN otherwise, and
 // a NaN survives the sum.
 static bool all_finite(const float* data, offset_t n) {

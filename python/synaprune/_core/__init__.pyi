@@ -141,6 +141,7 @@ class Network(metaclass=_Pybind11Type):
         smoothing: float = 0.0,
         shift: ImageShift | None = None,
         max_norm: float | None = None,  # of the gradient of a batch
+        dropout: float = 0.0,  # of inputs
     ) -> float: ...
     # None stands for samples that hold a NaN or an infinity.
     def evaluate(self, X: _Inputs, y: _Targets, threads: int) -> tuple[float, int] | None: ...

@@ -95,6 +95,8 @@ class TrainingSet:
     label_smoothing : float
         Share of each target that is spread over all classes.
     augment : ShiftImages or None
+    input_dropout : float
+        Probability that an input is dropped.
     """
 
     X: Inputs
@@ -102,6 +104,7 @@ class TrainingSet:
     sample_weight: NDArray[np.float32] | None = None
     label_smoothing: float = 0.0
     augment: ShiftImages | None = None
+    input_dropout: float = 0.0
 
     def train_epoch(
         self,
@@ -122,6 +125,7 @@ class TrainingSet:
             self.label_smoothing,
             None if self.augment is None else self.augment.to_core(),
             max_norm,
+            self.input_dropout,
         )
 
     def gradient_moments(

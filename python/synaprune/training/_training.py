@@ -38,6 +38,11 @@ class Training:
         2016).
     augment : ShiftImages, optional
         How samples are varied, anew in each epoch.
+    input_dropout : float
+        Probability, in [0, 1), that an input is dropped, anew for each sample and epoch: the
+        network sees 0 in its place, which after scaling is its mean, and the other inputs divided
+        by 1 - probability (Srivastava et al., 2014). Helps where a network learns its training data
+        by heart and inputs are redundant.
     max_gradient_norm : float, optional
         Gradient clipping: a batch's gradient of a larger norm, over all weights and biases, is
         scaled down to this one (Pascanu et al., 2013).
@@ -73,6 +78,9 @@ class Training:
         0.0, "share of a target that is spread over all classes", metavar="S"
     )
     augment: ShiftImages | None = None
+    input_dropout: float = option(
+        0.0, "probability that an input is dropped, anew for each sample and epoch", metavar="P"
+    )
     max_gradient_norm: float | None = option(
         None, "scale gradients of a larger norm down to this one", metavar="R"
     )
@@ -92,6 +100,7 @@ class Training:
             class_weight=_checked_class_weight(self.class_weight),
             label_smoothing=check_float("label_smoothing", self.label_smoothing, 0.0, 1 - 2**-10),
             augment=check_augment(self.augment),
+            input_dropout=check_float("input_dropout", self.input_dropout, 0.0, 1 - 2**-10),
             swa_epochs=check_int("swa_epochs", self.swa_epochs, 1),
         )
         if self.epochs is not None and self.swa_epochs > self.epochs:
