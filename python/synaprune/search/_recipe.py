@@ -21,7 +21,9 @@ _WORK = 1e12  # of a training towards a count: rows times epochs times synapses
 _ROW = 1500  # synapses that take as long as what a row takes besides
 _EPOCHS = 1000  # of such a training, at most
 _MANY = 20_000  # rows from which batches are twice as large: a third less time
-POWER = 3.0  # of `Gradual`: starts are large, and their first cuts cost nothing
+_POWER = 3.0  # of `Gradual`: starts are large, and their first cuts cost nothing
+_TINY = 100  # synapses up to which the last training lets removed ones grow again
+_REGROW = 0.5  # and for how much of its work
 _LEAST = 1500  # updates of such a training, at least
 LEARNING_RATES = (0.05, 0.0125, 0.003)  # each is for what the one before made diverge
 
@@ -69,8 +71,9 @@ def recipe_towards(
     n_synapses: int,
     work: float,
     lr: float,
-) -> Training:
-    """Return how a network is trained while it is cut to a count.
+    last: bool,
+) -> tuple[Training, Gradual]:
+    """Return how a network is trained while it is cut to a count, and how it is cut.
 
     Parameters
     ----------
@@ -85,18 +88,24 @@ def recipe_towards(
         Share of a whole training that it may take.
     lr : float
         Learning rate.
+    last : bool
+        Whether the network is one of those to return.
     """
-    mean = Gradual(power=POWER).mean_synapses(full, n_synapses)
+    tiny = last and n_synapses <= _TINY
+    gradual = Gradual(power=_POWER, regrow_budget=_REGROW if tiny else 0.0)
+    mean = gradual.mean_synapses(full, n_synapses)
     batch_size = training.batch_size * (2 if n >= _MANY else 1)
     least = math.ceil(_LEAST / math.ceil(n / batch_size))
     epochs = work * min(_WORK / (n * (mean + _ROW)), _EPOCHS)
-    return replace(
+    optimizer = SGD(lr, momentum=0.9, l1=candidate.l1)
+    recipe = replace(
         training,
         epochs=max(2, least, round(epochs)),
         batch_size=batch_size,
-        optimizer=SGD(lr, momentum=0.9, l1=candidate.l1),
+        optimizer=optimizer,
         augment=candidate.augment,
     )
+    return recipe, replace(gradual, final_optimizer=replace(optimizer, l1=0.0))
 
 
 def at_a_rate_that_converges(train: Callable[[float], T]) -> T:

@@ -20,16 +20,11 @@ from synaprune.checkpoint import CheckpointFile
 from synaprune.criteria import Criterion
 from synaprune.network import SparseMLP
 from synaprune.path import PruningPath
-from synaprune.pruning import Goal, Gradual, LimitReached, Limits, Session, Sweep, sizes
+from synaprune.pruning import Goal, LimitReached, Limits, Session, Sweep, sizes
 from synaprune.search._candidates import CANDIDATES, Candidate
 from synaprune.search._judged import Judged
 from synaprune.search._kept import Kept
-from synaprune.search._recipe import (
-    POWER,
-    at_a_rate_that_converges,
-    recipe_of_full,
-    recipe_towards,
-)
+from synaprune.search._recipe import at_a_rate_that_converges, recipe_of_full, recipe_towards
 from synaprune.search._results import Fold, Run
 from synaprune.tables import TableEncoder
 from synaprune.targets import Split, Targets, Verdict, judged_rows, mean_by_row
@@ -138,8 +133,8 @@ class Task:
 
         def run_at(lr: float) -> Run:
             net, X, y, weights = self._start(candidate, 1.0, "center", stream, rows)
-            recipe = recipe_towards(
-                self.training, candidate, len(X), net.n_synapses, n_synapses, work, lr
+            recipe, gradual = recipe_towards(
+                self.training, candidate, len(X), net.n_synapses, n_synapses, work, lr, rows is None
             )
             some = np.arange(min(len(X), _SHOWN)) * len(X) // min(len(X), _SHOWN)
             losses = Losses(stop)
@@ -155,7 +150,6 @@ class Task:
                 threads=1,
                 callback=losses,
             )
-            gradual = Gradual(power=POWER, final_optimizer=replace(recipe.optimizer, l1=0.0))
             session.path.stop_reason = gradual.run(session)
             return Run(session.path, list(losses))
 
