@@ -16,15 +16,18 @@ import io
 import json
 import lzma
 import os
+import struct
 import sys
 import tempfile
 import zipfile
+import zlib
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import synaprune as sn
 from export.texts import HOSTILE
-from fuzz.mutate import TOKENS, mutated_bytes, mutated_value
+from fuzz.mutate import TOKENS, mutated_bytes, mutated_value, mutated_xml
 from fuzz.running import add_arguments, main
 from synaprune.datasets import load_inputs, load_rows, read_idx
 from synaprune.io import _digest, _json
@@ -79,11 +82,18 @@ def _folder():
 
 
 def zipped(members, compression=zipfile.ZIP_DEFLATED):
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", compression) as archive:
-        for name, content in members.items():
-            archive.writestr(zipfile.ZipInfo(name), content, compression)
-    return buffer.getvalue()
+    """Return a zip archive; `zipfile` takes as long as the reader that is to be tried."""
+    files, entries, at = [], [], 0
+    for name, content in members.items():
+        packed = zlib.compress(content, 1, -15) if compression else content
+        sizes = zlib.crc32(content), len(packed), len(content), len(name.encode()), 0
+        fields = struct.pack("<5H3I2H", 20, 0x800, compression, 0, 33, *sizes)  # names are UTF-8
+        files.append(b"PK\3\4" + fields + name.encode() + packed)
+        place = struct.pack("<3H2I", 0, 0, 0, 0, at)
+        entries.append(b"PK\1\2\x14\0" + fields + place + name.encode())
+        at += len(files[-1])
+    counts = len(files), len(files), sum(map(len, entries)), at, 0
+    return b"".join((*files, *entries, b"PK\5\6", struct.pack("<4H2IH", 0, 0, *counts)))
 
 
 def npy(array):
@@ -98,6 +108,13 @@ def any_array(rng):
     raw = np.array([rng.choice((0, 1, -1, 2, 2.5, 1e39, np.nan, np.inf))] * int(np.prod(shape)))
     with np.errstate(all="ignore"):
         return raw.astype(rng.choice(DTYPES)).reshape(shape, order=rng.choice("CF"))
+
+
+ARRAYS = {
+    "X": npy(np.arange(24, dtype="f4").reshape(12, 2)),
+    "y": npy(np.arange(12) % 3),
+    "input_names": npy(np.array(["a", "b"])),
+}
 
 
 @functools.cache
@@ -189,11 +206,11 @@ def _used(loaded, saving):
 
 def from_json(rng):
     """Texts for `SparseMLP.from_json`."""
-    text = rng.choice(_texts())
+    text, value = rng.choice(_texts())
     if rng.random() < 0.5:
         given = mutated_bytes(rng, text)
     else:
-        given = json.dumps(mutated_value(rng, json.loads(text)))
+        given = json.dumps(mutated_value(rng, value))
     _use(sn.SparseMLP.from_json(given), rng.random() < 0.1)
 
 
@@ -204,21 +221,25 @@ def _texts():
         arrays = {n.removesuffix(".npy"): np.load(io.BytesIO(m)) for n, m in members.items()}
         arrays = {n.split("/")[1]: a for n, a in arrays.items() if n.startswith("network/")}
         nets.append(sn.SparseMLP.from_state(header["network"], arrays))
-    return [net.to_json().encode() for net in nets]
+    return [(net.to_json().encode(), json.loads(net.to_json())) for net in nets]
 
 
 def encoder(rng):
     """Records of encoders."""
     record = models()[0][0]["network"]["encoder"]
-    table = sn.read_table(io.BytesIO(CSV)).without(["kind"])
     made = sn.TableEncoder.from_record(mutated_value(rng, record))
     _ = repr(made), made.input_names, made.meanings
     assert sn.TableEncoder.from_record(made.record()).record() == made.record()
     try:
-        X = made.transform(table)
+        X = made.transform(_inputs())
     except ValueError:  # of columns that the table has not, or of another kind
         return
     assert np.isfinite(X).all()
+
+
+@functools.cache
+def _inputs():
+    return sn.read_table(io.BytesIO(CSV)).without(["kind"])
 
 
 def idx(rng):
@@ -233,11 +254,7 @@ def idx(rng):
 
 def npz(rng):
     """NPZ tables."""
-    arrays = {
-        "X": npy(np.arange(24, dtype="f4").reshape(12, 2)),
-        "y": npy(np.arange(12) % 3),
-        "input_names": npy(np.array(["a", "b"])),
-    }
+    arrays = dict(ARRAYS)
     for _ in range(rng.choice((1, 1, 2))):
         name = rng.choice(list(arrays))
         change = rng.random()
@@ -279,14 +296,19 @@ def _read_table(rng, content):
         assert np.isfinite(made.transform(table)).all()
 
 
+PACKS = (
+    lambda rng, content: gzip.compress(content, 1),
+    lambda rng, content: bz2.compress(content, 1),
+    lambda rng, content: lzma.compress(content, preset=0),  # the usual one takes 3 ms for a row
+    lambda rng, content: zipped({rng.choice(("t.csv", "../t", "/t", "")): content}),
+)
+
+
 def packed_table(rng):
     """Compressed tables and archives."""
     content = mutated_bytes(rng, rng.choice(TEXTS)) if rng.random() < 0.3 else rng.choice(TEXTS)
     for _ in range(rng.choice((1, 1, 1, 2, 5))):
-        pack = rng.choice((gzip.compress, bz2.compress, lzma.compress, None))
-        content = (
-            pack(content) if pack else zipped({rng.choice(("t.csv", "../t", "/t", "")): content})
-        )
+        content = rng.choice(PACKS)(rng, content)
     if rng.random() < 0.8:
         content = mutated_bytes(rng, content)
     _read_table(rng, content)
@@ -296,7 +318,10 @@ def sheet(rng):
     """Workbooks of Excel and OpenDocument, altered inside of their archive."""
     members = dict(rng.choice(_workbooks()))
     name = max(members, key=lambda name: len(members[name]) * (rng.random() < 0.7))
-    members[name] = mutated_bytes(rng, members[name], list(members.values()))
+    if rng.random() < 0.7:
+        members[name] = mutated_xml(rng, members[name])
+    else:
+        members[name] = mutated_bytes(rng, members[name], list(members.values()))
     content = zipped(members, rng.choice((0, 8)))
     if rng.random() < 0.2:
         content = mutated_bytes(rng, content)
@@ -348,8 +373,21 @@ def _workbooks():
 
 def parquet(rng):
     """Parquet files; duckdb reads them."""
-    contents = _parquets()
-    _read_table(rng, mutated_bytes(rng, rng.choice(contents), contents))
+    contents, database = _parquets()
+    content = rng.choice(contents)
+    end = len(content) - 8
+    begin = end - int.from_bytes(content[end : end + 4], "little")
+    how = rng.randrange(3)
+    if how == 0:  # pages, which stay where the footer says
+        body = mutated_bytes(rng, content[4:begin], contents)[: begin - 4].ljust(begin - 4, b"\0")
+        content = b"PAR1" + body + content[begin:]
+    elif how == 1:
+        footer = mutated_bytes(rng, content[begin:end], contents)
+        content = content[:begin] + footer + len(footer).to_bytes(4, "little") + b"PAR1"
+    else:
+        content = mutated_bytes(rng, content, contents)
+    with mock.patch("duckdb.connect", database.cursor):  # a new database takes 25 ms of 30
+        _read_table(rng, content)
 
 
 @functools.cache
@@ -362,7 +400,7 @@ def _parquets():
         file = _folder() / "made.parquet"
         duckdb.sql(f"copy ({query}) to '{file}' (format parquet, {options})")
         contents.append(file.read_bytes())
-    return contents
+    return contents, duckdb.connect()
 
 
 def names(rng):

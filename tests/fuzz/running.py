@@ -65,24 +65,23 @@ def execute(name, target, seed, begin, count, *, keep=None):
     before = signal.signal(signal.SIGPROF, _hangs)
     faulthandler.dump_traceback_later(SECONDS * 12 + count, exit=True)  # hangs in C
     try:
-        for i in range(begin, begin + count):
-            rng = random.Random(f"{name} {seed} {i}")
-            try:
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")
-                    _once(run, rng)
-                ends["success"] += 1
-            except documented as error:
-                ends[type(error).__name__] += 1
-            except KeyboardInterrupt:
-                raise
-            except BaseException as error:  # also panics of libraries, which are no Exception
-                ends[f"FAILURE {type(error).__name__}"] += 1
-                failures.append(f"{name}, seed {seed}, number {i}: {traceback.format_exc()}")
-                if keep:
-                    (keep / f"{name}-{seed}-{i}.txt").write_text(failures[-1])
-            finally:
-                signal.setitimer(signal.ITIMER_PROF, 0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            for i in range(begin, begin + count):
+                try:
+                    _once(run, random.Random(f"{name} {seed} {i}"))
+                    ends["success"] += 1
+                except documented as error:
+                    ends[type(error).__name__] += 1
+                except KeyboardInterrupt:
+                    raise
+                except BaseException as error:  # also panics of libraries, which are no Exception
+                    ends[f"FAILURE {type(error).__name__}"] += 1
+                    failures.append(f"{name}, seed {seed}, number {i}: {traceback.format_exc()}")
+                    if keep:
+                        (keep / f"{name}-{seed}-{i}.txt").write_text(failures[-1])
+                finally:
+                    signal.setitimer(signal.ITIMER_PROF, 0)
     finally:
         faulthandler.cancel_dump_traceback_later()
         signal.signal(signal.SIGPROF, before)
