@@ -77,6 +77,9 @@ _DATES = (
 )  # fmt: skip
 _TIMES = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p")
 DATE_FORMATS = ("iso", "time", *(date + time for date in _DATES for time in _TIMES))
+# Characters that a cell of a format has, so that few formats are tried: strptime keeps the patterns
+# of five, and builds those of the others anew at each call.
+_MARKS = {form: frozenset(re.sub(r"%.|\s|\w", "", form)) for form in DATE_FORMATS}
 
 
 def parse_date(cell: str, form: str) -> datetime | None:
@@ -86,8 +89,11 @@ def parse_date(cell: str, form: str) -> datetime | None:
     ----------
     cell : str
     form : str
-        "iso" (ISO 8601), "time" (of an unknown day), or a format of `datetime.strptime`.
+        Of `DATE_FORMATS`: "iso" (ISO 8601), "time" (of an unknown day), or a format of
+        `datetime.strptime`.
     """
+    if not _MARKS[form].issubset(cell):
+        return None
     try:
         if form == "time":
             return datetime.combine(datetime(1970, 1, 1), time.fromisoformat(cell), UTC)
