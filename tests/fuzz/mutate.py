@@ -179,11 +179,13 @@ def mutated_value(rng, value):
 
 
 def _place(rng, root):
-    """Return parent and key of a node: each level is as likely as the next, however many nodes."""
+    """Return parent and key of a node, without listing all: a step down at a time."""
     node, key = root, 0
     while node[key] and isinstance(node[key], dict | list) and rng.random() < 0.93:
         node = node[key]
-        key = rng.choice(list(node) if isinstance(node, dict) else range(len(node)))
+        keys = list(node) if isinstance(node, dict) else range(len(node))
+        tried = rng.choice(keys), rng.choice(keys)  # what has nodes below it is likelier
+        key = max(tried, key=lambda k: isinstance(node[k], dict | list))
     return node, key
 
 
