@@ -20,10 +20,15 @@ class Hangs(BaseException):
     """An execution takes too long."""
 
 
+def taken():
+    """Return the bytes of this process, of its address space and in memory."""
+    pages = pathlib.Path("/proc/self/statm").read_text().split()[:2]
+    return [int(n) * resource.getpagesize() for n in pages]
+
+
 def limit_memory():
     """Let this process take no more than `MEMORY` from now on; no use under a sanitizer."""
-    taken = int(pathlib.Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (taken + MEMORY, resource.RLIM_INFINITY))
+    resource.setrlimit(resource.RLIMIT_AS, (taken()[0] + MEMORY, resource.RLIM_INFINITY))
 
 
 def _hangs(_, frame):
@@ -98,18 +103,24 @@ def main(targets, arguments):
     for name in arguments.only or targets:
         begin = time.perf_counter()
         ends, failures = collections.Counter(), []
-        done = arguments.begin
+        done, settled = arguments.begin, None
         while done < arguments.begin + arguments.count:
             n = min(1000, arguments.begin + arguments.count - done)
             part, failed = execute(name, targets[name], arguments.seed, done, n, keep=keep)
             ends += part
             failures += failed
             done += n
+            settled = settled or taken()[1]
             if arguments.seconds and time.perf_counter() - begin > arguments.seconds:
                 break
         told = ", ".join(f"{n} {end}" for end, n in ends.most_common())
         seconds = time.perf_counter() - begin
-        print(f"{name}: {sum(ends.values())} executions in {seconds:.0f} s: {told}", flush=True)
+        more = (taken()[1] - settled) / 2**20  # what leaks grows with the executions
+        print(
+            f"{name}: {sum(ends.values())} executions in {seconds:.0f} s, {more:+.1f} MB since the "
+            f"first thousand: {told}",
+            flush=True,
+        )
         for failure in failures[:3]:
             print(failure, file=sys.stderr)
         total += len(failures)
