@@ -103,14 +103,15 @@ def main(targets, arguments):
     for name in arguments.only or targets:
         begin = time.perf_counter()
         ends, failures = collections.Counter(), []
-        done, settled = arguments.begin, None
+        done, settled = arguments.begin, taken()[1]
         while done < arguments.begin + arguments.count:
             n = min(1000, arguments.begin + arguments.count - done)
             part, failed = execute(name, targets[name], arguments.seed, done, n, keep=keep)
             ends += part
             failures += failed
             done += n
-            settled = settled or taken()[1]
+            if done <= arguments.begin + 1000:
+                settled = taken()[1]
             if arguments.seconds and time.perf_counter() - begin > arguments.seconds:
                 break
         told = ", ".join(f"{n} {end}" for end, n in ends.most_common())
