@@ -31,9 +31,10 @@ from bench.leaderboard.rows import (
     PLAIN,
     PUBLISHED,
     ROWS,
+    SHARE_DROP,
     Recipe,
 )
-from bench.leaderboard.runs import Outcome, processes, run, side_by_side
+from bench.leaderboard.runs import N_VALUES, Outcome, Shared, processes, run, side_by_side
 from bench.machine import cpu_model
 from bench.report import Report
 
@@ -45,7 +46,9 @@ def main() -> None:
     args = _arguments()
     if args.row:
         outcome = run(sn.datasets.mnist(args.data_dir), ROWS[args.row], args.seed)
-        figures = {n: v for n, v in vars(outcome).items() if args.final or n != "test"}
+        figures = vars(outcome) | {f"shared {n}": v for n, v in vars(outcome.shared).items()}
+        del figures["shared"]
+        figures = {n: v for n, v in figures.items() if args.final or not n.endswith("test")}
         print(*(f"{name} {value}" for name, value in figures.items()), sep="\n")
         return
     seeds = SEEDS["final" if args.final else "development"]
@@ -76,7 +79,8 @@ Outcomes = Callable[[Mapping[str, Recipe | int]], dict[str, list[Outcome]]]
 
 def _rows(report: Report, outcomes: Outcomes, final: bool) -> None:
     done = outcomes(ROWS)
-    header = ["row", "start", "end", "synapses", "inputs", *_splits(final), "seconds", "recipe"]
+    header = ["row", "start", "end", "synapses", "inputs", *_splits(final), "values", "bits"]
+    header += [f"{split} with them" for split in _splits(final)] + ["seconds", "recipe"]
     report.table(
         header,
         [
@@ -87,15 +91,24 @@ def _rows(report: Report, outcomes: Outcomes, final: bool) -> None:
                 str(max(r.n_synapses for r in runs)),
                 str(max(r.n_inputs for r in runs)),
                 *_accuracies(runs, final),
+                str(max(r.n_values for r in shared)),
+                str(max(r.bits for r in shared)),
+                *_accuracies(shared, final),
                 f"{statistics.fmean(r.seconds for r in runs):.0f}",
                 ROWS[name].text(),
             ]
             for name, runs in done.items()
+            for shared in [[r.shared for r in runs if r.shared is not None]]
         ],
     )
     report.text(
-        "The structure is that of the first seed, synapses and inputs the largest of all. With "
-        "all_images the validation split is trained on, and says nothing."
+        "The structure is that of the first seed; synapses, inputs, values and bits are the "
+        "largest of all. With all_images the validation split is trained on, and says nothing. "
+        f"Values is the least of {', '.join(map(str, N_VALUES))} different weights a layer with "
+        "which `share_weights` loses at most "
+        f"{100 * SHARE_DROP:g} points on the validation split, or else the last; bits is what "
+        "`count_bits` counts of that network: places of values, codebooks, biases in float32, "
+        "places of synapses and inputs. Seconds are without that."
     )
     if final:
         report.table(
@@ -185,7 +198,7 @@ def _splits(final: bool) -> list[str]:
     return ["validation", "test"] if final else ["validation"]
 
 
-def _accuracies(runs: Sequence[Outcome], final: bool) -> list[str]:
+def _accuracies(runs: Sequence[Outcome | Shared], final: bool) -> list[str]:
     cells = []
     for split in _splits(final):
         values = [getattr(r, split) for r in runs]

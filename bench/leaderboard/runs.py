@@ -8,8 +8,9 @@ import time
 import warnings
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import synaprune as sn
@@ -17,7 +18,32 @@ from numpy.typing import NDArray
 
 from bench.leaderboard.rows import Recipe
 
+N_VALUES = (4, 8, 16, 32, 64)  # of a layer's weights; the first that keep the accuracy count
+_SHARING = sn.Training(
+    2, batch_size=64, optimizer=sn.SGD(0.02, momentum=0.9), lr_schedule=sn.ConstantThenCosine(0.5)
+)
+
 _data: sn.datasets.Dataset
+
+
+@dataclass(frozen=True)
+class Shared:
+    """A network whose weights share few values.
+
+    Attributes
+    ----------
+    n_values : int
+        Of a layer.
+    bits : int
+        Of the whole model.
+    validation, test : float
+        Accuracies.
+    """
+
+    n_values: int
+    bits: int
+    validation: float
+    test: float
 
 
 @dataclass(frozen=True)
@@ -32,6 +58,7 @@ class Outcome:
     test: float
     seconds: float
     chosen: str = ""
+    shared: Shared | None = None
 
 
 def run(data: sn.datasets.Dataset, recipe: Recipe, seed: int) -> Outcome:
@@ -65,7 +92,24 @@ def run(data: sn.datasets.Dataset, recipe: Recipe, seed: int) -> Outcome:
     accuracies = [small.score(*split, threads=1) for split in (data.validation, data.test)]
     seconds = time.perf_counter() - begin
     counts = (small.structure, small.n_synapses, small.n_used_inputs)
-    return Outcome(seed, *counts, *accuracies, seconds)
+    shared = None if recipe.share_drop is None else _shared(small, X, y, data, recipe)
+    return Outcome(seed, *counts, *accuracies, seconds, shared=shared)
+
+
+def _shared(
+    net: sn.SparseMLP, X: NDArray[np.uint8], y: NDArray[Any], data: sn.datasets.Dataset, r: Recipe
+) -> Shared:
+    """Share weights, of as few values as the accuracy on the validation split allows."""
+    training = replace(_SHARING, augment=r.training.augment)
+    for n_values in N_VALUES:
+        made = sn.share_weights(
+            net, X, y, validation=data.validation, n_values=n_values, max_drop=r.share_drop,
+            metric="accuracy", training=training,
+        )  # fmt: skip
+        if made.loss.holds:
+            break
+    accuracies = [made.network.score(*part, threads=1) for part in (data.validation, data.test)]
+    return Shared(n_values, sn.count_bits(made).total, *accuracies)
 
 
 def run_asked(data: sn.datasets.Dataset, n_synapses: int, seed: int) -> Outcome:

@@ -38,11 +38,15 @@ from synaprune.pruning import (
     prune,
 )
 from synaprune.quantization import (
+    ModelBits,
     QuantizedNetwork,
     RoundedNetwork,
     RoundingLoss,
+    SharedNetwork,
+    count_bits,
     quantize,
     round_weights,
+    share_weights,
 )
 from synaprune.search import SearchResult, smallest_network
 from synaprune.tables import Table, TableEncoder, read_table
@@ -60,12 +64,13 @@ from synaprune.training.optimizers import *  # noqa: F403 - what its __all__ nam
 __all__ = [
     "ACTIVATIONS", "CRITERIA", "LOSSES", "CheckedData", "CheckpointError", "ConstantThenCosine",
     "Criterion",
-    "GradientMoments", "Gradual", "InputBudget", "Iterative", "LinearGradients", "ModelFileError",
-    "OnProbabilities", "PathStep", "Progress", "PruningInterrupted", "PruningPath",
-    "QuantizedNetwork", "RoundedNetwork", "RoundingLoss", "STOP",
-    "SearchResult", "ShiftImages", "SparseLayer", "SparseLinear", "SparseMLP", "Strategy",
+    "GradientMoments", "Gradual", "InputBudget", "Iterative", "LinearGradients", "ModelBits",
+    "ModelFileError", "OnProbabilities", "PathStep", "Progress", "PruningInterrupted",
+    "PruningPath", "QuantizedNetwork", "RoundedNetwork", "RoundingLoss", "STOP", "SearchResult",
+    "SharedNetwork", "ShiftImages", "SparseLayer", "SparseLinear", "SparseMLP", "Strategy",
     "Sweep", "Table", "TableEncoder", "Training", "TrainingDiverged", "__version__", "build_info",
-    "callbacks", "datasets", "explain", "export", "plots", "prune", "quantize", "read_table",
-    "report", "round_weights", "saliency", "set_isa", "smallest_network", "tables",
+    "callbacks", "count_bits", "datasets", "explain", "export", "plots", "prune", "quantize",
+    "read_table", "report", "round_weights", "saliency", "set_isa", "share_weights",
+    "smallest_network", "tables",
 ]  # fmt: skip
 __all__ += optimizers.__all__

@@ -17,7 +17,7 @@ from synaprune.metrics import Metric, needs_probabilities
 from synaprune.network import SparseMLP
 from synaprune.options import name_of
 from synaprune.pruning import Contract, Goal, Judgement
-from synaprune.quantization._straight_through import Grid, retrained
+from synaprune.quantization._straight_through import Rounding, retrained
 from synaprune.training import (
     SGD,
     ConstantThenCosine,
@@ -143,7 +143,7 @@ class Task:
         self,
         made: Callable[[SparseMLP], T],
         judged: Callable[[T], SparseMLP | IntegerNetwork],
-        grids: Sequence[Grid],
+        roundings: Sequence[Rounding],
     ) -> tuple[T, RoundingLoss]:
         """Return the network rounded, retrained if the contract asks for that, and what it costs.
 
@@ -153,7 +153,7 @@ class Task:
             Rounds a network.
         judged : callable
             Returns what of this predicts.
-        grids : sequence of Grid
+        roundings : sequence of Rounding
             Of the layers of `net`.
         """
         chosen = made(self.net)
@@ -161,7 +161,7 @@ class Task:
         second = None
         if not self.contract.holds(first):
             try:
-                other = made(retrained(self.net, self.data, self.recipe, grids))
+                other = made(retrained(self.net, self.data, self.recipe, roundings))
             except TrainingDiverged:
                 pass
             else:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,14 @@ from synaprune.state import build_core
 from synaprune.training import Training, TrainingDiverged, TrainingSet, lr_factors
 
 Array = NDArray[np.float64]
+
+
+class Rounding(Protocol):
+    """What rounds the numbers of one layer: `Grid`, or a codebook of shared weights."""
+
+    def rounded(self, layer: SparseLayer) -> SparseLayer:
+        """Return the layer with rounded numbers."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +73,7 @@ class Grid:
 
 
 def retrained(
-    net: SparseMLP, data: TrainingSet, recipe: Training, grids: Sequence[Grid]
+    net: SparseMLP, data: TrainingSet, recipe: Training, roundings: Sequence[Rounding]
 ) -> SparseMLP:
     """Return a copy whose weights were trained so that rounding them costs little.
 
@@ -74,7 +83,7 @@ def retrained(
     data : TrainingSet
     recipe : Training
         With its number of epochs.
-    grids : sequence of Grid
+    roundings : sequence of Rounding
         Of the layers. They stay as they are: units that follow the weights cost more than they
         gain.
 
@@ -93,7 +102,7 @@ def retrained(
         order = shuffled.permutation(len(data.X))
         for first in range(0, len(order), recipe.batch_size):
             batch = _rows(data, order[first : first + recipe.batch_size])
-            rounded = [grid.rounded(layer) for grid, layer in zip(grids, latent, strict=True)]
+            rounded = [r.rounded(layer) for r, layer in zip(roundings, latent, strict=True)]
             core = build_core(
                 rounded,
                 activation=net.activation,

@@ -1,0 +1,1 @@
+"""What else makes small classifiers, at equal sizes; see ``python -m bench.rivals --help``."""
