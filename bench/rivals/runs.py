@@ -1,4 +1,4 @@
-"""One shuffle of one table: our call at each count of synapses, and its rivals at the same sizes."""
+"""One shuffle of one table: our call at each count of synapses, and its rivals at that size."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import synaprune as sn
-from numpy.typing import NDArray
 from sklearn.preprocessing import StandardScaler
 
+from bench.peers import optional
 from bench.rivals import peers
 from bench.rivals.peers import Found, Rows
 from bench.tables.runs import load, split
@@ -27,8 +27,9 @@ TABLES = {
     "phoneme": (30, 100, 300, 1000),
     "bank": (10, 30, 100, 300),
 }
-MOST_ROWS = (4800, 1200)  # of training and of validation
-PATIENCE = 5  # times the seconds of our longest search that a path of LassoNet may take
+MOST_ROWS = (2400, 600)  # of training and of validation
+CONTENDERS = ("ours", "torch", "lassonet", "tree", "splits")
+FIRST = {False: 1000, True: 11}  # shuffle, by whether it is final
 
 
 @dataclass(frozen=True)
@@ -43,12 +44,12 @@ class Record:
         For training, validation and test.
     inputs, classes : int
     found : dict of dict
-        By contender and size asked for, the fields of `Found`. "tree" counts splits and leaves,
-        "tree, splits" splits alone.
+        By contender ("ours", "torch", "lassonet", "tree", and "splits", a tree of which splits
+        alone count) and size asked for, the fields of `Found`.
     seconds : dict of float
-        CPU time of our searches, by the size asked for, which is what torch has, too.
-    unfinished : list of str
-        Paths of LassoNet that were stopped.
+        CPU time of our searches by the size asked for, which is what torch has, too.
+    without_lassonet : str
+        Why its path ended early, or "".
     """
 
     commit: str
@@ -57,13 +58,18 @@ class Record:
     rows: list[int]
     inputs: int
     classes: int
-    found: dict[str, dict[str, Any]]
+    found: dict[str, dict[str, dict[str, Any]]]
     seconds: dict[str, float]
-    unfinished: list[str]
+    without_lassonet: str
+
+    def error(self, contender: str, asked: int) -> float | None:
+        """Return the share of wrong answers on the test rows; None if there is no such network."""
+        found = self.found[contender].get(str(asked))
+        return None if found is None else found["test"]
 
 
 def rows_of(data_dir: Path, name: str, shuffle: int) -> Rows:
-    """Return the rows of a shuffle, a fifth of them for the test and a fifth of the rest for choice.
+    """Return the rows of a shuffle: a fifth is for the test, a fifth of the others for choices.
 
     What every contender gets is encoded by a `TableEncoder` and standardised, both fitted to the
     training rows.
@@ -84,8 +90,43 @@ def rows_of(data_dir: Path, name: str, shuffle: int) -> Rows:
     )
     if name != "digits":
         X = sn.TableEncoder.fit(table.take(train)).transform(table)
-    classes, y = np.unique(labels, return_inverse=True)
-    del classes
+    y = np.unique(labels, return_inverse=True)[1]
     scaler = StandardScaler().fit(X[train])
     scaled = scaler.transform(X).astype(np.float32)
     return Rows(*((scaled[part], y[part]) for part in (train, validation, test)))
+
+
+def ours(rows: Rows, n_synapses: int, seed: int) -> Found:
+    """Return the best network of so many synapses, as `smallest_network` finds it by itself."""
+    result = sn.smallest_network(
+        *rows.train, n_synapses=n_synapses, validation=rows.validation, metric="accuracy",
+        seed=seed, threads=1,
+    )  # fmt: skip
+    net = result.network
+    said = [peers.error(net.predict(A), b) for A, b in (rows.validation, rows.test)]
+    return Found(net.n_synapses, *said, net.structure)
+
+
+def run(data_dir: Path, name: str, shuffle: int, commit: str) -> Record:
+    """Train all contenders on a shuffle, at each size of the table, on one thread."""
+    if optional("torch"):
+        optional("torch").set_num_threads(1)
+    rows, counts = rows_of(data_dir, name, shuffle), TABLES[name]
+    found: dict[str, dict[str, dict[str, Any]]] = {name: {} for name in CONTENDERS}
+    seconds = {}
+    for n in counts:
+        begin = time.process_time()
+        found["ours"][str(n)] = asdict(ours(rows, n, shuffle))
+        seconds[str(n)] = spent = time.process_time() - begin
+        if optional("torch"):
+            made = peers.magnitude_pruning(rows, n, spent, shuffle)
+            found["torch"][str(n)] = asdict(made)
+        found["tree"][str(n)] = asdict(peers.tree(rows, (n + 1) // 2, shuffle))
+        found["splits"][str(n)] = asdict(peers.tree(rows, n + 1, shuffle))
+    patience = peers.PATIENCE * max(seconds.values())
+    by_size, why = peers.lassonet(rows, counts, patience, shuffle)
+    found["lassonet"] = {str(n): asdict(made) for n, made in by_size.items()}
+    parts = (rows.train, rows.validation, rows.test)
+    sizes = [len(y) for _, y in parts]
+    inputs = rows.train[0].shape[1]
+    return Record(commit, name, shuffle, sizes, inputs, rows.n_classes, found, seconds, why)

@@ -93,7 +93,7 @@ def count_bits(model: Model) -> ModelBits:
     factors = model.network.input_transform.scale
     if isinstance(model, RoundedNetwork):
         factors = factors / model._inputs.span
-        width = _width(2 * max((int(np.abs(p).max(initial=0)) for p in model.points)) + 1)
+        width = _width(2 * max(int(np.abs(p).max(initial=0)) for p in model.points) + 1)
         weights = width * program.n_synapses + _NUMBER * len(program.layers)
     else:
         books = [np.unique(layer.values) for layer in program.layers]
