@@ -184,3 +184,18 @@ def test_an_interval_covers_what_its_rows_may_say():
     expected = sn.search.Estimate(0.99, 0.98, 1.0, "", False)
     assert regression.covered(expected, y, good)
     assert not regression.covered(expected, y, np.zeros(200))
+
+
+def test_the_leaderboard_shares_as_few_weights_as_the_accuracy_allows(monkeypatch):
+    from bench.leaderboard import runs
+
+    data, recipe = sn.datasets.digits(), Recipe((12,), 100, share_drop=0.03)
+    net = sn.SparseMLP((64, 12, 10), seed=1000)
+    net.fit(*data.train, training=sn.Training(10, batch_size=16, optimizer=sn.SGD(0.1)))
+    monkeypatch.setattr(runs, "N_VALUES", (2, 64, 128))
+    shared = runs._shared(net, *data.train, data, recipe)
+    assert shared.n_values == 64
+    assert shared.validation >= net.score(*data.validation) - 0.03
+    assert shared.bits < sn.count_bits(net).total / 2
+    assert all(row.share_drop for row in ROWS.values())
+    assert "share" not in ROWS["500"].text()

@@ -90,7 +90,7 @@ def count_bits(model: Model) -> ModelBits:
     if not isinstance(model, RoundedNetwork | SharedNetwork):
         raise TypeError(f"model must be a network, or what quantize returned, got {shown(model)}")
     program = Program.of(model.network)
-    factors = model.network.input_transform.scale
+    factors = model.network.input_transform.scale.astype(np.float64)
     if isinstance(model, RoundedNetwork):
         factors = factors / model._inputs.span
         width = _width(2 * max(int(np.abs(p).max(initial=0)) for p in model.points) + 1)
