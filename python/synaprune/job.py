@@ -178,6 +178,16 @@ class Job:
             **self.goal.record(),
         }
 
+    def check(self, data: Dataset) -> None:
+        """Raise a TypeError or ValueError if the job does not fit a dataset; trains nothing.
+
+        Parameters
+        ----------
+        data : Dataset
+        """
+        net = self.architecture.network(data, 0)
+        self.goal.for_network(net).check_for(net, len(data.validation))
+
     def run(
         self,
         data: Dataset,
@@ -382,7 +392,7 @@ class Measurement:
     structure : str
     n_synapses, n_inputs : int
     accuracy : dict of float
-        By "train", "validation" and "test"; empty if numbers are predicted.
+        By "train", "validation" and "test", if it has rows; empty if numbers are predicted.
     score : dict of float
         The goal's metric; accuracy or R² if there is none.
     """
@@ -399,7 +409,7 @@ class Measurement:
     ) -> Measurement:
         """Measure a network on the splits of a dataset."""
         splits = {"train": data.train, "validation": data.validation, "test": data.test}
-        checked = {name: net.check_data(*split) for name, split in splits.items()}
+        checked = {name: net.check_data(*split) for name, split in splits.items() if len(split)}
         score = {name: net.score(rows, threads=threads) for name, rows in checked.items()}
         accuracy = {} if net.is_regression else score.copy()
         if metric not in (None, "accuracy", "r2"):

@@ -38,9 +38,14 @@ class Option:
     choices: tuple[str, ...]
 
     @property
+    def name(self) -> str:
+        """What users call it: "n_synapses" is ``synapses``."""
+        return self.key.removeprefix("n_")
+
+    @property
     def flag(self) -> str:
         """Its flag in the console: "n_synapses" is ``--synapses``."""
-        return "--" + self.key.removeprefix("n_").replace("_", "-")
+        return "--" + self.name.replace("_", "-")
 
 
 def option(

@@ -10,12 +10,12 @@ import numpy as np
 
 from synaprune import datasets
 from synaprune.cli.inputs import inputs_for
-from synaprune.cli.presets import PRESETS
 from synaprune.explain import equation
 from synaprune.export.c import DTYPES, INPUT_DTYPES, INPUTS, LAYOUTS
 from synaprune.export.sql import DIALECTS
 from synaprune.io import check_target, write_atomically
 from synaprune.network import SparseMLP
+from synaprune.presets import PRESETS
 from synaprune.tables import Table
 
 # The options that apply to each format; of others every one that is given raises.

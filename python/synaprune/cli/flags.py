@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
-import re
 import types
 import typing
-from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from operator import attrgetter
+from typing import Any
 
-from synaprune.cli.presets import preset_for
-from synaprune.criteria import Criterion
 from synaprune.datasets import Dataset
-from synaprune.job import Architecture, Job
+from synaprune.job import Job
+from synaprune.job_options import GROUPS, KINDS, job_for
 from synaprune.options import Option, options_of
-from synaprune.pruning import STRATEGIES, Goal, default_strategy
-from synaprune.training import OPTIMIZERS, ShiftImages, Training
+from synaprune.pruning import STRATEGIES
+from synaprune.training import OPTIMIZERS
 
-KINDS = {"optimizer": "update rule", "strategy": "when to cut and how much"}
-_GROUPS: dict[str, tuple[type, ...]] = {
-    "goal": (Goal,),
-    "pruning": (Criterion, *STRATEGIES.values()),
-    "network": (Architecture,),
-    "training": (Training, *OPTIMIZERS.values(), ShiftImages),
-}
-_Part = TypeVar("_Part")
+FLAG = attrgetter("flag")  # what the console's errors call an option
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +25,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         "pruning": ("strategy", tuple(STRATEGIES)),
         "training": ("optimizer", tuple(OPTIMIZERS)),
     }
-    for title, kinds in _GROUPS.items():
+    for title, kinds in GROUPS.items():
         group = parser.add_argument_group(title)
         if title in named:
             key, choices = named[title]
@@ -45,12 +36,6 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
                 if option.key not in seen:  # optimisers share some
                     group.add_argument(option.flag, dest=option.key, **_takes(kind, option))
                 seen.add(option.key)
-
-
-def all_options() -> dict[str, Option]:
-    """Return the options that are flags, by key."""
-    kinds = (kind for group in _GROUPS.values() for kind in group)
-    return {option.key: option for kind in kinds for option in options_of(kind)}
 
 
 def job_from_flags(data: Dataset, flags: Sequence[str]) -> Job:
@@ -64,73 +49,7 @@ def job_from_flags(data: Dataset, flags: Sequence[str]) -> Job:
     """
     parser = argparse.ArgumentParser(exit_on_error=False)
     add_flags(parser)
-    return job_for(data, vars(parser.parse_args(flags)))
-
-
-def job_for(data: Dataset, parsed: Mapping[str, Any]) -> Job:
-    """Return the job of a dataset's preset and of parsed flags; None is a flag left out.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If a value is out of range, or a flag means nothing beside the others. The message names
-        the flag.
-    """
-    known = (*all_options(), *KINDS)
-    given = {key: parsed[key] for key in known if parsed.get(key) is not None}
-    preset = preset_for(data.name)
-    goal = _apply(Goal, {}, given)
-    kind = STRATEGIES[given.pop("strategy")] if "strategy" in given else default_strategy(goal)
-    strategy = _applied(preset.strategy(kind), given)
-    training = preset.training
-    optimizer = training.optimizer
-    if "optimizer" in given:
-        other = OPTIMIZERS[given.pop("optimizer")]
-        optimizer = optimizer if type(optimizer) is other else other()
-    optimizer = _applied(optimizer, given)
-    augment = _augment(training.augment, data, given)
-    training = _applied(dataclasses.replace(training, optimizer=optimizer, augment=augment), given)
-    criterion = _applied(preset.criterion, given)
-    architecture = _applied(preset.architecture, given)
-    for key in given:
-        used = ", ".join(type(part).__name__ for part in (strategy, optimizer))
-        raise ValueError(
-            f"{all_options()[key].flag} does not apply to this run, which uses {used}"
-            f"{'' if augment else ', and shifts no images'}"
-        )
-    return Job(architecture, training, goal, strategy, criterion, preset.stop_at)
-
-
-def _augment(
-    augment: ShiftImages | None, data: Dataset, given: dict[str, Any]
-) -> ShiftImages | None:
-    if given.get("shift") == 0:
-        del given["shift"]
-        return None
-    if augment is None and "shift" in given:
-        if data.image_shape is None:
-            raise ValueError(f"the rows of {data.name} are no images that could be shifted")
-        augment = ShiftImages(*data.image_shape)
-    return None if augment is None else _applied(augment, given)
-
-
-def _applied(part: _Part, given: dict[str, Any]) -> _Part:
-    """Return a part with the options of it that are given, which are taken out of `given`."""
-    fields = {f.name: getattr(part, f.name) for f in dataclasses.fields(part)}  # type: ignore[arg-type]
-    return _apply(type(part), fields, given)
-
-
-def _apply(kind: type[_Part], fields: dict[str, Any], given: dict[str, Any]) -> _Part:
-    """Make a part of its fields and of what is given; errors name the flag, not the field."""
-    ours = [option for option in options_of(kind) if option.key in given]
-    values = {option.field: given.pop(option.key) for option in ours}
-    try:
-        return kind(**{**fields, **values})
-    except (TypeError, ValueError) as error:
-        text = str(error)
-        for option in options_of(kind):
-            text = re.sub(rf"(?<![-\w]){option.field}\b(?=[ ,=]|$)", option.flag, text)
-        raise type(error)(text) from None
+    return job_for(data, vars(parser.parse_args(flags)), FLAG)
 
 
 def _takes(kind: type, option: Option) -> dict[str, Any]:

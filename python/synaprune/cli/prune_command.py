@@ -16,14 +16,15 @@ from typing import Any
 from synaprune import __version__, datasets, metrics
 from synaprune.checkpoint import CheckpointFile, saved_at_end
 from synaprune.cli.checkpoints import FinishedRuns, opened_for
-from synaprune.cli.flags import KINDS, add_flags, all_options, job_for, whole_number
+from synaprune.cli.flags import FLAG, add_flags, whole_number
 from synaprune.cli.found import OPTIONS, Found, find
-from synaprune.cli.presets import PRESETS, SEARCHED
 from synaprune.cli.report_command import write_data_report
 from synaprune.cli.runs import run_side_by_side
 from synaprune.io import write_atomically
 from synaprune.job import Result
+from synaprune.job_options import KINDS, all_options, job_for
 from synaprune.network import REGRESSION_LOSSES
+from synaprune.presets import PRESETS, SEARCHED
 from synaprune.pruning import Limits, PruningInterrupted
 from synaprune.report import write_report
 from synaprune.tables import Table
@@ -228,7 +229,7 @@ def _runs(
         if file
         else datasets.load(args.dataset, target=args.target, data_dir=args.data_dir)
     )
-    job = job_for(data, vars(args))
+    job = job_for(data, vars(args), FLAG)
     fixed = isinstance(args.threads, int)  # then it is not ours to share out
     threads = check_threads(args.threads)
     jobs = min(args.runs, args.jobs or (1 if fixed else threads), _MOST_JOBS)

@@ -9,9 +9,9 @@ from typing import Any
 
 from synaprune import datasets
 from synaprune.cli.inputs import load_model
-from synaprune.cli.presets import PRESETS, SEARCHED
 from synaprune.network import SparseMLP
 from synaprune.path import PruningPath
+from synaprune.presets import PRESETS, SEARCHED
 from synaprune.report import write_report
 
 

@@ -3,6 +3,7 @@
 Every loader returns a `Dataset`. Its training, validation and test splits do not depend on a seed.
 """
 
+from ._given import from_arrays, read_answers
 from ._idx import read_idx
 from ._load import load
 from ._mnist import mnist
@@ -15,12 +16,14 @@ __all__ = [
     "Rows",
     "Split",
     "digits",
+    "from_arrays",
     "load",
     "load_columns",
     "load_inputs",
     "load_rows",
     "load_table",
     "mnist",
+    "read_answers",
     "read_idx",
     "xor",
 ]

@@ -203,21 +203,51 @@ def load_table(
     rows = load_rows(
         path, target, drop=drop, separator=separator, header=header, as_numbers=as_numbers
     )
+    if not isinstance(rows.X, Table) and (keep or encoder is not None):
+        raise ValueError(f"{path}: keep and encoder do not apply to arrays")
+    return split_rows(rows, keep, encoder)
+
+
+def split_rows(
+    rows: Rows, keep: Iterable[str] = (), encoder: TableEncoder | None = None
+) -> Dataset:
+    """Split rows 60/20/20, as `load_table` does.
+
+    Parameters
+    ----------
+    rows : Rows
+    keep, encoder
+        As in `load_table`.
+    """
     parts = _split_60_20_20(rows.y, rows.name)
-    X, names = rows.X, rows.input_names
+    X = rows.X
     if isinstance(X, Table):
         encoder = encoder or TableEncoder.fit(X.take(parts[0]), keep=keep)
-        X, names = encoder.transform(X), encoder.input_names
-    elif keep or encoder is not None:
-        raise ValueError(f"{path}: keep and encoder do not apply to arrays")
+        X = encoder.transform(X)
     train, validation, test = (Split(X[part], rows.y[part]) for part in parts)
+    return dataset_of(rows, train, validation, test, encoder)
+
+
+def dataset_of(
+    rows: Rows, train: Split, validation: Split, test: Split, encoder: TableEncoder | None
+) -> Dataset:
+    """Return splits of encoded rows as a dataset.
+
+    Parameters
+    ----------
+    rows : Rows
+        Where they come from.
+    train, validation, test : Split
+    encoder : TableEncoder or None
+        What encoded the rows of a table.
+    """
     return Dataset(
         rows.name,
         train,
         validation,
         test,
-        names,
-        "auto" if X.dtype == np.uint8 else "standard",
+        rows.input_names if encoder is None else encoder.input_names,
+        "auto" if train.X.dtype == np.uint8 else "standard",
         encoder=encoder,
     )
 

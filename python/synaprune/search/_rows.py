@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synaprune import metrics
-from synaprune.arrays import Inputs, as_answers, as_inputs, as_labels, as_numbers, as_weights
+from synaprune.arrays import Inputs, as_inputs, as_weights
 from synaprune.checks import check_names, shown
+from synaprune.datasets import read_answers
 from synaprune.frames import Frame, is_frame
 from synaprune.labels import LabelEncoder
 from synaprune.metrics import Metric
-from synaprune.tables import Table, TableEncoder, find_target, is_amount, read_target
+from synaprune.tables import Table, TableEncoder, find_target, read_target
 from synaprune.targets import ClassTargets, NumberTargets, Targets
 
 _IMBALANCED = 0.8  # share of one class from which "auto" is balanced accuracy
@@ -49,7 +50,7 @@ def read(
         if input_names is not None:
             input_names = check_names("input_names", input_names, inputs.shape[1])
         return (
-            _weighted(inputs, _answers(y, len(inputs), numbers), sample_weight),
+            _weighted(inputs, read_answers(y, len(inputs), numbers), sample_weight),
             None,
             input_names,
         )
@@ -63,26 +64,10 @@ def read(
         X, y = X.without([name]).take(target.rows), target.values
         if frame is not None and y.dtype.kind != "f":  # its labels keep their type
             y = frame.array(name)[target.rows]
-    answers = _answers(y, len(X), numbers)
+    answers = read_answers(y, len(X), numbers)
     encoder = TableEncoder.fit(X) if encoder is None else encoder
     # The encoder names the inputs.
     return _weighted(encoder.transform(X), answers, sample_weight), encoder, None
-
-
-def _answers(y: Any, n: int, numbers: bool | None, name: str = "y") -> NDArray[Any]:
-    """Return labels, or float64 if numbers are to be predicted; None lets y decide."""
-    if numbers is None:
-        given = np.asarray(y)
-        several = given.ndim == 2 and given.dtype.kind in "fiub"
-        answers = as_answers(y, n, name) if not several else given
-        numbers = several or is_amount(answers) or not _is_whole(answers)
-    if not numbers:
-        return as_labels(y, n, name)
-    return as_numbers(y, n, np.shape(y)[1] if np.ndim(y) == 2 else 1, name)
-
-
-def _is_whole(answers: NDArray[Any]) -> bool:
-    return answers.dtype.kind != "f" or bool((answers == np.rint(answers)).all())
 
 
 def _weighted(
@@ -116,7 +101,7 @@ def read_validation(
     else:
         given = as_inputs(X, rows.inputs.shape[1], "validation X", names=names)
         inputs = _of_type(given, rows.inputs.dtype)
-        answers = _answers(y, len(inputs), numbers, "validation y")
+        answers = read_answers(y, len(inputs), numbers, "validation y")
         judges = _weighted(inputs, answers, sample_weight, "validation sample_weight")
     if judges.answers.shape[1:] != rows.answers.shape[1:]:
         raise ValueError(
