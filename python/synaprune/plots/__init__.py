@@ -6,6 +6,7 @@ from synaprune.plots._matrices import plot_ablation, plot_confusion
 from synaprune.plots._network import plot_network
 from synaprune.plots._path import plot_path, plot_wsf
 from synaprune.plots._stability import plot_stability
+from synaprune.plots._sweep import plot_sweep
 
 __all__ = [
     "plot_ablation",
@@ -16,5 +17,6 @@ __all__ = [
     "plot_partial_dependence",
     "plot_path",
     "plot_stability",
+    "plot_sweep",
     "plot_wsf",
 ]

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synaprune.extras import require
+from synaprune.metrics import metric_title
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -60,6 +61,40 @@ def caption(name: object, longest: int = 40) -> str:
     # Half of a pair of surrogates cannot be drawn, nor can line ends and control characters.
     text = "".join(c if c.isprintable() else "\ufffd" for c in text)
     return text.replace("$", r"\$")
+
+
+def is_percentage(metric: str, scores: Sequence[float]) -> bool:
+    """Return whether scores are drawn as percentages."""
+    return metric != "r2" and all(0.0 <= score <= 1.0 for score in scores)
+
+
+def size_against_score(ax: Axes, counts: Sequence[int], in_percent: bool, metric: str) -> None:
+    """Give axes the scales, names and grid of validation scores against synapses.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+    counts : sequence of int
+        Synapses that are drawn.
+    in_percent : bool
+        Whether the scores are percentages.
+    metric : str
+    """
+    ticker = require("matplotlib.ticker", "plot")
+    if min(counts) > 0 and ax.get_xscale() != "symlog":
+        ax.set_xscale("log")
+        ax.xaxis.set_major_locator(ticker.LogLocator(subs=(1.0, 2.0, 5.0)))
+        ax.xaxis.set_minor_formatter(ticker.NullFormatter())
+    else:  # a network without synapses has no logarithm
+        ax.set_xscale("symlog", linthresh=1)
+    ax.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:,.0f}"))
+    if in_percent:
+        ax.yaxis.set_major_formatter(ticker.PercentFormatter(1.0))
+    ax.set_xlabel("synapses")
+    ax.set_ylabel(f"validation {metric_title(metric)}")
+    ax.grid(color="0.9", lw=0.6)
+    ax.set_axisbelow(True)
+    ax.spines[["top", "right"]].set_visible(False)
 
 
 def name_columns(ax: Axes, places: NDArray[np.integer[Any]], names: Sequence[str]) -> None:

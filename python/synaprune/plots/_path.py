@@ -9,10 +9,16 @@ from numpy.typing import NDArray
 
 from synaprune.checks import check_int, check_type
 from synaprune.extras import require
-from synaprune.metrics import metric_title
 from synaprune.network import SparseMLP
 from synaprune.path import PruningPath
-from synaprune.plots._axes import GREY, MINUS, PLUS, axes_for
+from synaprune.plots._axes import (
+    GREY,
+    MINUS,
+    PLUS,
+    axes_for,
+    is_percentage,
+    size_against_score,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,7 +57,6 @@ def plot_path(path: PruningPath, ax: Axes | None = None) -> Axes:
     if not path.steps:
         raise ValueError("the path must have a step to plot, got an empty one")
     ax = axes_for(ax, (6.4, 4.0))
-    ticker = require("matplotlib.ticker", "plot")
     counts = [s.n_synapses for s in path]
     scores = [s.score for s in path]
     full, last = path.steps[0], path.steps[-1]
@@ -62,7 +67,7 @@ def plot_path(path: PruningPath, ax: Axes | None = None) -> Axes:
     colour = line.get_color()
     ax.axhline(full.score, color=colour, lw=0.8, ls=(0, (4, 4)), alpha=0.6, zorder=1)
     ax.plot(last.n_synapses, last.score, "o", color=colour, ms=8, mfc="none", mew=1.3, zorder=4)
-    in_percent = path.metric != "r2" and all(0.0 <= score <= 1.0 for score in scores)
+    in_percent = is_percentage(path.metric, scores)
     for step, offset, ha, va in captions:
         figure = f"{step.score:.2%}" if in_percent else f"{step.score:.4g}"
         ax.annotate(
@@ -77,21 +82,8 @@ def plot_path(path: PruningPath, ax: Axes | None = None) -> Axes:
             bbox={"boxstyle": "square,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.75},
             zorder=5,
         )
-    if min(counts) > 0 and ax.get_xscale() != "symlog":
-        ax.set_xscale("log")
-        ax.xaxis.set_major_locator(ticker.LogLocator(subs=(1.0, 2.0, 5.0)))
-        ax.xaxis.set_minor_formatter(ticker.NullFormatter())
-    else:  # a network without synapses has no logarithm
-        ax.set_xscale("symlog", linthresh=1)
-    ax.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:,.0f}"))
-    if in_percent:
-        ax.yaxis.set_major_formatter(ticker.PercentFormatter(1.0))
+    size_against_score(ax, counts, in_percent, path.metric)
     ax.margins(x=0.06, y=0.22)
-    ax.set_xlabel("synapses")
-    ax.set_ylabel(f"validation {metric_title(path.metric)}")
-    ax.grid(color="0.9", lw=0.6)
-    ax.set_axisbelow(True)
-    ax.spines[["top", "right"]].set_visible(False)
     return ax
 
 
