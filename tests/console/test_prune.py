@@ -159,7 +159,7 @@ def test_the_help_names_every_option():
     others = {"--help", "--target", "--data-dir", "--optimizer", "--strategy", "--runs", "--jobs",
               "--seed", "--threads", "--out", "--report", "--json", "--quiet", "--drop", "--keep",
               "--separator", "--no-header", "--checkpoint", "--resume", "--time-limit",
-              "--max-epochs"}  # fmt: skip
+              "--max-epochs", "--scheduler"}  # fmt: skip
     assert in_help == fields | others
     assert {*FLAGS, "--shift", "--shift-probability"} == fields | {"--optimizer", "--strategy"}
     assert "predict" in succeed("--help")

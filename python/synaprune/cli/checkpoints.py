@@ -1,12 +1,11 @@
-"""``--checkpoint`` and ``--resume``: the command that a checkpoint holds, and its finished runs."""
+"""``--checkpoint`` and ``--resume``: the command that a checkpoint holds."""
 
 from __future__ import annotations
 
 import argparse
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from synaprune.checkpoint import CheckpointError, CheckpointFile
 from synaprune.io import ModelFileError, read_model
@@ -14,7 +13,8 @@ from synaprune.io import ModelFileError, read_model
 _OUTPUTS = ("out", "report", "json")
 _LIMITS = ("time_limit", "max_epochs")
 # What may be given anew, as the result does not depend on it. Data are known by their content.
-_FREE = (*_OUTPUTS, *_LIMITS, "dataset", "data_dir", "threads", "jobs", "quiet", "resume")
+_WORKERS = ("threads", "jobs", "scheduler")
+_FREE = (*_OUTPUTS, *_LIMITS, *_WORKERS, "dataset", "data_dir", "quiet", "resume")
 
 Parse: TypeAlias = Callable[[Sequence[str]], argparse.Namespace]
 
@@ -92,57 +92,3 @@ def _is_model(path: Path) -> bool:
     except (OSError, ModelFileError):
         return False
     return True
-
-
-class FinishedRuns:
-    """The records of several runs of one command, in its checkpoint.
-
-    A single run is kept step by step by itself, in `file_of_one`; of several a whole run is what a
-    crash can cost.
-
-    Parameters
-    ----------
-    file : CheckpointFile or None
-    args : argparse.Namespace
-        Of the command.
-    data, options : mapping
-        As in `CheckpointFile.identify`.
-    """
-
-    def __init__(
-        self,
-        file: CheckpointFile | None,
-        args: argparse.Namespace,
-        data: Mapping[str, Any],
-        options: Mapping[str, Any],
-    ) -> None:
-        several = args.runs > 1
-        self.file_of_one = None if several else file
-        self._file = file if several else None
-        if self._file is not None:
-            self._file.identify("runs", data, {**options, "seed": args.seed})
-
-    def get(self, seed: int) -> dict[str, Any] | None:
-        """Return the record of a run if it is finished."""
-        if self._file is None or f"run/{seed}" not in self._file.parts:
-            return None
-        text, _ = self._file.parts[f"run/{seed}"]
-        try:
-            record = json.loads(text)
-        except (TypeError, ValueError) as error:
-            raise CheckpointError(f"{self._file.path} does not describe a run: {error}") from error
-        if not isinstance(record, dict):
-            raise CheckpointError(f"{self._file.path} does not describe a run")
-        return record
-
-    def put(self, seed: int, record: dict[str, Any]) -> None:
-        """Keep the record of a run."""
-        if self._file is not None:
-            self._file.parts[f"run/{seed}"] = json.dumps(record), {}  # keeps the keys' order
-            if self._file.due:
-                self._file.save()
-
-    def save(self) -> None:
-        """Write the records."""
-        if self._file is not None:
-            self._file.save()

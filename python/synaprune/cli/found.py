@@ -50,7 +50,7 @@ def find(
     keep: Iterable[str],
     seed: int,
     threads: Threads,
-    callback: Callable[[int, int], object],
+    callback: Callable[[int, int], object] | None,
     checkpoint: CheckpointFile | None = None,
     time_limit: float | None = None,
 ) -> Found:

@@ -9,17 +9,19 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 from synaprune import __version__, datasets, metrics
-from synaprune.checkpoint import CheckpointFile, saved_at_end
-from synaprune.cli.checkpoints import FinishedRuns, opened_for
+from synaprune.checkpoint import CheckpointFile
+from synaprune.cli.checkpoints import opened_for
 from synaprune.cli.flags import FLAG, add_flags, whole_number
 from synaprune.cli.found import OPTIONS, Found, find
 from synaprune.cli.report_command import write_data_report
-from synaprune.cli.runs import run_side_by_side
+from synaprune.cli.runs import on_workers, run_job, run_search
 from synaprune.io import write_atomically
 from synaprune.job import Result
 from synaprune.job_options import KINDS, all_options, job_for
@@ -27,6 +29,7 @@ from synaprune.network import REGRESSION_LOSSES
 from synaprune.presets import PRESETS, SEARCHED
 from synaprune.pruning import Limits, PruningInterrupted
 from synaprune.report import write_report
+from synaprune.sweeping import Run, run_all
 from synaprune.tables import Table
 from synaprune.threads import Threads, check_threads
 
@@ -83,6 +86,10 @@ def add_parser(commands: Any) -> None:
         "--jobs", type=_positive, metavar="N",
         help="runs side by side, each on one thread or as many as --threads says (default: as many "
         "as OpenMP offers threads, one with --threads N)",
+    )  # fmt: skip
+    p.add_argument(
+        "--scheduler", metavar="ADDRESS",
+        help="do the runs on the workers of a Dask cluster, such as tcp://host:8786",
     )  # fmt: skip
     p.add_argument(
         "--threads", type=_threads, metavar="N",
@@ -143,22 +150,22 @@ def _run(args: argparse.Namespace, file: CheckpointFile | None) -> int:
     args.dataset = args.dataset or "digits"
     _check_shares(args)
     _check_limits(args)
+    _check_workers(args)
     begin = time.perf_counter()
     records: list[dict[str, Any]] = []
-    done: list[Result | Found] = []
+    last: Result | Found | None = None
     with display.ProgressBar(quiet=args.quiet, runs=args.runs) as bar:
         try:
-            for record, result in _runs(args, bar, file):
-                records.append(record)
-                done = [] if result is None else [result]
+            last = _do_runs(args, bar, file, records)
         except BaseException as error:  # what was finished is not lost with the rest
             if isinstance(error, PruningInterrupted):
                 _save_interrupted(error, args.out)
+            records.sort(key=itemgetter("seed"))
             if records and args.json:
                 _write_json(args, records, time.perf_counter() - begin)
             raise
     seconds = time.perf_counter() - begin
-    last = done[0] if done and args.runs == 1 else None
+    records.sort(key=itemgetter("seed"))
     try:
         _write_files(args, records, last, seconds)
     finally:  # a disk that is full does not take the figures along
@@ -173,11 +180,13 @@ def _run(args: argparse.Namespace, file: CheckpointFile | None) -> int:
     return 0
 
 
-def _runs(
-    args: argparse.Namespace, bar: Any, checkpoint: CheckpointFile | None
-) -> Iterator[tuple[dict[str, Any], Result | Found | None]]:
-    """Generate the record of each run, and the result itself where it is at hand."""
-    seeds = range(args.seed, args.seed + args.runs)
+def _do_runs(
+    args: argparse.Namespace,
+    bar: Any,
+    checkpoint: CheckpointFile | None,
+    records: list[dict[str, Any]],
+) -> Result | Found | None:
+    """Do the runs and add the record of each; return the result if there is one alone."""
     given = [key for key in (*all_options(), *KINDS) if getattr(args, key, None) is not None]
     reading = {"drop": args.drop, "separator": args.separator, "header": args.header}
     file = args.dataset not in PRESETS
@@ -185,6 +194,7 @@ def _runs(
         raise ValueError("--drop, --keep, --separator and --no-header apply to files")
     if file and not Path(args.dataset).exists():
         datasets.load(args.dataset)  # which says that there is none
+    bar.next_run()
     if (file or args.dataset in SEARCHED) and set(given) <= set(OPTIONS):
         if args.jobs:
             raise ValueError(
@@ -202,26 +212,24 @@ def _runs(
                 "several; use --time-limit"
             )
         asked = {key: getattr(args, key) for key in given}
-        finished = FinishedRuns(checkpoint, args, {"rows": rows.y, **_columns(rows.X)}, asked)
-        with saved_at_end(finished.save):
-            for seed in seeds:
-                bar.next_run()
-                if (record := finished.get(seed)) is not None:
-                    yield record, None
-                    continue
-                found = find(
-                    rows,
-                    asked,
-                    keep=args.keep,
-                    seed=seed,
-                    threads=args.threads,
-                    callback=bar.trained,
-                    checkpoint=finished.file_of_one,
-                    time_limit=args.time_limit,
-                )
-                finished.put(seed, found.record)
-                yield found.record, found
-        return
+        if args.runs == 1:
+            found = find(
+                rows,
+                asked,
+                keep=args.keep,
+                seed=args.seed,
+                threads=args.threads,
+                callback=bar.trained,
+                checkpoint=checkpoint,
+                time_limit=args.time_limit,
+            )
+            records.append(found.record)
+            return found
+        content = {"rows": rows.y, **_columns(rows.X)}
+        _do_many(
+            args, bar, checkpoint, records, run_search, (rows, asked, args.keep), content, asked
+        )
+        return None
     data = (
         datasets.load_table(
             args.dataset, args.target, keep=args.keep, as_numbers=_as_numbers(args), **reading
@@ -230,34 +238,49 @@ def _runs(
         else datasets.load(args.dataset, target=args.target, data_dir=args.data_dir)
     )
     job = job_for(data, vars(args), FLAG)
+    if args.runs == 1:
+        result = job.run(
+            data, seed=args.seed, threads=args.threads, callback=bar, checkpoint=checkpoint,
+            time_limit=args.time_limit, max_epochs=args.max_epochs,
+        )  # fmt: skip
+        records.append(result.record())
+        return result
+    _do_many(
+        args, bar, checkpoint, records, run_job, (data, job), {"data": data.sha256}, job.options()
+    )
+    return None
+
+
+def _do_many(
+    args: argparse.Namespace,
+    bar: Any,
+    checkpoint: CheckpointFile | None,
+    records: list[dict[str, Any]],
+    work: Callable[..., Run],
+    shared: Any,
+    data: Mapping[str, Any],
+    options: Mapping[str, Any],
+) -> None:
+    """Do several runs, side by side where that is asked for, and add their records."""
     fixed = isinstance(args.threads, int)  # then it is not ours to share out
-    threads = check_threads(args.threads)
-    jobs = min(args.runs, args.jobs or (1 if fixed else threads), _MOST_JOBS)
-    finished = FinishedRuns(checkpoint, args, {"data": data.sha256}, job.options())
-    with saved_at_end(finished.save):
-        if jobs > 1:
+    free = 1 if fixed or work is run_search else check_threads(args.threads)
+    jobs = min(args.runs, args.jobs or free, _MOST_JOBS)
+    if args.scheduler is None and jobs == 1:  # in this thread
+        callback = bar.trained if work is run_search else bar
+        work = partial(work, threads=args.threads, callback=callback)
+    else:
+        work = partial(work, threads=args.threads if fixed else 1)
+    if checkpoint is not None:
+        checkpoint.identify("runs", data, {**options, "seed": args.seed})
+
+    def tell(seed: str, run: Run) -> None:
+        records.append(run.record)
+        if len(records) < args.runs:
             bar.next_run()
-            missing = [seed for seed in seeds if finished.get(seed) is None]
-            new = run_side_by_side(data, job, missing, jobs=jobs, threads=threads if fixed else 1)
-            for seed in seeds:
-                if (record := finished.get(seed)) is None:
-                    record = next(new)
-                    finished.put(seed, record)
-                bar.next_run()
-                yield record, None
-            return
-        for seed in seeds:
-            bar.next_run()
-            if (record := finished.get(seed)) is not None:
-                yield record, None
-                continue
-            result = job.run(
-                data, seed=seed, threads=args.threads, callback=bar, time_limit=args.time_limit,
-                max_epochs=args.max_epochs, checkpoint=finished.file_of_one,
-            )  # fmt: skip
-            record = result.record()
-            finished.put(seed, record)
-            yield record, result
+
+    seeds = {str(seed): seed for seed in range(args.seed, args.seed + args.runs)}
+    with on_workers(args.scheduler):
+        run_all(work, seeds, shared, n_jobs=jobs, file=checkpoint, tell=tell)
 
 
 def _columns(X: Any) -> Mapping[str, Any]:
@@ -320,6 +343,15 @@ def _check_shares(args: argparse.Namespace) -> None:
             f"--max-drop is a fraction, 0.01 for one percentage point; got {drop:g}, which would "
             "allow any network"
         )
+
+
+def _check_workers(args: argparse.Namespace) -> None:
+    if args.scheduler is None:
+        return
+    if args.runs == 1:
+        raise ValueError("--scheduler goes with several --runs, which it does side by side")
+    if args.jobs:
+        raise ValueError("--jobs does not go with --scheduler, which knows its workers")
 
 
 def _check_limits(args: argparse.Namespace) -> None:

@@ -1,101 +1,71 @@
-"""Several runs of the main job: one after another, or side by side in processes of their own."""
+"""``--runs``: several runs of one command, side by side by ``--jobs`` or on a ``--scheduler``."""
 
 from __future__ import annotations
 
 import contextlib
-import itertools
-import multiprocessing
-import os
-import signal
-import threading
-import warnings
-from collections import deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
+import logging
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from synaprune.datasets import Dataset
+from synaprune.cli.found import find
+from synaprune.datasets import Dataset, Rows
+from synaprune.extras import require
 from synaprune.job import Job
+from synaprune.sweeping import Run, until_cancelled
 from synaprune.threads import Threads
 
-_task: tuple[Dataset, Job, Threads]  # what a process works at, sent to it once
-
-
-def run_side_by_side(
-    data: Dataset, job: Job, seeds: Sequence[int], *, jobs: int, threads: Threads
-) -> Iterator[dict[str, Any]]:
-    """Yield the record of each run, in the order of the seeds; equal to that of a run alone.
-
-    Processes are started afresh, not forked, since a fork of a process with threads may hang. If
-    the caller stops early, by Ctrl-C or for another reason, they are ended. Their warnings are
-    given here.
-
-    Raises
-    ------
-    OSError
-        If a process dies.
-    """
-    ours = set(multiprocessing.active_children())
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(
-        jobs, mp_context=context, initializer=_begin, initargs=(data, job, threads)
-    )
-    waiting = iter(seeds)
-    pending: deque[Future[tuple[dict[str, Any], list[str]]]] = deque()
-    try:
-        with _interrupts_ignored():  # which the processes, all started here, inherit
-            for seed in itertools.islice(waiting, 2 * jobs):
-                pending.append(pool.submit(_record, seed))
-        while pending:
-            record, texts = pending.popleft().result()
-            for seed in itertools.islice(waiting, 1):
-                pending.append(pool.submit(_record, seed))
-            for text in texts:
-                warnings.warn(text, UserWarning, stacklevel=2)
-            yield record
-    except BaseException as error:
-        for child in set(multiprocessing.active_children()) - ours:
-            child.terminate()
-        pool.shutdown()  # waited for: Python's exit fails on a pool that ends at the same moment
-        if isinstance(error, BrokenExecutor):
-            raise OSError("a process of --jobs ended unexpectedly; out of memory?") from error
-        raise
-    pool.shutdown()
+_SECONDS = 5  # in which a scheduler has to answer
 
 
 @contextlib.contextmanager
-def _interrupts_ignored() -> Iterator[None]:
-    """Ctrl-C on a terminal, or its end, goes to all processes; it is the parent's to handle."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread may say so
-        return
-    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGHUP") if hasattr(signal, name)]
-    before = [signal.signal(number, signal.SIG_IGN) for number in numbers]
-    try:
+def on_workers(scheduler: str | None) -> Iterator[None]:
+    """Let runs go to the workers of a Dask scheduler, if there is one.
+
+    Raises
+    ------
+    ImportError
+        If distributed is missing.
+    OSError, ValueError
+        If the scheduler cannot be reached, or its address is none.
+    """
+    if scheduler is None:
         yield
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)
+        return
+    distributed = require("distributed", "dask")
+    joblib = require("joblib", "dask")
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # errors are one line of ours
+    try:
+        distributed.comm.get_address_host_port(scheduler)  # a client of no address ends late
+        client = distributed.Client(scheduler, timeout=_SECONDS, set_as_default=False)
+    except (OSError, ValueError) as error:
+        told = " ".join(str(error).split())
+        raise OSError(f"--scheduler: {scheduler} cannot be reached ({told})") from error
+    with client, joblib.parallel_config(backend="dask", client=client):
+        yield
 
 
-def _begin(*task: Any) -> None:
-    global _task
-    _task = task
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+def run_job(
+    seed: int,
+    shared: tuple[Dataset, Job],
+    *,
+    threads: Threads,
+    callback: Callable[..., object] | None = None,
+) -> Run:
+    """Return the record of a run of the job."""
+    data, job = shared
+    callback = callback or until_cancelled()
+    return Run(job.run(data, seed=seed, threads=threads, callback=callback).record(), {})
 
 
-def _end_with_parent() -> None:
-    """End this process once its parent has gone, as by SIGKILL; it would wait for work for ever."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)
-
-
-def _record(seed: int) -> tuple[dict[str, Any], list[str]]:
-    """Return the record of a run, and what it warned of."""
-    data, job, threads = _task
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("default")
-        record = job.run(data, seed=seed, threads=threads).record()
-    return record, [str(w.message) for w in caught]
+def run_search(
+    seed: int,
+    shared: tuple[Rows, dict[str, Any], list[str]],
+    *,
+    threads: Threads,
+    callback: Callable[..., object] | None = None,
+) -> Run:
+    """Return the record of a search for the smallest network."""
+    rows, asked, keep = shared
+    callback = callback or until_cancelled()
+    found = find(rows, asked, keep=keep, seed=seed, threads=threads, callback=callback)
+    return Run(found.record, {})

@@ -46,8 +46,8 @@ class SweepResult:
         Returns
         -------
         list of int
-            From the smallest network on, by "n_synapses" and "validation_score". The best of many runs is lucky on the rows that it was chosen by: what to expect
-            of it is its score on the test split.
+            From the smallest network on, by "n_synapses" and "validation_score". The best of many
+            runs is lucky on the rows that it was chosen by: what to expect is its test score.
         """
         sizes, scores = self.columns["n_synapses"], self.columns["validation_score"]
         ended = [i for i, size in enumerate(sizes) if size is not None]

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from typing import Any, NamedTuple, TypeAlias
 
@@ -147,7 +147,7 @@ def run_all(
 
 def _outcomes(
     work: Work, tasks: Mapping[str, Any], shared: Any, n_jobs: int | None
-) -> Iterator[_Outcome]:
+) -> Generator[_Outcome]:
     """Generate outcomes as they come, and do what is lost again."""
     run_side_by_side = _engine(n_jobs)
     if run_side_by_side is None:
@@ -173,7 +173,7 @@ def _outcomes(
                 ) from error
 
 
-_Engine: TypeAlias = Callable[[Work, Mapping[str, Any], _Parts], Iterator[_Outcome]]
+_Engine: TypeAlias = Callable[[Work, Mapping[str, Any], _Parts], Generator[_Outcome]]
 
 
 def _engine(n_jobs: int | None) -> _Engine | None:
@@ -208,9 +208,7 @@ class _Joblib:
     def __init__(self, n_jobs: int | None, backend: Any) -> None:
         self._n_jobs, self._backend = n_jobs, backend
 
-    def __call__(
-        self, work: Work, tasks: Mapping[str, Any], parts: _Parts
-    ) -> Iterator[_Outcome]:  # fmt: skip
+    def __call__(self, work: Work, tasks: Mapping[str, Any], parts: _Parts) -> Generator[_Outcome]:
         import joblib
 
         ours = isinstance(self._backend, joblib.parallel.LokyBackend)
@@ -270,7 +268,7 @@ class _Dask:
                     f"the Dask worker at {worker} has synaprune {version}, this is {__version__}"
                 )
 
-    def __call__(self, work: Work, tasks: Mapping[str, Any], parts: _Parts) -> Iterator[_Outcome]:
+    def __call__(self, work: Work, tasks: Mapping[str, Any], parts: _Parts) -> Generator[_Outcome]:
         import distributed
 
         data = self._client.scatter(parts, broadcast=True, hash=False)
@@ -385,7 +383,7 @@ def _packed(shared: Any) -> _Parts:
 
 def _unpacked(parts: _Parts) -> Any:
     aligned = (part if part.ctypes.data % _ALIGNMENT == 0 else part.copy() for part in parts)
-    pickled, *buffers = (memoryview(part).toreadonly() for part in aligned)
+    pickled, *buffers = (part.data.toreadonly() for part in aligned)
     return pickle.loads(pickled, buffers=buffers)
 
 

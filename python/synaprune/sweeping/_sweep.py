@@ -43,7 +43,7 @@ def sweep(
     ----------
     grid : mapping of str to sequence, or several of them
         Values by option; all combinations are run, those of all grids. An option is called as its
-        flag of ``synaprune prune``, such as "synapses", "max_drop", "lr" or "hidden"; its values are
+        flag of ``synaprune prune``, such as "synapses", "max_drop", "lr" or "hidden"; values are
         those of a field of `Training`, `Gradual` and so on, and None is the default.
     X : array_like, shape (n, n_features), DataFrame, Table or Dataset
     y : array_like, shape (n,), or str, optional
