@@ -139,6 +139,7 @@ def run_all(
             if error is not None:
                 raise error
             assert run is not None
+            run = Run(json.loads(json.dumps(run.record)), run.arrays)  # as the file gives it back
             done[name] = run
             finished.put(name, run)
             tell(name, run)
@@ -262,7 +263,7 @@ class _Dask:
         except TimeoutError as error:
             address = client.scheduler.address
             raise OSError(f"the Dask cluster at {address} has no worker for {_WAIT} s") from error
-        for worker, version in client.run(_version_asked()).items():
+        for worker, version in client.run(_version_asked(), on_error="ignore").items():
             if version != __version__:
                 raise ValueError(
                     f"the Dask worker at {worker} has synaprune {version}, this is {__version__}"
@@ -279,7 +280,7 @@ class _Dask:
             for name, task in tasks.items()
         }  # fmt: skip
         try:
-            for future in distributed.as_completed(names):
+            for future in distributed.as_completed(names, loop=self._client.loop):
                 try:
                     yield future.result()
                 except distributed.KilledWorker as error:
