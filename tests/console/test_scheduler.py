@@ -56,7 +56,11 @@ def test_a_scheduler_that_cannot_be_reached_is_one_line(address, monkeypatch):
 def cluster(processes):
     distributed = pytest.importorskip("distributed")
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=processes, dashboard_address=None
+        n_workers=2,
+        threads_per_worker=1,
+        processes=processes,
+        protocol="tcp",
+        dashboard_address=None,
     ) as made:
         yield made
 
