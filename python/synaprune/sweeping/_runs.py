@@ -280,12 +280,17 @@ class _Dask:
             for name, task in tasks.items()
         }  # fmt: skip
         try:
-            for future in distributed.as_completed(names, loop=self._client.loop):
-                try:
-                    yield future.result()
-                except distributed.KilledWorker as error:
-                    name = names[future]
-                    yield _Outcome(name, None, OSError(f"run {name}: {_told(error)}"), [])
+            for future, result in distributed.as_completed(
+                names, loop=self._client.loop, with_results=True, raise_errors=False
+            ):
+                name = names.pop(future)  # which lets the cluster forget what it gave
+                if future.status == "finished":
+                    yield result
+                    continue
+                error = result[1] if future.status == "error" else result
+                if not isinstance(error, distributed.KilledWorker):
+                    raise error
+                yield _Outcome(name, None, OSError(f"run {name}: {_told(error)}"), [])
         finally:
             self._client.cancel([*names])  # those at work notice it: `until_cancelled`
 
