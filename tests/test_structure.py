@@ -45,14 +45,16 @@ HEADERS = (
     {"plan", "inputs"},
     {"prefetch"},
     {"passes"},
-    {"linear", "forward", "losses", "optimizer", "prune", "explain"},
+    {"linear", "forward", "losses", "optimizer", "prune", "explain", "surgeon"},
     {"targets"},
     {"trainer"},
+    {"sample_gradients"},
     {"network"},
     {"bindings"},
 )
 HEADER_LEVEL = {header: level for level, group in enumerate(HEADERS) for header in group}
 SOURCE_OF = {
+    "network_curvature": "network",
     "network_explain": "network",
     "network_moments": "network",
     "network_train": "network",

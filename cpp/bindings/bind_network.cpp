@@ -152,15 +152,56 @@ py::tuple gradient_moments(const Handle& handle, const py::array& X, const py::a
   return py::make_tuple(to_array(m.mean), to_array(m.mean_square));
 }
 
+FisherOptions expect_fisher(index_t block, double damping) {
+  if (block < 1 || block > 4096)
+    throw py::value_error("block must be from 1 to 4096, got " + std::to_string(block));
+  if (!(damping > 0.0 && damping <= 1e6))
+    throw py::value_error("damping must be above 0 and at most 1e6, got " +
+                          std::to_string(damping));
+  return {block, damping};
+}
+
+py::array_t<float> curvature(const Handle& handle, const py::array& X, const py::array& y,
+                             int threads, const std::optional<py::array>& weights, float smoothing,
+                             index_t block, double damping) {
+  const auto net = handle.snapshot();
+  const Inputs inputs = expect_inputs(X, net->n_inputs());
+  const CheckedTargets checked = expect_targets(y, weights, smoothing, inputs.n, *net);
+  expect_threads(threads);
+  const FisherOptions options = expect_fisher(block, damping);
+  return to_array(without_gil([&] {
+    return net->curvature({inputs, checked.targets}, options, threads, signal_pending);
+  }));
+}
+
+void compensate(Handle& handle, const py::array& given, const py::array& X, const py::array& y,
+                int threads, const std::optional<py::array>& weights, float smoothing,
+                index_t block, double damping) {
+  Write writing(handle);
+  const auto keep = to_vector<std::uint8_t>("keep", given);
+  const Inputs inputs = expect_inputs(X, writing.network().n_inputs());
+  const CheckedTargets checked =
+      expect_targets(y, weights, smoothing, inputs.n, writing.network());
+  expect_threads(threads);
+  const FisherOptions options = expect_fisher(block, damping);
+  writing.run([&](Network& n) {
+    n.compensate(keep, {inputs, checked.targets}, options, threads, signal_pending);
+  });
+  writing.publish();
+}
+
 py::array_t<float> scores(Handle& handle, const std::string& criterion,
-                          const std::optional<std::pair<py::array, py::array>>& moments) {
+                          const std::optional<std::pair<py::array, py::array>>& moments,
+                          const std::optional<py::array>& curvature) {
   const Criterion c = parse_criterion(criterion);
   GradientMoments m;
   if (moments) {
     m.mean = to_vector<float>("mean", moments->first);
     m.mean_square = to_vector<float>("mean_square", moments->second);
   }
-  return to_array(write(handle, [&](Network& n) { return n.score(c, m); }));
+  std::vector<float> curvatures;
+  if (curvature) curvatures = to_vector<float>("curvature", *curvature);
+  return to_array(write(handle, [&](Network& n) { return n.score(c, m, curvatures); }));
 }
 
 // None stands for no state: plain SGD, or no training yet.
@@ -234,6 +275,16 @@ offset_t cut(Handle& handle, const py::array& given, offset_t n, offset_t skip, 
   });
 }
 
+py::array_t<std::uint8_t> kept_by_cut(const Handle& handle, const py::array& given,
+                                              offset_t n, offset_t skip, bool per_layer,
+                                              float structured_bias) {
+  auto scores = to_vector<float>("scores", given);
+  const auto net = handle.snapshot();
+  return to_array(without_gil([&] {
+    return net->kept_by_cut(std::move(scores), n, skip, per_layer, structured_bias);
+  }));
+}
+
 offset_t remove(Handle& handle, const py::array& keep) {
   const auto mask = to_vector<std::uint8_t>("keep", keep);
   return write(handle, [&](Network& n) { return n.remove(mask); });
@@ -282,7 +333,16 @@ void bind_network(py::module_& m) {
            py::arg("weights") = py::none(), py::arg("smoothing") = 0.0f)
       .def("gradient_moments", &gradient_moments, py::arg("X"), py::arg("y"), py::arg("threads"),
            py::arg("weights") = py::none(), py::arg("smoothing") = 0.0f)
-      .def("score", &scores, py::arg("criterion"), py::arg("moments") = py::none())
+      .def("curvature", &curvature, py::arg("X"), py::arg("y"), py::arg("threads"),
+           py::arg("weights") = py::none(), py::arg("smoothing") = 0.0f, py::arg("block") = 128,
+           py::arg("damping") = 1e-3)
+      .def("compensate", &compensate, py::arg("keep"), py::arg("X"), py::arg("y"),
+           py::arg("threads"), py::arg("weights") = py::none(), py::arg("smoothing") = 0.0f,
+           py::arg("block") = 128, py::arg("damping") = 1e-3)
+      .def("score", &scores, py::arg("criterion"), py::arg("moments") = py::none(),
+           py::arg("curvature") = py::none())
+      .def("kept_by_cut", &kept_by_cut, py::arg("scores"), py::arg("n"),
+           py::arg("skip") = 0, py::arg("per_layer") = false, py::arg("structured_bias") = 0.0f)
       .def("remove", &remove, py::arg("keep"))
       .def("cut", &cut, py::arg("scores"), py::arg("n"), py::arg("skip") = 0,
            py::arg("per_layer") = false, py::arg("structured_bias") = 0.0f);

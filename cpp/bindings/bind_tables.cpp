@@ -39,10 +39,13 @@ void bind_tables(py::module_& m) {
   m.attr("REGRESSION_LOSSES") = py::tuple(py::cast(of_numbers));
   m.attr("OPTIMIZERS") = py::tuple(py::cast(optimizer_names()));
   m.attr("CRITERIA") = py::tuple(py::cast(criterion_names()));
-  std::vector<std::string> with_gradients;
-  for (const std::string& name : criterion_names())
+  std::vector<std::string> with_gradients, with_curvature;
+  for (const std::string& name : criterion_names()) {
     if (needs_gradients(parse_criterion(name))) with_gradients.push_back(name);
+    if (needs_curvature(parse_criterion(name))) with_curvature.push_back(name);
+  }
   m.attr("GRADIENT_CRITERIA") = py::tuple(py::cast(with_gradients));
+  m.attr("CURVATURE_CRITERIA") = py::tuple(py::cast(with_curvature));
   m.def("activate", &activate, py::arg("activation"), py::arg("x"));
   m.def("activation_slope", &slope, py::arg("activation"), py::arg("x"));
 }

@@ -215,12 +215,14 @@ void Network::prepare_state(const Optimizer& optimizer) {
   state_of_ = optimizer.name();
 }
 
-std::vector<float> Network::score(Criterion criterion, const GradientMoments& moments) {
-  return synaprune::score(layers(), criterion, moments, rng_);
+std::vector<float> Network::score(Criterion criterion, const GradientMoments& moments,
+                                  const std::vector<float>& curvature) {
+  return synaprune::score(layers(), criterion, moments, curvature, rng_);
 }
 
-offset_t Network::cut(std::vector<float> scores, offset_t n, offset_t skip, bool per_layer,
-                      float structured_bias) {
+std::vector<std::uint8_t> Network::kept_by_cut(std::vector<float> scores, offset_t n,
+                                                       offset_t skip, bool per_layer,
+                                                       float structured_bias) const {
   const std::vector<Layer> before = layers();
   check_scores(before, scores);
   if (per_layer) rank_within_layers(before, scores);
@@ -230,7 +232,12 @@ offset_t Network::cut(std::vector<float> scores, offset_t n, offset_t skip, bool
     skip = std::min(skip, free);
     n = std::min(n, free - skip);
   }
-  return remove(keep_all_but_lowest(scores, n, skip));
+  return keep_all_but_lowest(scores, n, skip);
+}
+
+offset_t Network::cut(std::vector<float> scores, offset_t n, offset_t skip, bool per_layer,
+                      float structured_bias) {
+  return remove(kept_by_cut(std::move(scores), n, skip, per_layer, structured_bias));
 }
 
 offset_t Network::remove(const std::vector<std::uint8_t>& keep) {

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "synaprune/network.hpp"
+#include "synaprune/sample_gradients.hpp"
 
 namespace synaprune {
 
@@ -13,46 +14,29 @@ namespace {
 class MomentPass {
  public:
   MomentPass(const TrainingTask& task, const Kernels& kernels)
-      : t_(task),
-        kernels_(kernels),
-        forward_(task.model, kernels, max_tile),
-        backward_(task.model, kernels, max_tile) {
+      : model_(task.model), kernels_(kernels), samples_(task, kernels) {
     index_t widest = 0;
-    for (std::size_t l = 0; l < n_layers(); ++l) {
-      const BlockedCsr& W = t_.model.weights(l);
+    for (std::size_t l = 0; l < model_.n_layers(); ++l) {
+      const BlockedCsr& W = model_.weights(l);
       mean_.emplace_back(W.nnz());
       square_.emplace_back(W.nnz());
       widest = std::max({widest, W.n_rows, W.n_columns});
     }
     for (Buffer& squares : squares_) squares.resize(offset_t{widest} * max_tile);
-    targets_.resize(offset_t{n_outputs()} * max_tile);
   }
 
   void add(offset_t first, index_t size) {
-    forward_.run(t_.samples, first, size, first + size, false);
-    const index_t ld = forward_.tiles().width(0);
-    offset_t position[max_tile];
-    for (index_t s = 0; s < size; ++s) position[s] = t_.samples.position(first + s);
-    float w[max_tile];
-    t_.targets.tile(n_outputs(), position, size, ld, targets_.data(), w);
-    TileTargets targets{size};
-    targets.T = targets_.data();
-    targets.weights = w;
-    loss_and_gradient(kernels_, t_.loss, n_outputs(), ld, 1, targets,
-                      backward_.delta(forward_, n_layers() - 1));
-    for (std::size_t l = n_layers(); l-- > 0;) {
-      accumulate(l, ld);
-      if (l > 0) backward_.step(forward_, l, {0, t_.model.weights(l).n_columns});
-    }
+    samples_.run(first, size);
+    for (std::size_t l = 0; l < model_.n_layers(); ++l) accumulate(l, samples_.ld());
   }
 
   // Adds the sums to those of all passes, layers one after another in CSR order.
   void add_to(std::vector<double>& mean, std::vector<double>& square) const {
     std::size_t k = 0;
-    for (std::size_t l = 0; l < n_layers(); ++l) {
+    for (std::size_t l = 0; l < model_.n_layers(); ++l) {
       std::vector<float> g(mean_[l].size()), g2(mean_[l].size());
-      t_.model.weights(l).to_csr(mean_[l].data(), g.data());
-      t_.model.weights(l).to_csr(square_[l].data(), g2.data());
+      model_.weights(l).to_csr(mean_[l].data(), g.data());
+      model_.weights(l).to_csr(square_[l].data(), g2.data());
       for (std::size_t i = 0; i < g.size(); ++i, ++k) {
         mean[k] += g[i];
         square[k] += g2[i];
@@ -61,18 +45,15 @@ class MomentPass {
   }
 
  private:
-  std::size_t n_layers() const { return t_.model.n_layers(); }
-  index_t n_outputs() const { return t_.model.weights(n_layers() - 1).n_rows; }
-
   void accumulate(std::size_t l, index_t ld) {
-    const BlockedCsr& W = t_.model.weights(l);
-    const float *D = backward_.delta(forward_, l), *X = forward_.below(l);
+    const BlockedCsr& W = model_.weights(l);
+    const float *D = samples_.delta(l), *X = samples_.below(l);
     for (offset_t i = 0; i < offset_t{W.n_rows} * ld; ++i) squares_[0][i] = D[i] * D[i];
     for (offset_t i = 0; i < offset_t{W.n_columns} * ld; ++i) squares_[1][i] = X[i] * X[i];
     for (index_t b = 0; b < W.n_blocks; ++b) {
       const offset_t column = offset_t{W.first_column(b)} * ld, k = W.begin(b)[0];
       const auto sum = [&](const float* d, const float* x, Buffer& g) {
-        kernels_.grad_weights(t_.model.all_rows(l), ld, W.block(b), d, x + column, true,
+        kernels_.grad_weights(model_.all_rows(l), ld, W.block(b), d, x + column, true,
                               g.data() + k);
       };
       sum(D, X, mean_[l]);
@@ -80,11 +61,10 @@ class MomentPass {
     }
   }
 
-  const TrainingTask& t_;
+  const Model model_;
   const Kernels& kernels_;
-  Forward forward_;
-  Backward backward_;
-  Buffer targets_, squares_[2];
+  SampleGradients samples_;
+  Buffer squares_[2];
   std::vector<Buffer> mean_, square_;  // per layer
 };
 

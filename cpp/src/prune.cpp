@@ -13,14 +13,18 @@ namespace {
 
 struct Synapse {
   float w, w0, g, g2;  // weight, initial weight, E[g], E[g^2]
+  float curvature;     // 1 / [F^-1]_kk
   float random;        // uniform in [0, 1)
 
   float movement() const { return std::fabs(w - w0); }
 };
 
+// What a score takes besides weights.
+enum class Needs { nothing, gradients, curvature, random };
+
 struct Entry {
   const char* name;
-  bool needs_gradients, needs_random;
+  Needs needs;
   float (*score)(const Synapse& s);
 };
 
@@ -31,20 +35,24 @@ struct Entry {
 //                       curvature
 //   taylor              Molchanov et al. 2017
 //   taylor2             the loss without the synapse, less the loss: LeCun's expansion with its
-//   term
-//                       of first order, for networks that have not converged
+//                       term of first order, for networks that have not converged
+//   obs                 optimal brain surgeon, Hassibi & Stork 1993, with the empirical Fisher, as
+//                       in Singh & Alistarh 2020
 constexpr Entry table[] = {
-    {"wsf", false, false, [](const Synapse& s) { return s.movement(); }},
-    {"magnitude", false, false, [](const Synapse& s) { return std::fabs(s.w); }},
-    {"magnitude_increase", false, false,
+    {"wsf", Needs::nothing, [](const Synapse& s) { return s.movement(); }},
+    {"magnitude", Needs::nothing, [](const Synapse& s) { return std::fabs(s.w); }},
+    {"magnitude_increase", Needs::nothing,
      [](const Synapse& s) { return std::fabs(s.w) - std::fabs(s.w0); }},
-    {"movement_magnitude", false, false,
+    {"movement_magnitude", Needs::nothing,
      [](const Synapse& s) { return s.movement() * std::fabs(s.w); }},
-    {"fisher", true, false, [](const Synapse& s) { return s.w * s.w * s.g2; }},
-    {"wsf_fisher", true, false, [](const Synapse& s) { return s.movement() * std::sqrt(s.g2); }},
-    {"taylor", true, false, [](const Synapse& s) { return std::fabs(s.w * s.g); }},
-    {"taylor2", true, false, [](const Synapse& s) { return 0.5f * s.w * s.w * s.g2 - s.w * s.g; }},
-    {"random", false, true, [](const Synapse& s) { return s.random; }},
+    {"fisher", Needs::gradients, [](const Synapse& s) { return s.w * s.w * s.g2; }},
+    {"wsf_fisher", Needs::gradients,
+     [](const Synapse& s) { return s.movement() * std::sqrt(s.g2); }},
+    {"taylor", Needs::gradients, [](const Synapse& s) { return std::fabs(s.w * s.g); }},
+    {"taylor2", Needs::gradients,
+     [](const Synapse& s) { return 0.5f * s.w * s.w * s.g2 - s.w * s.g; }},
+    {"obs", Needs::curvature, [](const Synapse& s) { return 0.5f * s.w * s.w * s.curvature; }},
+    {"random", Needs::random, [](const Synapse& s) { return s.random; }},
 };
 
 const Entry& entry(Criterion criterion) { return table[static_cast<int>(criterion)]; }
@@ -64,25 +72,29 @@ Criterion parse_criterion(const std::string& name) {
   return Criterion{find_entry("criterion", table, name)};
 }
 
-bool needs_gradients(Criterion criterion) { return entry(criterion).needs_gradients; }
+bool needs_gradients(Criterion criterion) { return entry(criterion).needs == Needs::gradients; }
+bool needs_curvature(Criterion criterion) { return entry(criterion).needs == Needs::curvature; }
 
 std::vector<float> score(const std::vector<Layer>& layers, Criterion criterion,
-                         const GradientMoments& moments, Rng& rng) {
+                         const GradientMoments& moments, const std::vector<float>& curvature,
+                         Rng& rng) {
   const Entry& e = entry(criterion);
-  if (e.needs_gradients) {
+  if (e.needs == Needs::gradients) {
     check_size(layers, "mean", moments.mean);
     check_size(layers, "mean_square", moments.mean_square);
   }
+  if (e.needs == Needs::curvature) check_size(layers, "curvature", curvature);
   std::vector<float> scores;
   scores.reserve(count_synapses(layers));
   for (const Layer& layer : layers)
     for (offset_t k = 0; k < layer.nnz(); ++k) {
-      Synapse s{layer.synapses.values[k], layer.initial[k], 0.0f, 0.0f, 0.0f};
-      if (e.needs_gradients) {
+      Synapse s{layer.synapses.values[k], layer.initial[k], 0.0f, 0.0f, 0.0f, 0.0f};
+      if (e.needs == Needs::gradients) {
         s.g = moments.mean[scores.size()];
         s.g2 = moments.mean_square[scores.size()];
       }
-      if (e.needs_random) s.random = rng.uniform();
+      if (e.needs == Needs::curvature) s.curvature = curvature[scores.size()];
+      if (e.needs == Needs::random) s.random = rng.uniform();
       scores.push_back(e.score(s));
     }
   return scores;

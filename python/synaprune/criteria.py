@@ -55,6 +55,12 @@ class Criterion:
         synapses: scores are multiplied by (f·f')^structured_bias, f and f' the share of synapses
         that the synapse's two neurons still have of the most in their layer (1 for outputs). 0 is
         off.
+    compensate : bool
+        At each cut, whatever ranks it, let the weights that stay make up for those that go, as
+        optimal brain surgeon does (Hassibi & Stork, 1993): a neuron's weights and bias w become
+        w - F⁻¹[:, S] (F⁻¹[S, S])⁻¹ w[S] if its synapses S go, F being the neuron's block of the
+        empirical Fisher matrix as in `saliency`. w(0) stays as it is, so that the WSF of what is
+        left changes by its weights alone.
 
     Raises
     ------
@@ -63,8 +69,8 @@ class Criterion:
 
     Examples
     --------
-    >>> Criterion("fisher", structured_bias=0.25)
-    Criterion(saliency='fisher', per_layer=False, structured_bias=0.25)
+    >>> Criterion("obs", compensate=True)
+    Criterion(saliency='obs', per_layer=False, structured_bias=0.0, compensate=True)
     """
 
     saliency: Saliency = option("wsf", "what ranks synapses", choices=CRITERIA, key="criterion")
@@ -72,6 +78,7 @@ class Criterion:
     structured_bias: float = option(
         0.0, "favour emptying inputs and neurons that are nearly empty", metavar="B"
     )
+    compensate: bool = option(False, "let weights that stay make up for what a cut takes")
 
     def __post_init__(self) -> None:
         if not callable(self.saliency) and not (
@@ -83,6 +90,7 @@ class Criterion:
             )
         check_bool("per_layer", self.per_layer)
         check_float("structured_bias", self.structured_bias, 0.0, 100.0)
+        check_bool("compensate", self.compensate)
 
     @property
     def name(self) -> str:
@@ -93,7 +101,7 @@ class Criterion:
     def needs_gradients(self) -> bool:
         """Whether the saliency is computed from gradients, and so from data."""
         if isinstance(self.saliency, str):
-            return self.saliency in _core.GRADIENT_CRITERIA
+            return self.saliency in _core.GRADIENT_CRITERIA + _core.CURVATURE_CRITERIA
         return _asks_for_moments(self.saliency)
 
     def scores(self, net: SparseMLP, data: TrainingSet | None, threads: int) -> NDArray[np.float32]:
@@ -117,13 +125,16 @@ class Criterion:
         ValueError
             If data are needed and missing, or a function returns something else than scores.
         """
-        moments = None
+        moments = curvature = None
         if self.needs_gradients:
             if data is None:
                 raise ValueError(f"criterion {self.name!r} needs data: give X and y")
-            moments = data.gradient_moments(net._core, threads)
+            if self.saliency in _core.CURVATURE_CRITERIA:
+                curvature = data.curvature(net._core, threads)
+            else:
+                moments = data.gradient_moments(net._core, threads)
         if isinstance(self.saliency, str):
-            return net._core.score(self.saliency, moments)
+            return net._core.score(self.saliency, moments, curvature)
         return _scores_of(self.saliency, net.weights, moments)
 
     def warn_if_spoiled(self, optimizer: Optimizer, init_scale: float, stacklevel: int) -> None:
@@ -218,6 +229,11 @@ def saliency(
         - "taylor": |w·E[g]| (Molchanov et al., 2017, arXiv 1611.06440)
         - "taylor2": w²·E[g²]/2 - w·E[g], the expected change of the loss (LeCun et al., 1990, with
           their term of first order)
+        - "obs": w²/(2·[F⁻¹]ₖₖ), the change of the loss if a neuron's other synapses and its bias
+          make up for the removal (optimal brain surgeon, Hassibi & Stork, 1993; they do with
+          ``Criterion(compensate=True)``). F = E[g·gᵀ] is the empirical Fisher matrix in blocks
+          (Singh & Alistarh, 2020, arXiv 2004.14340): at most 128 synapses of one neuron, and its
+          bias, with a thousandth of the block's mean diagonal added to the diagonal
         - "random": uniform random numbers, the baseline
 
         Or a callable, which takes the list of the layers' `SparseLayer` and returns an array of
@@ -225,8 +241,9 @@ def saliency(
         gets a list of the layers' `GradientMoments` there.
     X, y : array_like, optional
         Data as in `SparseMLP.fit`, for the criteria that need gradients ("fisher", "wsf_fisher",
-        "taylor", and callables that ask for ``gradient_moments``): E[·] is the mean over at most
-        10000 of the samples, evenly spaced, g the gradient of one sample's loss.
+        "taylor", "taylor2", "obs", and callables that ask for ``gradient_moments``): E[·] is the
+        mean over at most 10000 of the samples ("obs": 2048), evenly spaced, g the gradient of one
+        sample's loss.
     threads : int or "auto", optional
         Results do not depend on it.
 

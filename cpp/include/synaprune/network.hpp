@@ -30,6 +30,12 @@ struct OptimizerState {
   std::vector<float> moments;  // [rows, parameters]: layer by layer, synapses and then biases
 };
 
+// Of the empirical Fisher matrix F, which is taken for 0 but in blocks on its diagonal.
+struct FisherOptions {
+  index_t block;  // the most synapses of one, all of one row
+  double damping;  // added to the diagonal, as a share of its mean over the block; above 0
+};
+
 struct Gradients {
   double loss = 0.0;
   std::vector<std::vector<float>> values;  // per layer [nnz], in CSR order
@@ -97,8 +103,23 @@ class Network {
   GradientMoments gradient_moments(const TrainingData& data, int threads,
                                    const ShouldStop& should_stop) const;
 
+  // 1 / [F^-1]_kk of every synapse, layers one after another: the curvature of the loss along it
+  // if the others of its block, and the bias, make up for it; 0 of frozen ones and of those that no
+  // gradient reaches. Equal bits for any number of threads.
+  std::vector<float> curvature(const TrainingData& data, const FisherOptions& options, int threads,
+                               const ShouldStop& should_stop) const;
+  // Before the synapses with keep[k] == 0 are removed: the others of their blocks, and the biases,
+  // become what keeps the loss lowest (Hassibi & Stork 1993). What is frozen stays as it is.
+  void compensate(const std::vector<std::uint8_t>& keep, const TrainingData& data,
+                  const FisherOptions& options, int threads, const ShouldStop& should_stop);
+
   // See prune.hpp.
-  std::vector<float> score(Criterion criterion, const GradientMoments& moments);
+  std::vector<float> score(Criterion criterion, const GradientMoments& moments,
+                           const std::vector<float>& curvature);
+  // keep[k] = 0 for the synapses that a cut removes, before any clean-up.
+  std::vector<std::uint8_t> kept_by_cut(std::vector<float> scores, offset_t n,
+                                                offset_t skip, bool per_layer,
+                                                float structured_bias) const;
   offset_t cut(std::vector<float> scores, offset_t n, offset_t skip, bool per_layer,
                float structured_bias);
   // Removes synapses and what is left dead; returns how many went.

@@ -12,6 +12,7 @@ enum class Criterion : int {};
 std::vector<std::string> criterion_names();
 Criterion parse_criterion(const std::string& name);
 bool needs_gradients(Criterion criterion);
+bool needs_curvature(Criterion criterion);
 
 // Over samples, of the loss's gradient by each synapse: layers one after another, CSR order within.
 struct GradientMoments {
@@ -21,9 +22,10 @@ struct GradientMoments {
 
 // One score per synapse, layers one after another, CSR order within; the lowest go first. The table
 // in prune.cpp has the formulas.
-// Throws std::invalid_argument if the criterion needs moments that do not fit.
+// Throws std::invalid_argument if the criterion needs moments or curvatures that do not fit.
 std::vector<float> score(const std::vector<Layer>& layers, Criterion criterion,
-                         const GradientMoments& moments, Rng& rng);
+                         const GradientMoments& moments, const std::vector<float>& curvature,
+                         Rng& rng);
 
 // Throws std::invalid_argument unless there is one score a synapse and none is NaN.
 void check_scores(const std::vector<Layer>& layers, const std::vector<float>& scores);

@@ -16,6 +16,7 @@ REGRESSION_LOSSES: tuple[str, ...]  # those of numbers
 OPTIMIZERS: tuple[str, ...]
 CRITERIA: tuple[str, ...]
 GRADIENT_CRITERIA: tuple[str, ...]  # those that need moments of gradients
+CURVATURE_CRITERIA: tuple[str, ...]  # those that need curvatures
 
 # n_in, indptr [n_out + 1], indices [nnz], values [nnz], initial [nnz], bias [n_out]
 _Layer: TypeAlias = tuple[
@@ -166,7 +167,45 @@ class Network(metaclass=_Pybind11Type):
         weights: NDArray[np.float32] | None = None,
         smoothing: float = 0.0,
     ) -> _Moments: ...
-    def score(self, criterion: str, moments: _Moments | None = None) -> NDArray[np.float32]: ...
+    # 1 / [F^-1]_kk of every synapse. F is the empirical Fisher matrix in blocks of at most so many
+    # synapses of a row, and its bias; the damping is a share of the mean of a block's diagonal.
+    def curvature(
+        self,
+        X: _Inputs,
+        y: _Targets,
+        threads: int,
+        weights: NDArray[np.float32] | None = None,
+        smoothing: float = 0.0,
+        block: int = 128,
+        damping: float = 1e-3,
+    ) -> NDArray[np.float32]: ...
+    # Changes what stays so that it makes up for what is about to be removed.
+    def compensate(
+        self,
+        keep: NDArray[np.uint8],
+        X: _Inputs,
+        y: _Targets,
+        threads: int,
+        weights: NDArray[np.float32] | None = None,
+        smoothing: float = 0.0,
+        block: int = 128,
+        damping: float = 1e-3,
+    ) -> None: ...
+    def score(
+        self,
+        criterion: str,
+        moments: _Moments | None = None,
+        curvature: NDArray[np.float32] | None = None,
+    ) -> NDArray[np.float32]: ...
+    # What `cut` keeps before it cleans up.
+    def kept_by_cut(
+        self,
+        scores: NDArray[np.float32],
+        n: int,
+        skip: int = 0,
+        per_layer: bool = False,
+        structured_bias: float = 0.0,
+    ) -> NDArray[np.uint8]: ...
     def remove(self, keep: NDArray[np.uint8]) -> int: ...
     def cut(
         self,

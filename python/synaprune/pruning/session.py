@@ -221,9 +221,9 @@ class Session:
 
         More go if that leaves neurons without a synapse in or out.
         """
-        criterion = self.criterion
-        bias = criterion.structured_bias
-        self.net._core.cut(self._scores(), n, skip, criterion.per_layer, bias)
+        per_layer, bias = self.criterion.per_layer, self.criterion.structured_bias
+        scores = self._scores()
+        self._remove(self.net._core.kept_by_cut(scores, n, skip, per_layer, bias))
 
     def overrun(self, net: SparseMLP, limits: Amounts | None = None) -> float:
         """Return how far the inputs of a network exceed limits, the goal's if left out."""
@@ -244,11 +244,16 @@ class Session:
     def cut_inputs(self, units: NDArray[np.intp]) -> None:
         """Remove inputs, or groups of them, by their numbers in `units`."""
         assert self.units is not None
-        self.net._core.remove(self.units.without(self.net, units))
+        self._remove(self.units.without(self.net, units))
 
     def cut_neuron(self, skip: int = 0) -> None:
         """Remove the hidden neuron of the lowest sum of scores after the `skip` lowest."""
-        self.net._core.remove(without_neuron(self.net, self._scores(), skip))
+        self._remove(without_neuron(self.net, self._scores(), skip))
+
+    def _remove(self, keep: NDArray[np.uint8]) -> None:
+        if self.criterion.compensate:
+            self.data.compensate(self.net._core, keep, self.threads.next())
+        self.net._core.remove(keep)
 
     def _scores(self) -> NDArray[np.float32]:
         scores = self.criterion.scores(self.net, self.data, self.threads.next())

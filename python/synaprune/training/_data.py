@@ -15,6 +15,7 @@ from synaprune.checks import check_float, check_int, shown
 from synaprune.options import option
 
 SCORED = 10_000  # samples that scores with gradients are computed from
+CURVED = 2048  # samples that curvatures are computed from, each of which costs more
 
 
 @dataclass(frozen=True)
@@ -137,12 +138,31 @@ class TrainingSet:
             some.X, some.y, threads, some.sample_weight, some.label_smoothing
         )
 
+    def curvature(self, core: _core.Network, threads: int) -> NDArray[np.float32]:
+        """Return 1 / [F⁻¹]ₖₖ of every synapse over at most `CURVED` samples, unmoved."""
+        some = self._curved
+        return core.curvature(some.X, some.y, threads, some.sample_weight, some.label_smoothing)
+
+    def compensate(self, core: _core.Network, keep: NDArray[np.uint8], threads: int) -> None:
+        """Let what stays make up for what is about to go, by the same samples."""
+        some = self._curved
+        core.compensate(
+            keep, some.X, some.y, threads, some.sample_weight, some.label_smoothing
+        )
+
     @cached_property
     def _scored(self) -> TrainingSet:
+        return self._evenly(SCORED)
+
+    @cached_property
+    def _curved(self) -> TrainingSet:
+        return self._evenly(CURVED)
+
+    def _evenly(self, most: int) -> TrainingSet:
         n = len(self.X)
-        if n <= SCORED:
+        if n <= most:
             return self
-        rows = np.arange(SCORED) * n // SCORED  # evenly spaced: data may be sorted
+        rows = np.arange(most) * n // most  # evenly spaced: data may be sorted
         weight = None if self.sample_weight is None else self.sample_weight[rows]
         some: Any = {"X": self.X[rows], "y": self.y[rows], "sample_weight": weight}
         return replace(self, **some)
