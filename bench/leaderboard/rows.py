@@ -35,6 +35,7 @@ class Recipe:
     n_inputs: int | None = None
     criterion: str = "wsf"
     structured_bias: float = 0.0
+    activation: str = "relu"
     init_scale: float = 0.05
     input_scaling: str = "auto"
     epochs: int = 150
@@ -45,6 +46,7 @@ class Recipe:
     momentum: float = 0.0
     batch_size: int = 64
     shift: float = 0.0
+    input_dropout: float = 0.0
     label_smoothing: float = 0.0
     swa_epochs: int = 1
     teacher: tuple[int, ...] = ()
@@ -65,6 +67,7 @@ class Recipe:
             self.epochs,
             batch_size=self.batch_size,
             optimizer=self.optimizer,
+            input_dropout=self.input_dropout,
             label_smoothing=self.label_smoothing,
             augment=sn.ShiftImages(28, 28, 1, self.shift) if self.shift else None,
             swa_epochs=self.swa_epochs,
@@ -87,6 +90,7 @@ class Recipe:
         )
 
 
+SHARE_DROP = 0.001
 _SMALL = Recipe(
     (20,),
     1259,
@@ -96,6 +100,7 @@ _SMALL = Recipe(
     l1=1e-4,
     shift=0.5,
     epochs=400,
+    share_drop=SHARE_DROP,
 )
 _DEEP = Recipe(
     (100, 40),
@@ -110,20 +115,29 @@ _DEEP = Recipe(
     epochs=800,
     power=3.0,
     all_images=True,
+    share_drop=SHARE_DROP,
 )
 _DEEPER = replace(_DEEP, hidden=(300, 100), l1=5e-5, shift=0.8, epochs=400)
 ROWS = {
     "20-hidden": _SMALL,
-    "500": replace(_DEEP, n_synapses=500, l1=2e-4),
-    "800": replace(_DEEP, n_synapses=800),
-    "1259": replace(_DEEP, hidden=(200, 80)),
+    "500": replace(_DEEP, hidden=(60,), n_synapses=500, l1=2e-4, shift=0.25, epochs=1600),
+    "800": replace(_DEEP, n_synapses=800, batch_size=24, lr=0.02),
+    "1259": replace(_DEEP, hidden=(200, 80), batch_size=24, lr=0.02),
     "2000": replace(_DEEPER, n_synapses=2000),
     "3000": replace(_DEEPER, n_synapses=3000),
-    "3000-unshifted": replace(_DEEPER, n_synapses=3000, l1=1e-4, shift=0.0, epochs=100),
-    "38": replace(_SMALL, n_synapses=38, n_inputs=20, shift=0.0, epochs=150, regrow_budget=10.0),
+    "3000-unshifted": replace(_DEEPER, n_synapses=3000, shift=0.0, input_dropout=0.2),
+    "38": replace(
+        _DEEP,
+        hidden=(30,),
+        n_synapses=38,
+        n_inputs=20,
+        activation="tanh",
+        l1=2e-3,
+        shift=0.0,
+        epochs=300,
+        regrow_budget=1.0,
+    ),
 }
-SHARE_DROP = 0.001
-ROWS = {name: replace(row, share_drop=SHARE_DROP) for name, row in ROWS.items()}
 ASKED = (1259,)  # counts that `smallest_network` is asked for
 # Multilayer perceptrons on MNIST: weights, final test error.
 PUBLISHED = {
@@ -155,7 +169,7 @@ OPTIONS = {
     "four times the epochs": replace(BASE, epochs=400),
 }
 # What depth, schedule and the rest are worth.
-DEEP_BASE = replace(_DEEP, epochs=240, all_images=False)
+DEEP_BASE = replace(_DEEP, epochs=240, all_images=False, share_drop=None)
 DEPTH = {
     "the base, 784-100-40-10": DEEP_BASE,
     "784-80-10": replace(DEEP_BASE, hidden=(80,)),
@@ -174,6 +188,9 @@ DEPTH = {
     "L1 to the end": replace(DEEP_BASE, l1_to_the_end=True),
     "four of five images shifted": replace(DEEP_BASE, shift=0.8),
     "label smoothing 0.05": replace(DEEP_BASE, label_smoothing=0.05),
+    "a tenth of the inputs dropped": replace(DEEP_BASE, input_dropout=0.1),
+    "tanh": replace(DEEP_BASE, activation="tanh"),
+    "obs": replace(DEEP_BASE, criterion="obs"),
     "mean of the last 20 epochs": replace(DEEP_BASE, swa_epochs=20),
     "a teacher of 200 neurons": replace(DEEP_BASE, teacher=(200,)),
     "regrow budget 1": replace(DEEP_BASE, regrow_budget=1.0),

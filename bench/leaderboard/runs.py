@@ -71,6 +71,7 @@ def run(data: sn.datasets.Dataset, recipe: Recipe, seed: int) -> Outcome:
         y = _taught(X, y, recipe, seed)
     net = sn.SparseMLP(
         (data.n_features, *recipe.hidden, 10),
+        activation=recipe.activation,
         init_scale=recipe.init_scale,
         input_scaling=recipe.input_scaling,
         seed=seed,
