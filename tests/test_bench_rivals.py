@@ -52,7 +52,7 @@ def test_trees_are_as_small_as_they_are_asked_for(rows, most):
 def test_masked_networks_end_with_their_count(rows, classes):
     pytest.importorskip("torch").set_num_threads(1)
     pairs = [(X, np.minimum(y, classes - 1)) for X, y in (rows.train, rows.validation, rows.test)]
-    net = peers.MaskedMLP((6, 25, 1 if classes == 2 else 3), 1e-2, 0)
+    net = peers.MaskedMLP((6, 25, 1 if classes == 2 else 3), 1e-2, 1e-4, 0)
     net.fit(*pairs[0], 40, 0.2)
     assert net.n_synapses == 40
     assert sum(int((W != 0).sum()) for W in net.weights) <= 40
