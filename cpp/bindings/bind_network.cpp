@@ -29,6 +29,14 @@ Layer to_layer(const py::tuple& t) {
   return layer;
 }
 
+Pattern to_mask(const std::tuple<index_t, index_t, py::array, py::array>& t) {
+  Pattern mask;
+  std::tie(mask.n_out, mask.n_in, std::ignore, std::ignore) = t;
+  mask.indptr = to_vector<offset_t>("indptr", std::get<2>(t));
+  mask.indices = to_vector<index_t>("indices", std::get<3>(t));
+  return mask;
+}
+
 py::tuple from_layer(const Layer& layer) {
   return py::make_tuple(layer.n_in, to_array(layer.indptr), to_array(layer.indices),
                         to_array(layer.synapses.values), to_array(layer.initial),
@@ -38,7 +46,8 @@ py::tuple from_layer(const Layer& layer) {
 double train_epoch(Handle& handle, const py::array& X, const py::array& y, index_t batch_size,
                    const Optimizer& optimizer, int threads, const std::optional<py::array>& weights,
                    float smoothing, const std::optional<ImageShift>& shift,
-                   std::optional<float> max_norm, float dropout) {
+                   std::optional<float> max_norm, float dropout,
+                   const std::optional<std::tuple<offset_t, offset_t, std::uint64_t>>& part) {
   Write writing(handle);
   const Inputs inputs = expect_inputs(X, writing.network().n_inputs());
   const CheckedTargets y_checked =
@@ -51,15 +60,42 @@ double train_epoch(Handle& handle, const py::array& X, const py::array& y, index
     throw py::value_error("max_norm must be above 0, got " + std::to_string(*max_norm));
   if (!(dropout >= 0.0f && dropout < 1.0f))
     throw py::value_error("dropout must be in [0, 1), got " + std::to_string(dropout));
+  EpochPart some{0, inputs.n, 0};
+  if (part) {
+    std::tie(some.first, some.last, some.rng_state) = *part;
+    if (some.first < 0 || some.first >= some.last || some.last > inputs.n)
+      throw py::value_error("part must be samples from 0 to " + std::to_string(inputs.n) +
+                            ", got " + std::to_string(some.first) + " to " +
+                            std::to_string(some.last));
+  }
   GradientHook hook;
   if (max_norm)
     hook = [most = *max_norm](const std::vector<GradientView>& g) { clip_by_norm(g, most); };
   const TrainingData data{inputs, y_checked.targets, shift.value_or(ImageShift{}), {dropout}};
   const double loss = writing.run([&](Network& n) {
-    return n.train_epoch(data, batch_size, optimizer, threads, signal_pending, hook);
+    return n.train_epoch(data, batch_size, optimizer, threads, signal_pending, hook,
+                         part ? &some : nullptr);
   });
   if (std::isfinite(loss)) writing.publish();
   return loss;
+}
+
+// Others see the network after each layer, so that two of one layer are held, but not of all.
+void rewire(Handle& handle, const py::array& X, const py::array& y, double share, double candidates,
+            offset_t n_samples, const std::optional<py::array>& weights, float smoothing) {
+  Write writing(handle);
+  const Inputs inputs = expect_inputs(X, writing.network().n_inputs());
+  const CheckedTargets checked =
+      expect_targets(y, weights, smoothing, inputs.n, writing.network());
+  if (n_samples < 1)
+    throw py::value_error("n_samples must be at least 1, got " + std::to_string(n_samples));
+  const auto growth = writing.run([&](Network& n) {
+    return n.draw_growth({inputs, checked.targets}, share, candidates, n_samples, signal_pending);
+  });
+  for (std::size_t l = 0; l < growth.size(); ++l) {
+    writing.run([&](Network& n) { n.exchange(l, growth[l]); });
+    writing.publish_and_go_on();
+  }
 }
 
 // None stands for samples that are not finite.
@@ -295,12 +331,29 @@ offset_t remove(Handle& handle, const py::array& keep) {
 void bind_network(py::module_& m) {
   py::class_<Handle>(m, "Network")
       .def(py::init([](const std::vector<index_t>& sizes, const std::string& activation,
-                       const std::string& loss, float init_scale, std::uint64_t seed) {
-             return std::make_unique<Handle>(
-                 Network(sizes, parse_activation(activation), parse_loss(loss), init_scale, seed));
+                       const std::string& loss, float init_scale, std::uint64_t seed,
+                       const std::optional<std::vector<offset_t>>& counts) {
+             const Activation a = parse_activation(activation);
+             const Loss b = parse_loss(loss);
+             return without_gil([&] {
+               return std::make_unique<Handle>(Network(
+                   sizes, a, b, init_scale, seed, counts.value_or(std::vector<offset_t>{})));
+             });
            }),
            py::arg("sizes"), py::arg("activation"), py::arg("loss"), py::arg("init_scale"),
-           py::arg("seed"))
+           py::arg("seed"), py::arg("counts") = py::none())
+      .def_static(
+          "from_masks",
+          [](const std::vector<std::tuple<index_t, index_t, py::array, py::array>>& tuples,
+             const std::string& activation, const std::string& loss, float init_scale,
+             std::uint64_t seed) {
+            std::vector<Pattern> masks;
+            for (const auto& t : tuples) masks.push_back(to_mask(t));
+            return std::make_unique<Handle>(Network(std::move(masks), parse_activation(activation),
+                                                    parse_loss(loss), init_scale, seed));
+          },
+          py::arg("masks"), py::arg("activation"), py::arg("loss"), py::arg("init_scale"),
+          py::arg("seed"))
       .def_static(
           "from_layers",
           [](const std::vector<py::tuple>& tuples, const std::string& activation,
@@ -324,7 +377,10 @@ void bind_network(py::module_& m) {
       .def("train_epoch", &train_epoch, py::arg("X"), py::arg("y"), py::arg("batch_size"),
            py::arg("optimizer"), py::arg("threads"), py::arg("weights") = py::none(),
            py::arg("smoothing") = 0.0f, py::arg("shift") = py::none(),
-           py::arg("max_norm") = py::none(), py::arg("dropout") = 0.0f)
+           py::arg("max_norm") = py::none(), py::arg("dropout") = 0.0f,
+           py::arg("part") = py::none())
+      .def("rewire", &rewire, py::arg("X"), py::arg("y"), py::arg("share"), py::arg("candidates"),
+           py::arg("n_samples"), py::arg("weights") = py::none(), py::arg("smoothing") = 0.0f)
       .def("evaluate", &evaluate, py::arg("X"), py::arg("y"), py::arg("threads"))
       .def("outputs", &outputs, py::arg("X"), py::arg("threads"))
       .def("classify", &classify, py::arg("X"), py::arg("threads"))

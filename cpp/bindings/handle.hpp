@@ -49,6 +49,12 @@ class Write {
   // If a signal handler on this very thread has written meanwhile, what it wrote stays.
   void publish() { turn_->publish(std::move(next_)); }
 
+  // Then works on a copy of that.
+  void publish_and_go_on() {
+    publish();
+    without_gil([&] { next_ = std::make_shared<Network>(turn_->before()); });
+  }
+
  private:
   std::optional<Snapshots<Network>::Turn> turn_;
   std::shared_ptr<Network> next_;

@@ -70,7 +70,7 @@ std::vector<offset_t> column_counts(const Pattern& layer) {
   return counts;
 }
 
-std::vector<index_t> structure(const std::vector<Pattern>& layers) {
+std::vector<index_t> structure(const Patterns& layers) {
   std::vector<index_t> living;
   for (std::size_t l = 0; l < layers.size(); ++l) {
     const auto out = column_counts(layers[l]);

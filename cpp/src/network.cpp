@@ -6,34 +6,50 @@
 #include <cmath>
 #include <numeric>
 
+#include "synaprune/sampling.hpp"
+
 namespace synaprune {
 
 namespace {
 
-Layer fully_connected(index_t n_in, index_t n_out, float init_scale, Rng& rng) {
-  if (n_in < 1 || n_out < 1)
-    throw std::invalid_argument("layer sizes must be at least 1, got " +
-                                std::to_string(n_in < 1 ? n_in : n_out));
-  Layer layer;
+Pattern fully_connected(index_t n_in, index_t n_out) {
+  Pattern layer;
   layer.n_in = n_in;
   layer.n_out = n_out;
-  const offset_t nnz = static_cast<offset_t>(n_in) * n_out;
   layer.indptr.resize(static_cast<std::size_t>(n_out) + 1);
-  layer.indices.resize(nnz);
-  layer.initial.resize(nnz);
-  const auto range =
-      static_cast<float>(init_scale * std::sqrt(6.0 / (static_cast<double>(n_in) + n_out)));
+  layer.indices.resize(static_cast<std::size_t>(n_in) * n_out);
   for (offset_t r = 0; r < n_out; ++r) {
     layer.indptr[r + 1] = (r + 1) * n_in;
     std::iota(layer.indices.begin() + r * n_in, layer.indices.begin() + (r + 1) * n_in, 0);
   }
-  for (float& w : layer.initial) w = (2.0f * rng.uniform() - 1.0f) * range;
-  layer.synapses.values.assign(layer.initial.begin(), layer.initial.end());
-  layer.biases.values.assign(n_out, 0.0f);
   return layer;
 }
 
-void check_layer(const Layer& layer, std::size_t l, const std::vector<Layer>& layers) {
+Layer with_weights(Pattern pattern, float init_scale, Rng& rng) {
+  const auto fan_out = column_counts(pattern);
+  Layer layer{std::move(pattern), {}};
+  layer.initial.reserve(layer.indices.size());
+  for (index_t r = 0; r < layer.n_out; ++r) {
+    const auto fan_in = static_cast<double>(layer.indptr[r + 1] - layer.indptr[r]);
+    for (offset_t k = layer.indptr[r]; k < layer.indptr[r + 1]; ++k) {
+      const auto both = fan_in + static_cast<double>(fan_out[layer.indices[k]]);
+      const auto range = static_cast<float>(init_scale * std::sqrt(6.0 / both));
+      layer.initial.push_back((2.0f * rng.uniform() - 1.0f) * range);
+    }
+  }
+  layer.synapses.values.assign(layer.initial.begin(), layer.initial.end());
+  layer.biases.values.assign(layer.n_out, 0.0f);
+  return layer;
+}
+
+void check_init_scale(float init_scale) {
+  if (!(init_scale > 0.0f) || !std::isfinite(init_scale))
+    throw std::invalid_argument("init_scale must be positive and finite, got " +
+                                std::to_string(init_scale));
+}
+
+// Of layer l, on layers that were checked.
+void check_pattern(const Pattern& layer, std::size_t l, const std::vector<Layer>& layers) {
   const std::string what = "layer " + std::to_string(l);
   const auto check = [&](bool ok, const std::string& why) {
     if (!ok) throw std::invalid_argument(what + ": " + why);
@@ -43,6 +59,14 @@ void check_layer(const Layer& layer, std::size_t l, const std::vector<Layer>& la
         "takes " + std::to_string(layer.n_in) + " inputs, which is not the layer below");
   check_canonical(what, layer.n_out, layer.n_in, layer.indptr.data(),
                   static_cast<offset_t>(layer.indptr.size()), layer.indices.data(), layer.nnz());
+}
+
+void check_layer(const Layer& layer, std::size_t l, const std::vector<Layer>& layers) {
+  check_pattern(layer, l, layers);
+  const std::string what = "layer " + std::to_string(l);
+  const auto check = [&](bool ok, const std::string& why) {
+    if (!ok) throw std::invalid_argument(what + ": " + why);
+  };
   const auto nnz = layer.indices.size();
   check(layer.initial.size() == nnz, "initial must have one entry a synapse");
   layer.synapses.check(what + ": values", nnz);
@@ -56,18 +80,47 @@ void check_layer(const Layer& layer, std::size_t l, const std::vector<Layer>& la
 }  // namespace
 
 Network::Network(const std::vector<index_t>& sizes, Activation activation, Loss loss,
-                 float init_scale, std::uint64_t seed)
+                 float init_scale, std::uint64_t seed, const std::vector<offset_t>& counts)
     : activation_(activation), loss_(loss), rng_{seed} {
   if (sizes.size() < 2)
     throw std::invalid_argument("layers must name at least inputs and outputs, got " +
                                 std::to_string(sizes.size()) + " sizes");
+  if (!counts.empty() && counts.size() + 1 != sizes.size())
+    throw std::invalid_argument("counts must have one entry a layer, " +
+                                std::to_string(sizes.size() - 1) + ", got " +
+                                std::to_string(counts.size()));
   check_loss(loss, sizes.back());
-  if (!(init_scale > 0.0f) || !std::isfinite(init_scale))
-    throw std::invalid_argument("init_scale must be positive and finite, got " +
-                                std::to_string(init_scale));
+  check_init_scale(init_scale);
+  for (std::size_t l = 0; l < sizes.size(); ++l)
+    if (sizes[l] < 1)
+      throw std::invalid_argument("layer sizes must be at least 1, got " +
+                                  std::to_string(sizes[l]));
   std::vector<Layer> layers;
-  for (std::size_t l = 0; l + 1 < sizes.size(); ++l)
-    layers.push_back(fully_connected(sizes[l], sizes[l + 1], init_scale, rng_));
+  for (std::size_t l = 0; l + 1 < sizes.size(); ++l) {
+    const index_t n_in = sizes[l], n_out = sizes[l + 1];
+    const offset_t all = offset_t{n_in} * n_out, n = counts.empty() ? all : counts[l];
+    if (n < 0 || n > all)
+      throw std::invalid_argument("each of counts must be from 0 to " + std::to_string(all) +
+                                  ", got " + std::to_string(n));
+    layers.push_back(with_weights(counts.empty() ? fully_connected(n_in, n_out)
+                                                 : random_pattern(n_in, n_out, n, rng_),
+                                  init_scale, rng_));
+  }
+  set_layers(std::move(layers));
+  set_input_transform(std::vector<float>(n_inputs(), 0.0f), std::vector<float>(n_inputs(), 1.0f));
+}
+
+Network::Network(std::vector<Pattern> masks, Activation activation, Loss loss, float init_scale,
+                 std::uint64_t seed)
+    : activation_(activation), loss_(loss), rng_{seed} {
+  check_init_scale(init_scale);
+  std::vector<Layer> layers;
+  for (Pattern& mask : masks) {
+    check_pattern(mask, layers.size(), layers);
+    layers.push_back(with_weights(std::move(mask), init_scale, rng_));
+  }
+  if (layers.empty()) throw std::invalid_argument("a network needs at least one layer");
+  check_loss(loss, layers.back().n_out);
   set_layers(std::move(layers));
   set_input_transform(std::vector<float>(n_inputs(), 0.0f), std::vector<float>(n_inputs(), 1.0f));
 }
@@ -87,8 +140,24 @@ void Network::set_layers(std::vector<Layer> layers) {
   for (Layer& layer : layers) structure->layers.push_back(std::move(static_cast<Pattern&>(layer)));
   structure->plan = make_plan(structure->layers);
   parameters_.clear();
-  for (std::size_t l = 0; l < layers.size(); ++l)
+  for (std::size_t l = 0; l < layers.size(); ++l) {
     parameters_.push_back(structure->plan.layers[l].to_plan(layers[l]));
+    layers[l] = {};
+  }
+  structure_ = std::move(structure);
+}
+
+// Replaces one layer by another of as many synapses. What stays as it is remains shared.
+void Network::set_layer(std::size_t l, Layer layer) {
+  auto structure = std::make_shared<Structure>();
+  structure->layers = patterns();
+  structure->layers.replace(l, std::move(static_cast<Pattern&>(layer)));
+  structure->plan = make_plan(structure->layers, &patterns(), &structure_->plan);
+  const auto &before = structure_->plan.layers, &after = structure->plan.layers;
+  for (std::size_t m = 0; m < n_layers(); ++m) {
+    if (after.pointer(m) == before.pointer(m)) continue;
+    parameters_[m] = after[m].to_plan(m == l ? layer : before[m].to_csr(parameters_[m]));
+  }
   structure_ = std::move(structure);
 }
 

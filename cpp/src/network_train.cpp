@@ -38,13 +38,21 @@ TrainingTask Network::task(const TrainingData& data, const offset_t* order,
 }
 
 double Network::train_epoch(TrainingData data, index_t batch_size, const Optimizer& optimizer,
-                            int threads, const ShouldStop& should_stop, const GradientHook& hook) {
+                            int threads, const ShouldStop& should_stop, const GradientHook& hook,
+                            const EpochPart* part) {
   prepare_state(optimizer);
-  const std::vector<offset_t> order = shuffled(data.X.n, rng_);
-  if (data.shift.pixels > 0) data.shift.seed = rng_.next();
-  if (data.dropout.probability > 0.0f) data.dropout.seed = rng_.next();
+  const EpochPart all{0, data.X.n, rng_.state};
+  if (!part) part = &all;
+  Rng rng{part->rng_state};
+  const std::vector<offset_t> order = shuffled(data.X.n, rng);
+  if (data.shift.pixels > 0) data.shift.seed = rng.next();
+  if (data.dropout.probability > 0.0f) data.dropout.seed = rng.next();
+  if (part->first == 0) rng_ = rng;
+  Inputs some = data.X;
+  some.n = part->last - part->first;
+  const TrainingData these{some, data.targets, data.shift, data.dropout};
   const UpdateRule rule{optimizer, step_, parameters_, hook};
-  Trainer trainer(task(data, order.data(), batch_size), &rule, threads);
+  Trainer trainer(task(these, order.data() + part->first, batch_size), &rule, threads);
   StopCheck check(should_stop);
   double total = 0.0;
   trainer.run([&] { check(); },
@@ -57,7 +65,7 @@ double Network::train_epoch(TrainingData data, index_t batch_size, const Optimiz
   for (const LayerParameters& layer : parameters_)
     if (!finite(layer.synapses) || !finite(layer.biases))
       return std::numeric_limits<double>::quiet_NaN();
-  return total / static_cast<double>(data.X.n);
+  return total / static_cast<double>(some.n);
 }
 
 Gradients Network::gradients(const TrainingData& data, int threads,

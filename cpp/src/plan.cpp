@@ -31,10 +31,13 @@ void add_borders(index_t width, index_t last, std::vector<index_t>& borders) {
 
 // Columns of the first layer at which groups of them begin, one for each of `parts` shares of all
 // that training costs: the first share has all that is above, too, and so the fewest columns.
-std::vector<index_t> group_borders(const std::vector<Pattern>& layers, index_t n_columns,
-                                   const std::vector<index_t>& columns, index_t parts) {
-  std::vector<double> cost(n_columns, tuning::column_cost);
-  for (const index_t c : columns) cost[c] += 1.0;
+// counts[n_in]: synapses of each input; the columns are those that have some.
+std::vector<index_t> group_borders(const Patterns& layers, const std::vector<offset_t>& counts,
+                                   index_t parts) {
+  std::vector<double> cost;
+  for (const offset_t n : counts)
+    if (n > 0) cost.push_back(tuning::column_cost + static_cast<double>(n));
+  const auto n_columns = static_cast<index_t>(cost.size());
   double above = 0.0;
   for (std::size_t l = 0; l < layers.size(); ++l)
     above += tuning::neuron_above_cost * layers[l].n_out +
@@ -51,40 +54,50 @@ std::vector<index_t> group_borders(const std::vector<Pattern>& layers, index_t n
   return borders;
 }
 
-// order[k]: where synapse k of CSR order is in block order.
-std::vector<std::uint32_t> block_order(const BlockedCsr& m) {
-  if (m.nnz() > offset_t{0xFFFFFFFF})
-    throw std::invalid_argument("a layer can have at most 2^32 - 1 synapses, got " +
-                                std::to_string(m.nnz()));
-  std::vector<std::uint32_t> order;
-  order.reserve(m.nnz());
-  for (index_t r = 0; r < m.n_rows; ++r)
-    for (index_t b = 0; b < m.n_blocks; ++b)
-      for (offset_t k = m.begin(b)[r]; k < m.end(b)[r]; ++k)
-        order.push_back(static_cast<std::uint32_t>(k));
-  return order;
+// An empty matrix with its columns in blocks; returns the block of each column.
+std::vector<index_t> set_columns(index_t n_rows, index_t n_columns, offset_t nnz,
+                                 const std::vector<index_t>& borders, BlockedCsr& m) {
+  m.n_rows = n_rows;
+  m.n_columns = n_columns;
+  const index_t width = block_width(n_rows, n_columns, nnz);
+  m.columns = {0};
+  for (const index_t border : borders) add_borders(width, border, m.columns);
+  add_borders(width, n_columns, m.columns);
+  if (m.columns.size() == 1) m.columns.push_back(0);
+  m.n_blocks = static_cast<index_t>(m.columns.size()) - 1;
+  std::vector<index_t> block_of(n_columns);
+  for (index_t b = 0; b < m.n_blocks; ++b)
+    std::fill(block_of.begin() + m.columns[b], block_of.begin() + m.columns[b + 1], b);
+  m.starts.assign(static_cast<std::size_t>(m.n_blocks) * n_rows + 1, 0);
+  m.local.resize(nnz);
+  return block_of;
 }
 
-void add_transpose(const offset_t* indptr, const index_t* indices, LayerPlan& plan) {
-  const index_t n_rows = plan.weights.n_rows, n_columns = plan.weights.n_columns;
-  const offset_t nnz = plan.weights.nnz();
-  std::vector<offset_t> t_indptr(static_cast<std::size_t>(n_columns) + 1, 0);
-  for (offset_t k = 0; k < nnz; ++k) ++t_indptr[indices[k] + 1];
-  std::partial_sum(t_indptr.begin(), t_indptr.end(), t_indptr.begin());
-  const auto order = block_order(plan.weights);
-  std::vector<offset_t> next(t_indptr.begin(), t_indptr.end() - 1);
-  std::vector<index_t> t_rows(nnz);
-  std::vector<std::uint32_t> source(nnz);  // of the transpose in CSR order
-  for (index_t r = 0; r < n_rows; ++r)
-    for (offset_t k = indptr[r]; k < indptr[r + 1]; ++k) {
-      const offset_t to = next[indices[k]]++;
-      t_rows[to] = r;
-      source[to] = order[k];
+// Straight from blocks to blocks: an array of positions besides would be the largest of all.
+void add_transpose(LayerPlan& plan) {
+  const BlockedCsr& W = plan.weights;
+  if (W.nnz() > offset_t{0xFFFFFFFF})
+    throw std::invalid_argument("a layer can have at most 2^32 - 1 synapses, got " +
+                                std::to_string(W.nnz()));
+  BlockedCsr& T = plan.transposed;
+  const auto block_of = set_columns(W.n_columns, W.n_rows, W.nnz(), {}, T);
+  for (index_t b = 0; b < W.n_blocks; ++b)
+    for (index_t r = 0; r < W.n_rows; ++r) {
+      offset_t* counts = T.starts.data() + offset_t{block_of[r]} * T.n_rows + W.first_column(b) + 1;
+      for (offset_t k = W.begin(b)[r]; k < W.end(b)[r]; ++k) ++counts[W.local[k]];
     }
-  plan.transposed = block_columns(n_columns, n_rows, t_indptr.data(), t_rows.data());
-  const auto t_order = block_order(plan.transposed);
-  plan.source.resize(nnz);
-  for (offset_t k = 0; k < nnz; ++k) plan.source[t_order[k]] = source[k];
+  std::partial_sum(T.starts.begin(), T.starts.end(), T.starts.begin());
+  plan.source.resize(W.nnz());
+  for (index_t block = 0; block < T.n_blocks; ++block) {
+    std::vector<offset_t> next(T.begin(block), T.begin(block) + T.n_rows);
+    for (index_t r = T.first_column(block); r < T.last_column(block); ++r)
+      for (index_t b = 0; b < W.n_blocks; ++b)
+        for (offset_t k = W.begin(b)[r]; k < W.end(b)[r]; ++k) {
+          const offset_t to = next[W.first_column(b) + W.local[k]]++;
+          T.local[to] = static_cast<std::uint16_t>(r - T.first_column(block));
+          plan.source[to] = static_cast<std::uint32_t>(k);
+        }
+  }
 }
 
 // As many groups as threads may share, where each has enough to do.
@@ -165,24 +178,11 @@ void BlockedCsr::to_csr(const float* blocks, float* csr, index_t row0, index_t r
 BlockedCsr block_columns(index_t n_rows, index_t n_columns, const offset_t* indptr,
                          const index_t* indices, const std::vector<index_t>& borders) {
   BlockedCsr m;
-  m.n_rows = n_rows;
-  m.n_columns = n_columns;
-  const offset_t nnz = indptr[n_rows];
-  const index_t width = block_width(n_rows, n_columns, nnz);
-  m.columns = {0};
-  for (const index_t border : borders) add_borders(width, border, m.columns);
-  add_borders(width, n_columns, m.columns);
-  if (m.columns.size() == 1) m.columns.push_back(0);
-  m.n_blocks = static_cast<index_t>(m.columns.size()) - 1;
-  std::vector<index_t> block_of(n_columns);
-  for (index_t b = 0; b < m.n_blocks; ++b)
-    std::fill(block_of.begin() + m.columns[b], block_of.begin() + m.columns[b + 1], b);
-  m.starts.assign(static_cast<std::size_t>(m.n_blocks) * n_rows + 1, 0);
+  const auto block_of = set_columns(n_rows, n_columns, indptr[n_rows], borders, m);
   for (index_t r = 0; r < n_rows; ++r)
     for (offset_t k = indptr[r]; k < indptr[r + 1]; ++k)
       ++m.starts[static_cast<offset_t>(block_of[indices[k]]) * n_rows + r + 1];
   std::partial_sum(m.starts.begin(), m.starts.end(), m.starts.begin());
-  m.local.resize(nnz);
   for (index_t r = 0; r < n_rows; ++r)
     for (offset_t k = indptr[r]; k < indptr[r + 1];) {
       const index_t b = block_of[indices[k]], last = m.last_column(b);
@@ -208,26 +208,27 @@ LayerPlan plan_matrix(index_t n_rows, index_t n_columns, const offset_t* indptr,
   std::iota(plan.rows.begin(), plan.rows.end(), index_t{0});
   plan.neurons = plan.rows;
   plan.weights = block_columns(n_rows, n_columns, indptr, indices);
-  add_transpose(indptr, indices, plan);
+  add_transpose(plan);
   return plan;
 }
 
-Plan make_plan(const std::vector<Pattern>& layers) {
+Plan make_plan(const Patterns& layers, const Patterns* layers_before, const Plan* before) {
   Plan plan;
-  std::vector<index_t> position;  // of each neuron below in its plan
-  index_t n_below = 0;
+  // The first layer's groups follow from the sizes of all.
+  bool same_below = before != nullptr && layers_before->size() == layers.size();
+  for (std::size_t l = 0; same_below && l < layers.size(); ++l)
+    same_below = layers[l].nnz() == (*layers_before)[l].nnz();
+  std::vector<offset_t> counts = column_counts(layers[0]);
+  std::vector<index_t> position(counts.size(), 0);  // of each neuron below in its plan
+  for (index_t c = 0; c < layers[0].n_in; ++c)
+    if (counts[c] > 0) {
+      position[c] = static_cast<index_t>(plan.inputs.size());
+      plan.inputs.push_back(c);
+    }
+  auto n_below = static_cast<index_t>(plan.inputs.size());
+  same_below = same_below && plan.inputs == before->inputs;
   for (std::size_t l = 0; l < layers.size(); ++l) {
     const Pattern& layer = layers[l];
-    if (l == 0) {
-      const auto out = column_counts(layer);
-      position.assign(layer.n_in, 0);
-      for (index_t c = 0; c < layer.n_in; ++c)
-        if (out[c] > 0) {
-          position[c] = static_cast<index_t>(plan.inputs.size());
-          plan.inputs.push_back(c);
-        }
-      n_below = static_cast<index_t>(plan.inputs.size());
-    }
     // A hidden neuron is computed if anything reads it, or if it holds synapses (so that values
     // keep their order); all outputs are.
     const auto read = l + 1 < layers.size() ? column_counts(layers[l + 1])
@@ -245,20 +246,28 @@ Plan make_plan(const std::vector<Pattern>& layers) {
       p.rows.push_back(r);
       indptr.push_back(layer.indptr[r + 1]);
     }
-    std::vector<index_t> indices;
-    indices.reserve(layer.indices.size());
-    for (const index_t c : layer.indices) indices.push_back(position[c]);
     const auto n_rows = static_cast<index_t>(p.rows.size());
-    p.neurons = p.rows;
-    p.neurons.insert(p.neurons.end(), others.begin(), others.end());
-    const auto borders = l == 0 ? group_borders(layers, n_below, indices, n_groups(layer.nnz()))
-                                : std::vector<index_t>{};
-    p.weights = block_columns(n_rows, n_below, indptr.data(), indices.data(), borders);
-    if (l == 0) plan.groups = blocks_at(p.weights, borders);
-    if (l > 0) add_transpose(indptr.data(), indices.data(), p);
-    plan.layers.push_back(std::move(p));
+    const bool same_rows = before != nullptr && p.rows == before->layers[l].rows;
+    if (same_below && same_rows && layers.pointer(l) == layers_before->pointer(l)) {
+      plan.layers.share(before->layers.pointer(l));
+      if (l == 0) plan.groups = before->groups;
+    } else {
+      std::vector<index_t> indices;
+      indices.reserve(layer.indices.size());
+      for (const index_t c : layer.indices) indices.push_back(position[c]);
+      p.neurons = p.rows;
+      p.neurons.insert(p.neurons.end(), others.begin(), others.end());
+      const auto borders = l == 0 ? group_borders(layers, counts, n_groups(layer.nnz()))
+                                  : std::vector<index_t>{};
+      p.weights = block_columns(n_rows, n_below, indptr.data(), indices.data(), borders);
+      indices = {};
+      if (l == 0) plan.groups = blocks_at(p.weights, borders);
+      if (l > 0) add_transpose(p);
+      plan.layers.push_back(std::move(p));
+    }
     position = std::move(position_here);
     n_below = n_rows;
+    same_below = same_rows;
   }
   return plan;
 }

@@ -168,17 +168,30 @@ std::vector<std::uint8_t> keep_all_but_lowest(const std::vector<float>& scores, 
   if (n < 0 || skip < 0 || skip > size || n > size - skip)
     throw std::invalid_argument("cannot cut " + std::to_string(n) + " of " + std::to_string(size) +
                                 " synapses and spare " + std::to_string(skip));
-  std::vector<offset_t> order(scores.size());
-  std::iota(order.begin(), order.end(), offset_t{0});
-  const auto lower = [&](offset_t a, offset_t b) {
-    return scores[a] != scores[b] ? scores[a] < scores[b] : a < b;
-  };
-  const auto begin = order.begin() + skip;
-  const auto end = begin + n;
-  std::nth_element(order.begin(), end, order.end(), lower);
-  std::nth_element(order.begin(), begin, end, lower);
   std::vector<std::uint8_t> keep(scores.size(), 1);
-  for (auto synapse = begin; synapse != end; ++synapse) keep[*synapse] = 0;
+  if (n == 0) return keep;
+  // The last score that is skipped and the last that is cut, and how many equals are before these.
+  std::vector<float> sorted = scores;
+  const auto last = sorted.begin() + (skip + n - 1);
+  std::nth_element(sorted.begin(), last, sorted.end());
+  const float high = *last;
+  offset_t high_left = skip + n - std::count_if(sorted.begin(), last, [&](float s) {
+                         return s < high;
+                       });
+  float low = -std::numeric_limits<float>::infinity();
+  offset_t low_left = 0;
+  if (skip > 0) {
+    const auto spared = sorted.begin() + (skip - 1);
+    std::nth_element(sorted.begin(), spared, last + 1);
+    low = *spared;
+    low_left = skip - std::count_if(sorted.begin(), spared, [&](float s) { return s < low; });
+  }
+  for (std::size_t k = 0; k < scores.size(); ++k) {
+    const float s = scores[k];
+    const bool cut = s < high || (s == high && high_left-- > 0);
+    const bool spare = skip > 0 && (s < low || (s == low && low_left-- > 0));
+    keep[k] = !cut || spare;
+  }
   return keep;
 }
 

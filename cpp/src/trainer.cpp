@@ -4,8 +4,6 @@
 
 #include "synaprune/prefetch.hpp"
 
-#include "synaprune/prefetch.hpp"
-
 namespace synaprune {
 
 namespace {
@@ -25,6 +23,14 @@ bool is_small(const TrainingTask& t) {
 std::vector<index_t> groups_of(const Model& model, bool small) {
   if (small) return model.plan.groups;
   return {0, model.weights(0).n_blocks};
+}
+
+// The rows of a block from one on whose gradients are kept together.
+index_t last_of_piece(const BlockedCsr& m, index_t block, index_t row, index_t last) {
+  const offset_t* begin = m.begin(block);
+  const auto after = std::upper_bound(begin + row + 1, begin + last + 1,
+                                      begin[row] + tuning::gradient_piece);
+  return std::max(row + 1, static_cast<index_t>(after - begin) - 1);
 }
 
 int threads_worth(const TrainingTask& t, bool small, int threads) {
@@ -78,7 +84,8 @@ Trainer::Trainer(const TrainingTask& task, const UpdateRule* rule, int threads)
     for (index_t b = 0; b < m.n_blocks; ++b)
       largest_block = std::max(largest_block, m.count(b, 0, m.n_rows));
   }
-  if (!whole()) gradients_.resize(team_.size(), Buffer(largest_block));
+  if (!whole())
+    gradients_.resize(team_.size(), Buffer(std::min(largest_block, tuning::gradient_piece)));
   for (std::size_t l = 0; l < n_layers_ && whole(); ++l)
     for (Buffer* part : {&gradients_[l], &bias_gradients_[l]})
       all_gradients_.push_back({part->data(), static_cast<offset_t>(part->size())});
@@ -315,14 +322,17 @@ void Trainer::bias_gradient(std::size_t l, Rows rows, offset_t i) {
 void Trainer::synapse_gradient(std::size_t l, Rows blocks, Rows rows, offset_t i, Columns below,
                                int w) {
   const BlockedCsr& W = weights(l);
-  for (index_t b = blocks.first; b < blocks.last; ++b) {
-    float* g = whole() ? gradients_[l].data() + W.begin(b)[rows.first] : gradients_[w].data();
-    in_pieces(i, l, w, [&](Range<offset_t> some) {
-      weight_gradients(kernels_, W, b, rows, tiles(i), some, backward_.delta(forward_, l), below,
-                       (!rule_ && i > 0) || some.first > 0, g);
-    });
-    if (!whole()) update_block(l, b, rows, i, g);
-  }
+  for (index_t b = blocks.first; b < blocks.last; ++b)
+    for (index_t row = rows.first; row < rows.last;) {
+      const Rows part{row, whole() ? rows.last : last_of_piece(W, b, row, rows.last)};
+      float* g = whole() ? gradients_[l].data() + W.begin(b)[row] : gradients_[w].data();
+      in_pieces(i, l, w, [&](Range<offset_t> some) {
+        weight_gradients(kernels_, W, b, part, tiles(i), some, backward_.delta(forward_, l), below,
+                         (!rule_ && i > 0) || some.first > 0, g);
+      });
+      if (!whole()) update_block(l, b, part, i, g);
+      row = part.last;
+    }
 }
 
 void clip_by_norm(const std::vector<GradientView>& gradients, float most) {

@@ -1,6 +1,8 @@
 // Layers as canonical CSR: the form in which they come, go and are cut.
 #pragma once
 
+#include <memory>
+
 #include "synaprune/types.hpp"
 
 namespace synaprune {
@@ -32,6 +34,40 @@ struct Pattern {
   bool row_is_empty(index_t r) const { return indptr[r + 1] == indptr[r]; }
 };
 
+// Values that nobody changes any more, so that copies of the list share them.
+template <class T>
+class SharedList {
+ public:
+  using Pointer = std::shared_ptr<const T>;
+  class Iterator {
+   public:
+    explicit Iterator(typename std::vector<Pointer>::const_iterator at) : at_(at) {}
+    const T& operator*() const { return **at_; }
+    Iterator& operator++() { return ++at_, *this; }
+    bool operator!=(const Iterator& other) const { return at_ != other.at_; }
+
+   private:
+    typename std::vector<Pointer>::const_iterator at_;
+  };
+
+  std::size_t size() const { return items_.size(); }
+  const T& operator[](std::size_t i) const { return *items_[i]; }
+  const T& front() const { return *items_.front(); }
+  const T& back() const { return *items_.back(); }
+  Iterator begin() const { return Iterator(items_.begin()); }
+  Iterator end() const { return Iterator(items_.end()); }
+
+  const Pointer& pointer(std::size_t i) const { return items_[i]; }
+  void push_back(T value) { items_.push_back(std::make_shared<const T>(std::move(value))); }
+  void share(Pointer item) { items_.push_back(std::move(item)); }
+  void replace(std::size_t i, T value) { items_[i] = std::make_shared<const T>(std::move(value)); }
+
+ private:
+  std::vector<Pointer> items_;
+};
+
+using Patterns = SharedList<Pattern>;
+
 // One layer of synapses from n_in neurons to n_out neurons, with the biases of the latter.
 // Parameters of synapses stand in the order of `indices`.
 struct Layer : Pattern, LayerParameters {};
@@ -55,7 +91,7 @@ std::vector<offset_t> column_counts(const Pattern& layer);
 
 // "465-20-10" as numbers: living inputs, living hidden neurons per layer, all outputs. A hidden
 // neuron lives while it has a synapse in and one out; an input while it has a synapse out.
-std::vector<index_t> structure(const std::vector<Pattern>& layers);
+std::vector<index_t> structure(const Patterns& layers);
 
 template <class Layers>
 offset_t count_synapses(const Layers& layers) {

@@ -113,7 +113,8 @@ class Backward {
  private:
   const Model model_;
   const Kernels& kernels_;
-  std::vector<Buffer> deltas_, transposed_values_;  // per layer
+  std::vector<Buffer> deltas_;  // per layer
+  Buffer transposed_values_;    // of the layer that is stepped through
 };
 
 }  // namespace synaprune

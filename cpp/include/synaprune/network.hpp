@@ -5,6 +5,7 @@
 
 #include "synaprune/explain.hpp"
 #include "synaprune/prune.hpp"
+#include "synaprune/sampling.hpp"
 #include "synaprune/trainer.hpp"
 
 namespace synaprune {
@@ -20,6 +21,13 @@ struct TrainingData {
   Targets targets;
   ImageShift shift = {};  // its seed is drawn anew each epoch, as that of the next
   InputDropout dropout = {};
+};
+
+// Samples [first, last) of an epoch, in its order, which is drawn from the random state that the
+// epoch began with.
+struct EpochPart {
+  offset_t first, last;
+  std::uint64_t rng_state;
 };
 
 // What an optimizer remembers between updates, so that training can go on elsewhere.
@@ -47,16 +55,22 @@ struct Gradients {
 // const may be called on many threads at once; what is not works on a copy that nobody else has.
 class Network {
  public:
-  // Fully connected layers of the given sizes (inputs first), weights drawn uniformly from
-  // +-init_scale * sqrt(6 / (n_in + n_out)) (Glorot & Bengio 2010), biases 0.
+  // Layers of the given sizes (inputs first): fully connected, or with so many synapses each at
+  // random (see random_pattern). A weight is drawn uniformly from
+  // +-init_scale * sqrt(6 / (fan_in + fan_out)) (Glorot & Bengio 2010), with the synapses that its
+  // neuron has in and that the neuron below has out; biases are 0.
   Network(const std::vector<index_t>& sizes, Activation activation, Loss loss, float init_scale,
+          std::uint64_t seed, const std::vector<offset_t>& counts = {});
+  // The same with synapses at given positions; w(0) of masks is ignored. Throws
+  // std::invalid_argument if they do not fit.
+  Network(std::vector<Pattern> masks, Activation activation, Loss loss, float init_scale,
           std::uint64_t seed);
   // A network as it was saved or built by hand. Throws std::invalid_argument if layers do not fit.
   Network(std::vector<Layer> layers, Activation activation, Loss loss, std::uint64_t rng_state);
 
   // All there is of the layers, in CSR order.
   std::vector<Layer> layers() const;
-  const std::vector<Pattern>& patterns() const { return structure_->layers; }
+  const Patterns& patterns() const { return structure_->layers; }
   std::size_t n_layers() const { return parameters_.size(); }
   index_t n_inputs() const { return patterns().front().n_in; }
   index_t n_outputs() const { return patterns().back().n_out; }
@@ -76,9 +90,11 @@ class Network {
   void set_input_transform(std::vector<float> shift, std::vector<float> scale);
 
   // One pass over the samples in a fresh random order, one update a batch, after the hook, if there
-  // is one. Returns the mean loss, NaN or infinite as soon as the training has diverged.
+  // is one. Returns the mean loss, NaN or infinite as soon as the training has diverged. With a
+  // part, only over that part of the epoch's samples.
   double train_epoch(TrainingData data, index_t batch_size, const Optimizer& optimizer, int threads,
-                     const ShouldStop& should_stop, const GradientHook& hook = nullptr);
+                     const ShouldStop& should_stop, const GradientHook& hook = nullptr,
+                     const EpochPart* part = nullptr);
 
   // Passes over samples. Each returns false, its result undefined, if a sample of float32 inputs
   // holds a NaN or an infinity.
@@ -122,17 +138,29 @@ class Network {
                                                 float structured_bias) const;
   offset_t cut(std::vector<float> scores, offset_t n, offset_t skip, bool per_layer,
                float structured_bias);
+  // Prune-and-regrow at a constant count, in two steps, so that one layer changes at a time.
+  // Where synapses grow: per layer as many as `share` of those that are not frozen, as far as there
+  // is room, where there is none now. At random; or, if candidates > 0, of so many times as many
+  // random positions those where the gradient is largest in magnitude (of equals the first), over
+  // so many random samples.
+  std::vector<Positions> draw_growth(const TrainingData& data, double share, double candidates,
+                                     offset_t n_samples, const ShouldStop& should_stop);
+  // Removes as many synapses of a layer, those of the smallest weights that are not frozen (of
+  // equals the first), and adds those at the positions: w = w(0) = 0, with no optimizer state.
+  void exchange(std::size_t layer, const Positions& grown);
+
   // Removes synapses and what is left dead; returns how many went.
   offset_t remove(const std::vector<std::uint8_t>& keep);
 
  private:
   // What cuts change and training does not.
   struct Structure {
-    std::vector<Pattern> layers;
+    Patterns layers;
     Plan plan;
   };
 
   void set_layers(std::vector<Layer> layers);
+  void set_layer(std::size_t l, Layer layer);
   void prepare_state(const Optimizer& optimizer);
   std::size_t n_parameters() const;
   // Calls f(parameters, in CSR order) for synapses and then biases of each layer.

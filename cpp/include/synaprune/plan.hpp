@@ -66,13 +66,15 @@ struct LayerPlan {
 
 struct Plan {
   std::vector<index_t> inputs;  // inputs with a synapse out, ascending
-  std::vector<LayerPlan> layers;
+  SharedList<LayerPlan> layers;
   // Borders of groups of the first layer's blocks, a power of two of them: the first half costs,
   // with all layers above, what the other half costs, and so on; see Trainer.
   std::vector<index_t> groups;
 };
 
-Plan make_plan(const std::vector<Pattern>& layers);
+// Layers whose plan would be as it is in `before`, that of `layers_before`, share it.
+Plan make_plan(const Patterns& layers, const Patterns* layers_before = nullptr,
+               const Plan* before = nullptr);
 
 // The plan of one matrix on its own: every row and column, and the transpose.
 LayerPlan plan_matrix(index_t n_rows, index_t n_columns, const offset_t* indptr,

@@ -34,6 +34,8 @@ inline constexpr offset_t gradient_batch = 4096;
 // In synapse-samples: what is computed of a layer before a training asks again whether to stop,
 // some 50 ms.
 inline constexpr offset_t interruptible = 1 << 28;
+// Synapses whose gradients a thread keeps before it updates them: more than a row of a block has.
+inline constexpr offset_t gradient_piece = 1 << 20;
 // Floats of a piece that a thread checks.
 inline constexpr offset_t worth_a_piece = 1 << 20;
 

@@ -110,6 +110,8 @@ struct Rng {
   float uniform() { return static_cast<float>(next() >> 40) * 0x1.0p-24f; }
   // Uniform in [0, n) for n <= 2^32; the bias is below n / 2^32.
   std::uint64_t below(std::uint64_t n) { return ((next() >> 32) * n) >> 32; }
+  // The same for any n; the bias is below n / 2^64.
+  std::uint64_t below_any(std::uint64_t n) { return next() % n; }
 };
 
 }  // namespace synaprune
