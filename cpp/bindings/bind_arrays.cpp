@@ -16,7 +16,7 @@ ImageShift make_image_shift(index_t height, index_t width, index_t pixels, float
                           std::to_string(pixels));
   if (!(probability >= 0.0f && probability <= 1.0f))
     throw py::value_error("probability must be in [0, 1], got " + std::to_string(probability));
-  return {height, width, pixels, probability, seed};
+  return {height, width, pixels, probability, seed, 0};
 }
 
 }  // namespace

@@ -9,7 +9,7 @@ namespace synaprune {
 
 std::pair<index_t, index_t> ImageShift::of(offset_t i) const {
   if (pixels == 0) return {0, 0};
-  Rng rng{seed + static_cast<std::uint64_t>(i) * 0xD1B54A32D192ED03ULL};
+  Rng rng{seed + static_cast<std::uint64_t>(first + i) * 0xD1B54A32D192ED03ULL};
   if (rng.uniform() >= probability) return {0, 0};
   const auto side = static_cast<std::uint64_t>(2 * pixels + 1), middle = side * side / 2;
   const std::uint64_t place = rng.below(side * side - 1);

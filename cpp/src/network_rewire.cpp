@@ -149,7 +149,8 @@ std::vector<Positions> Network::draw_growth(const TrainingData& data, double sha
     const auto room = static_cast<double>(count_absent(layer));
     n.push_back(static_cast<offset_t>(
         std::min(std::floor(share * static_cast<double>(free)), room)));
-    const double drawn = std::ceil(static_cast<double>(n[l]) * std::max(candidates, 1.0));
+    const double drawn =
+        n[l] == 0 ? 0.0 : std::ceil(static_cast<double>(n[l]) * std::max(candidates, 1.0));
     growth.push_back(
         sample_absent(layer, static_cast<std::uint64_t>(std::min(drawn, room)), rng_));
   }

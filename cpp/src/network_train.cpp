@@ -48,6 +48,7 @@ double Network::train_epoch(TrainingData data, index_t batch_size, const Optimiz
   if (data.shift.pixels > 0) data.shift.seed = rng.next();
   if (data.dropout.probability > 0.0f) data.dropout.seed = rng.next();
   if (part->first == 0) rng_ = rng;
+  data.shift.first = part->first;
   Inputs some = data.X;
   some.n = part->last - part->first;
   const TrainingData these{some, data.targets, data.shift, data.dropout};

@@ -52,9 +52,11 @@ from synaprune.search import SearchResult, smallest_network
 from synaprune.sweeping import SweepResult, sweep
 from synaprune.tables import Table, TableEncoder, read_table
 from synaprune.training import (
+    SET,
     STOP,
     ConstantThenCosine,
     Progress,
+    RigL,
     ShiftImages,
     Training,
     TrainingDiverged,
@@ -66,11 +68,11 @@ __all__ = [
     "ACTIVATIONS", "CRITERIA", "CheckedData", "CheckpointError", "ConstantThenCosine", "Criterion",
     "GradientMoments", "Gradual", "InputBudget", "Iterative", "LOSSES", "LinearGradients",
     "ModelBits", "ModelFileError", "OnProbabilities", "PathStep", "Progress", "PruningInterrupted",
-    "PruningPath", "QuantizedNetwork", "RoundedNetwork", "RoundingLoss", "STOP", "SearchResult",
-    "SharedNetwork", "ShiftImages", "SparseLayer", "SparseLinear", "SparseMLP", "Strategy", "Sweep",
-    "SweepResult", "Table", "TableEncoder", "Training", "TrainingDiverged", "__version__",
-    "build_info", "callbacks", "count_bits", "datasets", "explain", "export", "plots", "prune",
-    "quantize", "read_table", "report", "round_weights", "saliency", "set_isa", "share_weights",
-    "smallest_network", "sweep", "tables",
+    "PruningPath", "QuantizedNetwork", "RigL", "RoundedNetwork", "RoundingLoss", "SET", "STOP",
+    "SearchResult", "SharedNetwork", "ShiftImages", "SparseLayer", "SparseLinear", "SparseMLP",
+    "Strategy", "Sweep", "SweepResult", "Table", "TableEncoder", "Training", "TrainingDiverged",
+    "__version__", "build_info", "callbacks", "count_bits", "datasets", "explain", "export",
+    "plots", "prune", "quantize", "read_table", "report", "round_weights", "saliency", "set_isa",
+    "share_weights", "smallest_network", "sweep", "tables",
 ]  # fmt: skip
 __all__ += optimizers.__all__

@@ -380,16 +380,38 @@ def _float32(name: str, given: Any, shape: tuple[int, ...] | None) -> NDArray[np
         return np.array(array, np.float32, order="C")
 
 
-def _csr(name: str, given: Any) -> Any:
-    """Return a copy of a sparse matrix in canonical CSR form."""
+def _csr(name: str, given: Any, *, copy: bool = True) -> Any:
+    """Return a sparse matrix in canonical CSR form, a copy unless it is that and need not be."""
     sparse = require("scipy.sparse", "sklearn")
     if not sparse.issparse(given) or given.ndim != 2:
         raise TypeError(f"{name} must be a sparse matrix of SciPy, got {shown(given)}")
-    csr = sparse.csr_array(given, copy=True)
+    csr = sparse.csr_array(given, copy=copy)
+    if not (copy or csr.has_canonical_format):
+        csr = csr.copy()
     if csr.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold numbers, got dtype {csr.dtype}")
     csr.sum_duplicates()  # which sorts, too
     return csr
+
+
+def mask_arrays(
+    name: str, given: Any
+) -> tuple[int, int, NDArray[np.int64], NDArray[np.int32]]:
+    """Return (n_out, n_in, indptr, indices) of what a sparse matrix stores.
+
+    Parameters
+    ----------
+    name : str
+        What errors call it.
+    given : sparse array or matrix
+
+    Raises
+    ------
+    TypeError
+        If it is no sparse matrix of SciPy.
+    """
+    csr = _csr(name, given, copy=False)
+    return *csr.shape, csr.indptr.astype(np.int64), csr.indices.astype(np.int32)
 
 
 def _integers(name: str, given: NDArray[Any], dtype: type[np.signedinteger[Any]]) -> NDArray[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 import warnings
@@ -27,7 +28,7 @@ from synaprune.checks import (
 from synaprune.data import CheckedData
 from synaprune.frames import Frame, is_frame
 from synaprune.labels import LabelEncoder, as_targets, brief
-from synaprune.layers import SparseLayer, carried, check_layer, split_parameters
+from synaprune.layers import SparseLayer, carried, check_layer, mask_arrays, split_parameters
 from synaprune.scaling import INPUT_SCALINGS, InputTransform, TargetScaler
 from synaprune.selection import (
     InputParts,
@@ -111,6 +112,14 @@ class SparseMLP:
         data; a pair gives (shift, scale), each of shape (n_features,) or a number.
     seed : int
         Of the initial weights and of the order of the samples.
+    density : float or sequence of float, optional
+        Share of the synapses, in (0, 1], that each layer starts with, at random places: one for
+        all layers, or one each. The dense matrix is never held. Every neuron and input gets a
+        synapse in and out as far as a layer has enough of them. s then spreads weights by the
+        synapses that are there: ±s·√(6 / (fan in + fan out)). See docs/scale.md.
+    epsilon : float, optional
+        In place of density: a layer starts with epsilon·(n_in + n_out) synapses (an Erdős–Rényi
+        graph as in SET: Mocanu et al., 2018, arXiv 1707.04780), at most all.
 
     Raises
     ------
@@ -137,6 +146,9 @@ class SparseMLP:
     True
     """
 
+    # Synapses that each layer starts with; None: all; empty: layers or masks were given.
+    _start: tuple[int, ...] | None = None
+
     def __init__(
         self,
         layers: Sequence[int],
@@ -146,7 +158,23 @@ class SparseMLP:
         init_scale: float = 0.05,
         input_scaling: str | tuple[ArrayLike, ArrayLike] = "auto",
         seed: int = 0,
+        density: float | Sequence[float] | None = None,
+        epsilon: float | None = None,
     ) -> None:
+        self._configure(layers, activation, loss, init_scale, input_scaling, seed)
+        self._start = _counts(self.layers, density, epsilon)
+        self.reset()
+
+    def _configure(
+        self,
+        layers: Sequence[int],
+        activation: str,
+        loss: str,
+        init_scale: float,
+        input_scaling: str | tuple[ArrayLike, ArrayLike],
+        seed: int,
+    ) -> None:
+        """Check and keep what a network is made of, except for its synapses."""
         if isinstance(layers, str) or not isinstance(layers, Iterable):
             raise TypeError(f"layers must be a sequence of ints, got {shown(layers)}")
         self.layers = tuple(check_int("each size in layers", n, 1) for n in layers)
@@ -163,10 +191,119 @@ class SparseMLP:
         self._input_names: tuple[str, ...] | None = None
         self._table_encoder: TableEncoder | None = None
         self.seed = check_int("seed", seed, 0, 2**64 - 1)
-        self.reset()
+        self._targets: LabelEncoder | TargetScaler | None = None
+
+    @classmethod
+    def from_layers(
+        cls,
+        weights: Sequence[SparseLayer],
+        *,
+        activation: str = "relu",
+        loss: str = "auto",
+        input_scaling: str | tuple[ArrayLike, ArrayLike] = "auto",
+        seed: int = 0,
+    ) -> Self:
+        """Return a network of given layers, without ever holding a dense one.
+
+        Parameters
+        ----------
+        weights : sequence of SparseLayer
+            The first one's columns are the inputs; arrays are copied.
+        activation, loss, input_scaling
+            As in `SparseMLP`.
+        seed : int
+            Of the order of the samples.
+
+        Returns
+        -------
+        SparseMLP
+            Which cannot be `reset`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the layers do not fit each other or the loss.
+
+        Examples
+        --------
+        >>> layers = SparseMLP((9, 8, 2), density=0.5).weights
+        >>> SparseMLP.from_layers(layers)
+        SparseMLP(9-8-2, 44 synapses, relu, not fitted)
+        """
+        weights = _sequence("weights", weights)
+        for layer in weights:
+            check_layer("each of weights", layer)
+        net = cls.__new__(cls)
+        sizes = [weights[0].n_in, *(layer.shape[0] for layer in weights)]
+        net._configure(sizes, activation, loss, 0.05, input_scaling, seed)
+        net._start = ()
+        return net._take(
+            _core.Network.from_layers(
+                [layer.to_core() for layer in weights], net.activation, net.loss, net.seed
+            )
+        )
+
+    @classmethod
+    def from_masks(
+        cls,
+        masks: Sequence[Any],
+        *,
+        activation: str = "relu",
+        loss: str = "auto",
+        init_scale: float = 0.05,
+        input_scaling: str | tuple[ArrayLike, ArrayLike] = "auto",
+        seed: int = 0,
+    ) -> Self:
+        """Return a network with synapses at given places and fresh initial weights.
+
+        Parameters
+        ----------
+        masks : sequence of sparse arrays or matrices of SciPy
+            One per layer, of shape (n_out, n_in): each stored entry is a synapse, whatever its
+            value.
+        activation, loss, init_scale, input_scaling, seed
+            As in `SparseMLP`; s spreads weights by the synapses that are there.
+
+        Returns
+        -------
+        SparseMLP
+            Which cannot be `reset`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the masks do not fit each other or the loss.
+
+        Examples
+        --------
+        >>> masks = [w.to_scipy() for w in SparseMLP((9, 8, 2), density=0.5).weights]
+        >>> SparseMLP.from_masks(masks, init_scale=1.0)
+        SparseMLP(9-8-2, 44 synapses, relu, not fitted)
+        """
+        checked = [mask_arrays("each of masks", mask) for mask in _sequence("masks", masks)]
+        net = cls.__new__(cls)
+        sizes = [checked[0][1], *(n_out for n_out, *_ in checked)]
+        net._configure(sizes, activation, loss, init_scale, input_scaling, seed)
+        net._start = ()
+        return net._take(
+            _core.Network.from_masks(
+                checked, net.activation, net.loss, net._start_scale, net.seed
+            )
+        )
+
+    def _take(self, core: _core.Network) -> Self:
+        """Begin with a core."""
+        self._core = core
+        if isinstance(self.input_scaling, InputTransform):
+            core.input_transform = self.input_scaling
+        return self
+
+    @property
+    def _start_scale(self) -> float:
+        return self.init_scale ** (1.0 / max(1, len(self.layers) - 2))
 
     def reset(self, seed: int | None = None) -> Self:
-        """Begin anew: fully connected, fresh initial weights, no classes; returns self.
+        """Begin anew: all synapses or, with a density, some; fresh initial weights, no classes.
 
         Parameters
         ----------
@@ -177,15 +314,25 @@ class SparseMLP:
         -------
         SparseMLP
             The network itself.
+
+        Raises
+        ------
+        ValueError
+            If it was made by `from_layers` or `from_masks`.
         """
+        if self._start == ():
+            raise ValueError(
+                "a network of given layers or masks cannot be reset: make it again from them"
+            )
         if seed is not None:
             self.seed = check_int("seed", seed, 0, 2**64 - 1)
-        start = self.init_scale ** (1.0 / max(1, len(self.layers) - 2))
-        self._core = _core.Network(list(self.layers), self.activation, self.loss, start, self.seed)
-        self._targets: LabelEncoder | TargetScaler | None = None
-        if isinstance(self.input_scaling, InputTransform):
-            self._core.input_transform = self.input_scaling
-        return self
+        self._targets = None
+        counts = None if self._start is None else list(self._start)
+        return self._take(
+            _core.Network(
+                list(self.layers), self.activation, self.loss, self._start_scale, self.seed, counts
+            )
+        )
 
     # ---- what it is
 
@@ -851,7 +998,8 @@ class SparseMLP:
         TypeError, ValueError
             If an argument does not fit; nothing has changed then.
         TrainingDiverged
-            If the loss is no longer finite; the network is as it was before the call.
+            If the loss is no longer finite; the network is as it was before the call, or, with
+            `Training.rewire`, after the last exchange or epoch.
 
         Warns
         -----
@@ -902,7 +1050,7 @@ class SparseMLP:
         )
         average = WeightAverage(recipe.swa_epochs, recipe.epochs)
         with (
-            self._restored_if_diverged(),
+            self._restored_if_diverged(keep_all=recipe.rewire is None),
             watched(callback, lambda: self._decided_copy(decided)),
         ):
             self._fix(decided)
@@ -910,7 +1058,7 @@ class SparseMLP:
             for epoch, loss in run_epochs(
                 self._core, data, factors=factors, batch_size=recipe.batch_size,
                 optimizer=recipe.optimizer, threads=choice, max_norm=recipe.max_gradient_norm,
-                done=done,
+                rewire=None if recipe.rewire is None else (recipe.rewire, recipe.epochs), done=done,
             ):  # fmt: skip
                 average_weights(self, average, epoch)
                 if callback is not None:
@@ -983,7 +1131,9 @@ class SparseMLP:
             As `fit`; also if classes differ from those of an earlier call.
         """
         recipe = check_training(training)
-        recipe.refuse("epochs", "lr_schedule", "swa_epochs", by="partial_fit, which is one pass")
+        recipe.refuse(
+            "epochs", "lr_schedule", "swa_epochs", "rewire", by="partial_fit, which is one pass"
+        )
         if recipe.class_weight == "balanced":
             raise ValueError(
                 "training.class_weight='balanced' does not apply to partial_fit, which sees a part "
@@ -1001,15 +1151,17 @@ class SparseMLP:
         return self
 
     @contextmanager
-    def _restored_if_diverged(self) -> Iterator[None]:
-        """Put everything back as it was if the training diverges."""
-        core, targets, names = self._core.copy(), self._targets, self._input_names
+    def _restored_if_diverged(self, *, keep_all: bool = True) -> Iterator[None]:
+        """Put everything back as it was if the training diverges, or leave what it published."""
+        core = self._core.copy() if keep_all else None
+        targets, names = self._targets, self._input_names
         try:
             yield
         except TrainingDiverged:
-            self._core.assign(core)
-            self._targets = targets
-            self._input_names = names
+            if core is not None:
+                self._core.assign(core)
+                self._targets = targets
+                self._input_names = names
             raise
 
     # ---- prediction
@@ -1671,6 +1823,8 @@ class SparseMLP:
             "input_names": None if self._input_names is None else list(self._input_names),
             "encoder": None if self._table_encoder is None else self._table_encoder.record(),
         }
+        if self._start is not None:
+            header["start"] = list(self._start)
         return header | values, arrays
 
     @classmethod
@@ -1698,6 +1852,8 @@ class SparseMLP:
         net.loss = _resolve_loss(header["loss"], net.layers[-1])
         net.init_scale = check_float("init_scale", header["init_scale"], 0.0, open_low=True)
         net.seed = check_int("seed", header["seed"], 0, 2**64 - 1)
+        start = header.get("start")  # networks that began with all synapses have none
+        net._start = None if start is None else _checked_counts(net.layers, start)
         net._core = core_from_state(net.layers, net.activation, net.loss, header, arrays)
         scaling = header["input_scaling"]
         net.input_scaling = (
@@ -1786,6 +1942,47 @@ def average_weights(net: SparseMLP, average: WeightAverage, epoch: int) -> None:
     if means is not None:
         pairs = zip(weights, means[::2], means[1::2], strict=True)
         net.set_weights([replace(w, values=values, bias=bias) for w, values, bias in pairs])
+
+
+def _sequence(name: str, given: Any) -> list[Any]:
+    """Return what is given as a list that is not empty, or raise."""
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise TypeError(f"{name} must be a sequence, one a layer, got {shown(given)}")
+    items = list(given)
+    if not items:
+        raise ValueError(f"{name} must not be empty")
+    return items
+
+
+def _counts(
+    layers: Sequence[int], density: float | Sequence[float] | None, epsilon: float | None
+) -> tuple[int, ...] | None:
+    """Return how many synapses each layer starts with; None: all."""
+    pairs = list(itertools.pairwise(layers))
+    if epsilon is not None:
+        if density is not None:
+            raise ValueError("density and epsilon exclude each other: give one of them")
+        epsilon = check_float("epsilon", epsilon, 0.0, open_low=True)
+        return tuple(min(n * m, round(min(epsilon * (n + m), n * m))) for n, m in pairs)
+    if density is None:
+        return None
+    if isinstance(density, str) or not isinstance(density, Iterable):
+        density = [density] * len(pairs)
+    shares = [check_float("density", share, 0.0, 1.0, open_low=True) for share in density]
+    if len(shares) != len(pairs):
+        raise ValueError(f"density must have {len(pairs)} entries, one a layer, got {len(shares)}")
+    return tuple(min(n * m, round(s * n * m)) for s, (n, m) in zip(shares, pairs, strict=True))
+
+
+def _checked_counts(layers: Sequence[int], given: Any) -> tuple[int, ...]:
+    """Return the counts of a file, none for a network of given layers."""
+    if not given:
+        return ()
+    pairs = itertools.pairwise(layers)
+    return tuple(
+        check_int("each of start", n, 0, n_in * n_out)
+        for n, (n_in, n_out) in zip(given, pairs, strict=True)
+    )
 
 
 def says_the_same(answer: Any, samples: str) -> str:

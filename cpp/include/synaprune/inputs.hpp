@@ -35,6 +35,7 @@ struct ImageShift {
   index_t pixels = 0;        // 0: no image is moved
   float probability = 0.0f;  // that an image is moved; all moves are equally likely
   std::uint64_t seed = 0;    // of an epoch
+  offset_t first = 0;        // of the samples, where they are a part of the epoch
 
   // How far down and to the right the i-th image of the epoch moves. Whoever asks gets the same.
   std::pair<index_t, index_t> of(offset_t i) const;

@@ -122,8 +122,23 @@ class Network(metaclass=_Pybind11Type):
     @property
     def n_synapses(self) -> int: ...
     def __init__(
-        self, sizes: Sequence[int], activation: str, loss: str, init_scale: float, seed: int
+        self,
+        sizes: Sequence[int],
+        activation: str,
+        loss: str,
+        init_scale: float,
+        seed: int,
+        counts: Sequence[int] | None = None,  # synapses of each layer, at random; None: all
     ) -> None: ...
+    # masks: n_out, n_in, indptr, indices
+    @staticmethod
+    def from_masks(
+        masks: Sequence[tuple[int, int, NDArray[np.int64], NDArray[np.int32]]],
+        activation: str,
+        loss: str,
+        init_scale: float,
+        seed: int,
+    ) -> Network: ...
     @staticmethod
     def from_layers(
         layers: Sequence[_Layer], activation: str, loss: str, rng_state: int
@@ -143,7 +158,20 @@ class Network(metaclass=_Pybind11Type):
         shift: ImageShift | None = None,
         max_norm: float | None = None,  # of the gradient of a batch
         dropout: float = 0.0,  # of inputs
+        # first sample, end, random state at the start of the epoch
+        part: tuple[int, int, int] | None = None,
     ) -> float: ...
+    # Exchanges a share of each layer's synapses; with candidates, over so many random samples.
+    def rewire(
+        self,
+        X: _Inputs,
+        y: _Targets,
+        share: float,
+        candidates: float,
+        n_samples: int,
+        weights: NDArray[np.float32] | None = None,
+        smoothing: float = 0.0,
+    ) -> None: ...
     # None stands for samples that hold a NaN or an infinity.
     def evaluate(self, X: _Inputs, y: _Targets, threads: int) -> tuple[float, int] | None: ...
     def outputs(self, X: _Inputs, threads: int) -> NDArray[np.float32] | None: ...

@@ -162,6 +162,7 @@ def prune(
         raise TypeError(f"net must be a SparseMLP, got {type(net).__name__}")
     goal = Goal(n_synapses, n_inputs, max_drop, min_score, confidence, metric)
     training = check_training(training)
+    training.refuse("rewire", by="prune, which counts synapses itself; use it in fit")
     criterion = check_criterion(criterion)
     check_callable("callback", callback)
     strategy = check_strategy(strategy, goal, training)

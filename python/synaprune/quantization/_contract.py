@@ -113,6 +113,7 @@ class Task:
         check_training(training).refuse(
             "swa_epochs", by="rounded weights, whose mean is not rounded"
         )
+        check_training(training).refuse("rewire", by="rounded weights, which stay where they are")
         net.check_fitted()
         self.goal = goal.for_network(net)
         recipe = training or _recipe(self.goal.metric)

@@ -114,8 +114,12 @@ class TrainingSet:
         optimizer: _core.Optimizer,
         threads: int,
         max_norm: float | None = None,
+        part: tuple[int, int, int] | None = None,
     ) -> float:
-        """Train one pass; returns the mean loss."""
+        """Train one pass, or a part of it; returns the mean loss.
+
+        A part is (first sample, end, random state at the start of the epoch).
+        """
         return core.train_epoch(
             self.X,
             self.y,
@@ -127,6 +131,21 @@ class TrainingSet:
             None if self.augment is None else self.augment.to_core(),
             max_norm,
             self.input_dropout,
+            part,
+        )
+
+    def rewire(
+        self, core: _core.Network, share: float, candidates: float, batch_size: int
+    ) -> None:
+        """Exchange a share of each layer's synapses; gradients are of unmoved samples."""
+        core.rewire(
+            self.X,
+            self.y,
+            share,
+            candidates,
+            batch_size,
+            self.sample_weight,
+            self.label_smoothing,
         )
 
     def gradient_moments(

@@ -10,11 +10,14 @@ from collections.abc import Iterable, Iterator
 from synaprune import _core
 from synaprune.threads import ThreadChoice
 from synaprune.training._data import TrainingSet
+from synaprune.training._rewire import Rewiring
 from synaprune.training.optimizers import Optimizer
 
 
 class TrainingDiverged(ArithmeticError):  # noqa: N818 - a name users read
     """The loss or a weight became infinite or NaN; the network is as it was before the call.
+
+    With `Training.rewire` it is as it was after the last exchange of synapses or epoch.
 
     Attributes
     ----------
@@ -46,6 +49,7 @@ def run_epochs(
     threads: ThreadChoice,
     later: tuple[int, Optimizer] | None = None,
     max_norm: float | None = None,
+    rewire: tuple[Rewiring, int] | None = None,
     done: int = 0,
 ) -> Iterator[tuple[int, float]]:
     """Train epoch by epoch; yields (epoch counted from 1, mean loss) after each.
@@ -62,6 +66,8 @@ def run_epochs(
         After so many epochs this optimiser takes over.
     max_norm : float, optional
         Of a batch's gradient; see `Training.max_gradient_norm`.
+    rewire : (SET or RigL, int), optional
+        What exchanges synapses, and the epochs of the whole training.
     done : int
         Epochs of these that were done before.
 
@@ -80,8 +86,35 @@ def run_epochs(
             lr = optimizer.lr * factor
             step = optimizer.to_core(lr)
         begin = time.perf_counter()
-        loss = data.train_epoch(core, batch_size, step, threads.next(), max_norm)
+        if rewire is None:
+            loss = data.train_epoch(core, batch_size, step, threads.next(), max_norm)
+        else:
+            loss = 0.0
+            for part, share in _parts(core, len(data.X), batch_size, epoch, *rewire):
+                n = part[1] - part[0]
+                loss += n * data.train_epoch(
+                    core, batch_size, step, threads.next(), max_norm, part
+                )
+                if not math.isfinite(loss):
+                    break
+                if share > 0.0:
+                    data.rewire(core, share, rewire[0].candidates, batch_size)
+            loss /= len(data.X)
         threads.took(time.perf_counter() - begin)
         if not math.isfinite(loss):
             raise TrainingDiverged(epoch, lr)
         yield epoch, loss
+
+
+def _parts(
+    core: _core.Network, n: int, batch_size: int, epoch: int, rewire: Rewiring, epochs: int
+) -> Iterator[tuple[tuple[int, int, int], float]]:
+    """Generate the parts of an epoch, as `TrainingSet.train_epoch` takes them, and shares after."""
+    updates = math.ceil(n / batch_size)
+    begin, state, first = (epoch - 1) * updates, core.rng_state, 0
+    for update, share in rewire.shares(begin, begin + updates, epochs * updates):
+        last = min((update - begin) * batch_size, n)
+        yield (first, last, state), share
+        first = last
+    if first < n:
+        yield (first, n, state), 0.0

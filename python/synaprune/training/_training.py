@@ -11,6 +11,7 @@ from synaprune.checks import check_callable, check_float, check_int, shown
 from synaprune.options import option, set_fields
 from synaprune.training._data import ShiftImages, check_augment
 from synaprune.training._lr_schedules import LRSchedule
+from synaprune.training._rewire import Rewiring, check_rewire
 from synaprune.training.optimizers import SGD, Optimizer, check_optimizer
 
 
@@ -49,6 +50,10 @@ class Training:
     swa_epochs : int
         Stochastic weight averaging (Izmailov et al., 2018, arXiv 1803.05407): the network ends with
         the mean of its weights after each of so many last epochs; 1 averages nothing.
+    rewire : SET or RigL, optional
+        Prune-and-regrow at a constant number of synapses while `SparseMLP.fit` trains. A second
+        network would not fit into the memory that such networks need: if the training diverges, or
+        is interrupted, the network is as it was after the last exchange or epoch.
 
     Raises
     ------
@@ -85,6 +90,7 @@ class Training:
         None, "scale gradients of a larger norm down to this one", metavar="R"
     )
     swa_epochs: int = option(1, "average the weights over so many last epochs", metavar="N")
+    rewire: Rewiring | None = None
 
     def __post_init__(self) -> None:
         if self.epochs is not None:
@@ -102,10 +108,16 @@ class Training:
             augment=check_augment(self.augment),
             input_dropout=check_float("input_dropout", self.input_dropout, 0.0, 1 - 2**-10),
             swa_epochs=check_int("swa_epochs", self.swa_epochs, 1),
+            rewire=check_rewire(self.rewire),
         )
         if self.epochs is not None and self.swa_epochs > self.epochs:
             raise ValueError(
                 f"swa_epochs must be from 1 to {self.epochs}, the epochs, got {self.swa_epochs}"
+            )
+
+        if self.rewire is not None and self.swa_epochs > 1:
+            raise ValueError(
+                f"swa_epochs must be 1 with rewire, as synapses change, got {self.swa_epochs}"
             )
 
     def with_epochs(self, default: int) -> Training:
