@@ -89,11 +89,20 @@ void rewire(Handle& handle, const py::array& X, const py::array& y, double share
       expect_targets(y, weights, smoothing, inputs.n, writing.network());
   if (n_samples < 1)
     throw py::value_error("n_samples must be at least 1, got " + std::to_string(n_samples));
-  const auto growth = writing.run([&](Network& n) {
-    return n.draw_growth({inputs, checked.targets}, share, candidates, n_samples, signal_pending);
-  });
-  for (std::size_t l = 0; l < growth.size(); ++l) {
-    writing.run([&](Network& n) { n.exchange(l, growth[l]); });
+  if (!(share >= 0.0 && share <= 1.0))
+    throw py::value_error("share must be in [0, 1], got " + std::to_string(share));
+  if (!(candidates == 0.0 || candidates >= 1.0))
+    throw py::value_error("candidates must be 0 or at least 1, got " + std::to_string(candidates));
+  std::vector<Positions> growth;
+  if (candidates > 0.0)
+    growth = writing.run([&](Network& n) {
+      return n.draw_growth({inputs, checked.targets}, share, candidates, n_samples, signal_pending);
+    });
+  const std::size_t n_layers = writing.network().n_layers();
+  for (std::size_t l = 0; l < n_layers; ++l) {
+    writing.run([&](Network& n) {
+      n.exchange(l, growth.empty() ? n.draw_growth(l, share) : std::move(growth[l]));
+    });
     writing.publish_and_go_on();
   }
 }

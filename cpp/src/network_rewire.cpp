@@ -135,26 +135,28 @@ Array merged(const Array& old, const std::vector<std::uint8_t>& keep,
 
 }  // namespace
 
+offset_t Network::growth_of(std::size_t l, double share) const {
+  const Buffer& frozen = parameters_[l].synapses.frozen;
+  const auto free = patterns()[l].nnz() - std::count(frozen.begin(), frozen.end(), 1.0f);
+  return std::min(static_cast<offset_t>(share * static_cast<double>(free)),
+                  static_cast<offset_t>(count_absent(patterns()[l])));
+}
+
+Positions Network::draw_growth(std::size_t l, double share) {
+  return sample_absent(patterns()[l], static_cast<std::uint64_t>(growth_of(l, share)), rng_);
+}
+
 std::vector<Positions> Network::draw_growth(const TrainingData& data, double share,
                                             double candidates, offset_t n_samples,
                                             const ShouldStop& should_stop) {
-  if (!(share >= 0.0 && share <= 1.0) || !(candidates == 0.0 || candidates >= 1.0))
-    throw std::invalid_argument("share must be in [0, 1] and candidates 0 or at least 1");
   std::vector<Positions> growth;
-  std::vector<offset_t> n;
   for (std::size_t l = 0; l < n_layers(); ++l) {
-    const Pattern& layer = patterns()[l];
-    const Buffer& frozen = parameters_[l].synapses.frozen;
-    const auto free = layer.nnz() - std::count(frozen.begin(), frozen.end(), 1.0f);
-    const auto room = static_cast<double>(count_absent(layer));
-    n.push_back(static_cast<offset_t>(
-        std::min(std::floor(share * static_cast<double>(free)), room)));
-    const double drawn =
-        n[l] == 0 ? 0.0 : std::ceil(static_cast<double>(n[l]) * std::max(candidates, 1.0));
-    growth.push_back(
-        sample_absent(layer, static_cast<std::uint64_t>(std::min(drawn, room)), rng_));
+    const offset_t n = growth_of(l, share);
+    const double drawn = n == 0 ? 0.0
+                                : std::min(std::ceil(static_cast<double>(n) * candidates),
+                                           static_cast<double>(count_absent(patterns()[l])));
+    growth.push_back(sample_absent(patterns()[l], static_cast<std::uint64_t>(drawn), rng_));
   }
-  if (candidates == 0.0) return growth;
   std::vector<offset_t> order(std::min(n_samples, data.X.n));
   for (offset_t& row : order)
     row = static_cast<offset_t>(rng_.below_any(static_cast<std::uint64_t>(data.X.n)));
@@ -167,14 +169,14 @@ std::vector<Positions> Network::draw_growth(const TrainingData& data, double sha
     gradients.add(first, static_cast<index_t>(std::min<offset_t>(max_tile, n_rows - first)));
   }
   for (std::size_t l = 0; l < n_layers(); ++l)
-    gradients.keep_best(l, patterns()[l], n[l], growth[l]);
+    gradients.keep_best(l, patterns()[l], growth_of(l, share), growth[l]);
   return growth;
 }
 
-void Network::exchange(std::size_t l, const Positions& grown) {
+void Network::exchange(std::size_t l, Positions grown) {
   if (grown.empty()) return;
   const Pattern& old = patterns()[l];
-  const LayerParameters csr = structure_->plan.layers[l].to_csr(parameters_[l]);
+  LayerParameters csr = structure_->plan.layers[l].to_csr(parameters_[l]);
   std::vector<std::uint8_t> keep;
   {
     std::vector<float> magnitudes(csr.synapses.values.begin(), csr.synapses.values.end());
@@ -216,7 +218,10 @@ void Network::exchange(std::size_t l, const Positions& grown) {
     layer.synapses.state.push_back(merged(state, keep, is_new));
   if (!csr.synapses.frozen.empty())
     layer.synapses.frozen = merged(csr.synapses.frozen, keep, is_new);
-  layer.biases = csr.biases;
+  layer.biases = std::move(csr.biases);
+  csr = {};  // before there is a second plan
+  keep = is_new = std::vector<std::uint8_t>();
+  grown = Positions();
   set_layer(l, std::move(layer));
 }
 

@@ -176,18 +176,20 @@ void BlockedCsr::to_csr(const float* blocks, float* csr, index_t row0, index_t r
 }
 
 BlockedCsr block_columns(index_t n_rows, index_t n_columns, const offset_t* indptr,
-                         const index_t* indices, const std::vector<index_t>& borders) {
+                         const index_t* indices, const std::vector<index_t>& borders,
+                         const index_t* position) {
   BlockedCsr m;
   const auto block_of = set_columns(n_rows, n_columns, indptr[n_rows], borders, m);
+  const auto column = [&](offset_t k) { return position ? position[indices[k]] : indices[k]; };
   for (index_t r = 0; r < n_rows; ++r)
     for (offset_t k = indptr[r]; k < indptr[r + 1]; ++k)
-      ++m.starts[static_cast<offset_t>(block_of[indices[k]]) * n_rows + r + 1];
+      ++m.starts[static_cast<offset_t>(block_of[column(k)]) * n_rows + r + 1];
   std::partial_sum(m.starts.begin(), m.starts.end(), m.starts.begin());
   for (index_t r = 0; r < n_rows; ++r)
     for (offset_t k = indptr[r]; k < indptr[r + 1];) {
-      const index_t b = block_of[indices[k]], last = m.last_column(b);
-      for (offset_t to = m.begin(b)[r]; k < indptr[r + 1] && indices[k] < last; ++k, ++to)
-        m.local[to] = static_cast<std::uint16_t>(indices[k] - m.first_column(b));
+      const index_t b = block_of[column(k)], last = m.last_column(b);
+      for (offset_t to = m.begin(b)[r]; k < indptr[r + 1] && column(k) < last; ++k, ++to)
+        m.local[to] = static_cast<std::uint16_t>(column(k) - m.first_column(b));
     }
   return m;
 }
@@ -252,15 +254,12 @@ Plan make_plan(const Patterns& layers, const Patterns* layers_before, const Plan
       plan.layers.share(before->layers.pointer(l));
       if (l == 0) plan.groups = before->groups;
     } else {
-      std::vector<index_t> indices;
-      indices.reserve(layer.indices.size());
-      for (const index_t c : layer.indices) indices.push_back(position[c]);
       p.neurons = p.rows;
       p.neurons.insert(p.neurons.end(), others.begin(), others.end());
       const auto borders = l == 0 ? group_borders(layers, counts, n_groups(layer.nnz()))
                                   : std::vector<index_t>{};
-      p.weights = block_columns(n_rows, n_below, indptr.data(), indices.data(), borders);
-      indices = {};
+      p.weights = block_columns(n_rows, n_below, indptr.data(), layer.indices.data(), borders,
+                                position.data());
       if (l == 0) plan.groups = blocks_at(p.weights, borders);
       if (l > 0) add_transpose(p);
       plan.layers.push_back(std::move(p));

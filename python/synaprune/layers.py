@@ -394,9 +394,7 @@ def _csr(name: str, given: Any, *, copy: bool = True) -> Any:
     return csr
 
 
-def mask_arrays(
-    name: str, given: Any
-) -> tuple[int, int, NDArray[np.int64], NDArray[np.int32]]:
+def mask_arrays(name: str, given: Any) -> tuple[int, int, NDArray[np.int64], NDArray[np.int32]]:
     """Return (n_out, n_in, indptr, indices) of what a sparse matrix stores.
 
     Parameters

@@ -286,9 +286,7 @@ class SparseMLP:
         net._configure(sizes, activation, loss, init_scale, input_scaling, seed)
         net._start = ()
         return net._take(
-            _core.Network.from_masks(
-                checked, net.activation, net.loss, net._start_scale, net.seed
-            )
+            _core.Network.from_masks(checked, net.activation, net.loss, net._start_scale, net.seed)
         )
 
     def _take(self, core: _core.Network) -> Self:
@@ -300,7 +298,8 @@ class SparseMLP:
 
     @property
     def _start_scale(self) -> float:
-        return self.init_scale ** (1.0 / max(1, len(self.layers) - 2))
+        """Return s of each layer; see `init_scale`."""
+        return float(self.init_scale ** (1.0 / max(1, len(self.layers) - 2)))
 
     def reset(self, seed: int | None = None) -> Self:
         """Begin anew: all synapses or, with a density, some; fresh initial weights, no classes.

@@ -24,7 +24,7 @@ def places(layer):
 @pytest.mark.parametrize("n", [0, 1, 7, 40, 41, 300, 599, 600])
 def test_a_start_has_exactly_its_count_in_canonical_csr(n):
     net = sparse((30, 20, 3), (n, 60))
-    n_in, indptr, indices, values, initial, bias = net.layers()[0]
+    _, indptr, _, values, initial, bias = net.layers()[0]
     keys = places(net.layers()[0])
     assert len(keys) == n == indptr[-1]
     assert (np.diff(keys) > 0).all()
@@ -254,7 +254,7 @@ def test_copies_are_not_changed():
     [
         ((-0.1, 0.0, 1), "share must be in"),
         ((1.1, 0.0, 1), "share must be in"),
-        ((0.1, 0.5, 1), "candidates 0 or at least 1"),
+        ((0.1, 0.5, 1), "candidates must be 0 or at least 1"),
         ((0.1, 0.0, 0), "n_samples must be at least 1, got 0"),
     ],
 )
@@ -298,5 +298,3 @@ def test_gradients_in_pieces_are_those_of_the_layer():
         np.testing.assert_allclose(
             before[3] - twin.layers()[0][3], values[0], atol=1e-6 * abs(before[3]).max()
         )
-
-

@@ -139,15 +139,16 @@ class Network {
   offset_t cut(std::vector<float> scores, offset_t n, offset_t skip, bool per_layer,
                float structured_bias);
   // Prune-and-regrow at a constant count, in two steps, so that one layer changes at a time.
-  // Where synapses grow: per layer as many as `share` of those that are not frozen, as far as there
-  // is room, where there is none now. At random; or, if candidates > 0, of so many times as many
-  // random positions those where the gradient is largest in magnitude (of equals the first), over
-  // so many random samples.
+  // Where synapses of a layer grow: as many as `share` of those that are not frozen, as far as there
+  // is room, at random where there is none now.
+  Positions draw_growth(std::size_t layer, double share);
+  // The same for all layers; of `candidates` times as many random positions those where the
+  // gradient is largest in magnitude (of equals the first), over so many random samples.
   std::vector<Positions> draw_growth(const TrainingData& data, double share, double candidates,
                                      offset_t n_samples, const ShouldStop& should_stop);
   // Removes as many synapses of a layer, those of the smallest weights that are not frozen (of
   // equals the first), and adds those at the positions: w = w(0) = 0, with no optimizer state.
-  void exchange(std::size_t layer, const Positions& grown);
+  void exchange(std::size_t layer, Positions grown);
 
   // Removes synapses and what is left dead; returns how many went.
   offset_t remove(const std::vector<std::uint8_t>& keep);
@@ -163,6 +164,7 @@ class Network {
   void set_layer(std::size_t l, Layer layer);
   void prepare_state(const Optimizer& optimizer);
   std::size_t n_parameters() const;
+  offset_t growth_of(std::size_t l, double share) const;
   // Calls f(parameters, in CSR order) for synapses and then biases of each layer.
   template <class F>
   void for_parameters(F&& f) const;

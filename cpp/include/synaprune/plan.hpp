@@ -42,9 +42,10 @@ struct BlockedCsr {
 };
 
 // indptr[n_rows + 1], indices[nnz]: canonical CSR. A block begins at each column of `borders`,
-// which ascend.
+// which ascend. With `position`, which ascends, column c is column position[c] of the result.
 BlockedCsr block_columns(index_t n_rows, index_t n_columns, const offset_t* indptr,
-                         const index_t* indices, const std::vector<index_t>& borders = {});
+                         const index_t* indices, const std::vector<index_t>& borders = {},
+                         const index_t* position = nullptr);
 
 // prefix[r]: what rows before r cost, in synapses; [n_rows + 1].
 std::vector<offset_t> prefix_work(const BlockedCsr& m);

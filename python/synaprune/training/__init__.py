@@ -6,7 +6,7 @@ from synaprune.training._data import ShiftImages, TrainingSet, check_augment
 from synaprune.training._epochs import TrainingDiverged, run_epochs
 from synaprune.training._lr_schedules import ConstantThenCosine, LRSchedule, lr_factors
 from synaprune.training._progress import STOP, Callback, Progress, asks_to_stop, watched
-from synaprune.training._rewire import SET, RigL, Rewiring
+from synaprune.training._rewire import SET, Rewiring, RigL
 from synaprune.training._training import Training, check_training
 from synaprune.training.optimizers import *  # noqa: F403 - what its __all__ names
 from synaprune.training.optimizers import OPTIMIZERS, Optimizer, check_optimizer

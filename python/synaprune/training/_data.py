@@ -134,9 +134,7 @@ class TrainingSet:
             part,
         )
 
-    def rewire(
-        self, core: _core.Network, share: float, candidates: float, batch_size: int
-    ) -> None:
+    def rewire(self, core: _core.Network, share: float, candidates: float, batch_size: int) -> None:
         """Exchange a share of each layer's synapses; gradients are of unmoved samples."""
         core.rewire(
             self.X,

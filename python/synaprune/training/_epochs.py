@@ -92,9 +92,7 @@ def run_epochs(
             loss = 0.0
             for part, share in _parts(core, len(data.X), batch_size, epoch, *rewire):
                 n = part[1] - part[0]
-                loss += n * data.train_epoch(
-                    core, batch_size, step, threads.next(), max_norm, part
-                )
+                loss += n * data.train_epoch(core, batch_size, step, threads.next(), max_norm, part)
                 if not math.isfinite(loss):
                     break
                 if share > 0.0:

@@ -139,4 +139,4 @@ def check_rewire(rewire: object) -> Rewiring | None:
     """Return it, or raise a TypeError."""
     if rewire is not None and not isinstance(rewire, get_args(Rewiring)):
         raise TypeError(f"rewire must be a SET or RigL, got {shown(rewire)}")
-    return rewire  # type: ignore[return-value]
+    return rewire
