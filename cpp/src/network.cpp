@@ -155,8 +155,10 @@ void Network::set_layer(std::size_t l, Layer layer) {
   structure->plan = make_plan(structure->layers, &patterns(), &structure_->plan);
   const auto &before = structure_->plan.layers, &after = structure->plan.layers;
   for (std::size_t m = 0; m < n_layers(); ++m) {
-    if (after.pointer(m) == before.pointer(m)) continue;
-    parameters_[m] = after[m].to_plan(m == l ? layer : before[m].to_csr(parameters_[m]));
+    if (m == l)
+      parameters_[m] = after[m].to_plan(layer);
+    else if (after.pointer(m) != before.pointer(m))
+      parameters_[m] = after[m].to_plan(before[m].to_csr(parameters_[m]));
   }
   structure_ = std::move(structure);
 }

@@ -177,6 +177,7 @@ void Network::exchange(std::size_t l, Positions grown) {
   if (grown.empty()) return;
   const Pattern& old = patterns()[l];
   LayerParameters csr = structure_->plan.layers[l].to_csr(parameters_[l]);
+  parameters_[l] = {};  // each array of a large layer counts
   std::vector<std::uint8_t> keep;
   {
     std::vector<float> magnitudes(csr.synapses.values.begin(), csr.synapses.values.end());

@@ -114,7 +114,7 @@ def test_a_training_keeps_counts_and_does_not_depend_on_threads(rewire):
 
 @pytest.mark.parametrize("rewire", REWIRINGS, ids=str)
 def test_exchanges_learn(rewire):
-    net = sn.SparseMLP((64, 40, 10), density=0.1, init_scale=1.0, seed=0)
+    net = sn.SparseMLP((64, 100, 10), density=0.1, init_scale=1.0, seed=0)
     recipe = sn.Training(20, batch_size=16, optimizer=sn.SGD(0.1), rewire=rewire)
     assert net.fit(*DATA.train, training=recipe).score(*DATA.validation) > 0.8
 
