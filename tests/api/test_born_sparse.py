@@ -1,12 +1,15 @@
 """Networks that start sparse, and trainings that exchange their synapses."""
 
 import pickle
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import synaprune as sn
 
+DOC = (Path(__file__).parents[2] / "docs" / "scale.md").read_text(encoding="utf-8")
 DATA = sn.datasets.digits()
 RECIPE = sn.Training(4, optimizer=sn.SGD(0.1, momentum=0.5))
 
@@ -190,3 +193,14 @@ def test_a_pruned_network_can_go_on_with_prune():
         net, *DATA.train, validation=DATA.validation, n_synapses=150, training=sn.Training(6)
     )
     assert path.smallest.n_synapses <= 150
+
+
+def test_the_examples_of_the_page_run(capsys):
+    section = DOC[DOC.index("## Born sparse") :].split("\n## ")[0]
+    code = "\n".join(re.findall(r"^```python\n(.*?)^```", section, re.M | re.S))
+    scope = {}
+    exec(compile(code, "docs/scale.md", "exec"), scope)
+    static, exchanged, rigged = scope["accuracy"].values()
+    assert rigged > static
+    assert exchanged > 0.8
+    assert "RigL" in capsys.readouterr().out
