@@ -1,5 +1,6 @@
 #include "convert.hpp"
 #include "gil.hpp"
+#include "synaprune/passes.hpp"
 #include "synaprune/prune.hpp"
 
 namespace synaprune::bindings {
@@ -19,6 +20,18 @@ ImageShift make_image_shift(index_t height, index_t width, index_t pixels, float
   return {height, width, pixels, probability, seed, 0};
 }
 
+void add(const py::array& source, py::array& target) {
+  const auto from = expect<float>("source", source, 1);
+  const auto to = expect<float>("target", target, 1);
+  expect_size("source", source, to.size());
+  if (!target.writeable()) throw py::value_error("target must be writeable");
+  auto* sum = static_cast<float*>(target.mutable_data());
+  without_gil([&, n = static_cast<offset_t>(to.size())] {
+    const FlushDenormals flush;
+    synaprune::add(n, from.data(), sum);
+  });
+}
+
 }  // namespace
 
 void bind_arrays(py::module_& m) {
@@ -26,6 +39,7 @@ void bind_arrays(py::module_& m) {
       .def(py::init(&make_image_shift), py::arg("height"), py::arg("width"), py::arg("pixels"),
            py::arg("probability"), py::arg("seed") = 0);
 
+  m.def("add", &add, py::arg("source"), py::arg("target"));
   m.def(
       "all_finite",
       [](const py::array& a, int threads) {

@@ -43,11 +43,35 @@ py::tuple from_layer(const Layer& layer) {
                         to_array(layer.biases.values));
 }
 
+// The shards that X holds: (rows of the whole data set, its shards, the first one here, the one
+// after the last one here).
+Shards expect_shards(const std::tuple<offset_t, index_t, index_t, index_t>& given, offset_t n,
+                     index_t batch_size) {
+  const auto [n_rows, n_shards, first, last] = given;
+  const auto power_of_two = [](index_t k) { return k > 0 && (k & (k - 1)) == 0; };
+  if (!(power_of_two(n_shards) && first >= 0 && first < last && last <= n_shards &&
+        power_of_two(last - first) && first % (last - first) == 0))
+    throw py::value_error("shards must be a branch of a binary tree, got " +
+                          std::to_string(first) + " up to " + std::to_string(last) + " of " +
+                          std::to_string(n_shards));
+  constexpr offset_t most = offset_t{1} << 32;
+  const Shards shards{n_rows, n_shards, first, last};
+  if (n_rows < 1 || n_rows > most || shards.border(last) - shards.border(first) != n)
+    throw py::value_error("X must have the rows of its shards, got " + std::to_string(n) + " of " +
+                          std::to_string(n_rows));
+  if (batch_size % n_shards != 0)
+    throw py::value_error("batch_size must be a multiple of " + std::to_string(n_shards) +
+                          ", the shards, got " + std::to_string(batch_size));
+  return shards;
+}
+
 double train_epoch(Handle& handle, const py::array& X, const py::array& y, index_t batch_size,
                    const Optimizer& optimizer, int threads, const std::optional<py::array>& weights,
                    float smoothing, const std::optional<ImageShift>& shift,
                    std::optional<float> max_norm, float dropout,
-                   const std::optional<std::tuple<offset_t, offset_t, std::uint64_t>>& part) {
+                   const std::optional<std::tuple<offset_t, offset_t, std::uint64_t>>& part,
+                   const std::optional<std::tuple<offset_t, index_t, index_t, index_t>>& shards,
+                   const std::optional<py::function>& sum) {
   Write writing(handle);
   const Inputs inputs = expect_inputs(X, writing.network().n_inputs());
   const CheckedTargets y_checked =
@@ -68,13 +92,20 @@ double train_epoch(Handle& handle, const py::array& X, const py::array& y, index
                             ", got " + std::to_string(some.first) + " to " +
                             std::to_string(some.last));
   }
+  std::optional<Shards> here;
+  if (shards) here = expect_shards(*shards, inputs.n, batch_size);
+  if (sum && !shards) throw py::value_error("sum goes with shards");
+  if (part && shards) throw py::value_error("part does not go with shards");
   GradientHook hook;
-  if (max_norm)
-    hook = [most = *max_norm](const std::vector<GradientView>& g) { clip_by_norm(g, most); };
+  if (sum || max_norm)
+    hook = [&](const GradientView& g) {
+      if (sum) with_gil([&] { (*sum)(borrowed_array(g.data, g.n + gradient_marks)); });
+      if (max_norm) clip_by_norm(g, *max_norm);
+    };
   const TrainingData data{inputs, y_checked.targets, shift.value_or(ImageShift{}), {dropout}};
   const double loss = writing.run([&](Network& n) {
     return n.train_epoch(data, batch_size, optimizer, threads, signal_pending, hook,
-                         part ? &some : nullptr);
+                         part ? &some : nullptr, here ? &*here : nullptr);
   });
   if (std::isfinite(loss)) writing.publish();
   return loss;
@@ -387,7 +418,10 @@ void bind_network(py::module_& m) {
            py::arg("optimizer"), py::arg("threads"), py::arg("weights") = py::none(),
            py::arg("smoothing") = 0.0f, py::arg("shift") = py::none(),
            py::arg("max_norm") = py::none(), py::arg("dropout") = 0.0f,
-           py::arg("part") = py::none())
+           py::arg("part") = py::none(), py::arg("shards") = py::none(),
+           py::arg("sum") = py::none())
+      .def_property_readonly("n_gradient",
+                             [](const Handle& h) { return h.snapshot()->n_gradient(); })
       .def("rewire", &rewire, py::arg("X"), py::arg("y"), py::arg("share"), py::arg("candidates"),
            py::arg("n_samples"), py::arg("weights") = py::none(), py::arg("smoothing") = 0.0f)
       .def("evaluate", &evaluate, py::arg("X"), py::arg("y"), py::arg("threads"))

@@ -64,6 +64,11 @@ py::array_t<T> to_array(const std::vector<T, A>& v) {
   return py::array_t<T>(static_cast<py::ssize_t>(v.size()), v.data());
 }
 
+// A view of memory that stays whose it is: for calls during which it is there.
+inline py::array_t<float> borrowed_array(float* data, offset_t n) {
+  return py::array_t<float>(static_cast<py::ssize_t>(n), data, py::capsule(data, [](void*) {}));
+}
+
 inline Buffer to_buffer(const char* name, const py::array& a) {
   const auto typed = expect<float>(name, a, 1);
   return Buffer(typed.data(), typed.data() + typed.size());

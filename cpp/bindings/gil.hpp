@@ -65,4 +65,13 @@ inline bool signal_pending() {
   return PyErr_CheckSignals() != 0;
 }
 
+// Calls a Python function from where the GIL is free, on the thread that gave it away; what it
+// raises goes on as a C++ exception.
+template <class F>
+auto with_gil(F&& f) {
+  const FlushDenormals as_usual(false);
+  const py::gil_scoped_acquire acquired;
+  return f();
+}
+
 }  // namespace synaprune::bindings

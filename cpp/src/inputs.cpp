@@ -9,7 +9,7 @@ namespace synaprune {
 
 std::pair<index_t, index_t> ImageShift::of(offset_t i) const {
   if (pixels == 0) return {0, 0};
-  Rng rng{seed + static_cast<std::uint64_t>(first + i) * 0xD1B54A32D192ED03ULL};
+  Rng rng{seed + static_cast<std::uint64_t>(i) * 0xD1B54A32D192ED03ULL};
   if (rng.uniform() >= probability) return {0, 0};
   const auto side = static_cast<std::uint64_t>(2 * pixels + 1), middle = side * side / 2;
   const std::uint64_t place = rng.below(side * side - 1);
@@ -42,7 +42,7 @@ void move_image(const T* from, const ImageShift& image, index_t down, index_t ri
 const char* moved(const Samples& samples, offset_t i, const InputView& view, index_t s,
                   char* scratch) {
   const char* row = samples[i];
-  const auto [down, right] = samples.shift.of(i);
+  const auto [down, right] = samples.shift.of(samples.move(i));
   if ((down == 0 && right == 0) || view.n_columns == 0) return row;
   scratch += s * samples.X.row_bytes();
   const offset_t first = view.columns[0], last = offset_t{view.columns[view.n_columns - 1]} + 1;
@@ -55,12 +55,13 @@ const char* moved(const Samples& samples, offset_t i, const InputView& view, ind
   return scratch;
 }
 
-// Drops inputs of the i-th sample of the epoch and those after it. Whoever asks gets the same.
-void drop(const Kernels& kernels, const InputDropout& dropout, offset_t i, index_t size,
+// Drops inputs of sample i and those after it. Whoever asks gets the same.
+void drop(const Kernels& kernels, const Samples& samples, offset_t i, index_t size,
           const InputView& view, float* tile) {
+  const InputDropout& dropout = samples.dropout;
   std::uint32_t keys[max_tile] = {};
   for (index_t s = 0; s < size; ++s) {
-    Rng rng{dropout.seed + static_cast<std::uint64_t>(i + s) * 0xD1B54A32D192ED03ULL};
+    Rng rng{dropout.seed + static_cast<std::uint64_t>(samples.move(i + s)) * 0xD1B54A32D192ED03ULL};
     keys[s] = static_cast<std::uint32_t>(rng.next() >> 32);
   }
   kernels.drop_inputs(view.n_columns, static_cast<index_t>(padded(size)), view.columns, keys,
@@ -82,7 +83,7 @@ bool gather(const Kernels& kernels, const Samples& samples, offset_t first, inde
   const bool finite =
       kernels.gather(samples.X.is_uint8, rows, soon, n_soon, samples.X.row_bytes(), view.columns,
                      view.n_columns, view.shift, view.scale, ld, check, tile);
-  if (samples.dropout.probability > 0.0f) drop(kernels, samples.dropout, first, size, view, tile);
+  if (samples.dropout.probability > 0.0f) drop(kernels, samples, first, size, view, tile);
   return finite;
 }
 

@@ -77,7 +77,7 @@ GradientMoments Network::gradient_moments(const TrainingData& data, int threads,
   const offset_t n = n_synapses(), n_tiles = (data.X.n + max_tile - 1) / max_tile;
   const offset_t groups =
       std::min({most_groups, n_tiles, std::max<offset_t>(1, most_sums / std::max<offset_t>(n, 1))});
-  const TrainingTask work = task(data, nullptr, max_tile);
+  const TrainingTask work = task(data, nullptr, {});
   const Kernels& k = kernels();
   StopCheck check(should_stop);
   std::vector<std::unique_ptr<MomentPass>> passes(groups);

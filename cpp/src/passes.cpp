@@ -30,6 +30,10 @@ void bias_gradients(const Kernels& kernels, index_t n_rows, Rows rows, Tiles til
   }
 }
 
+void add(offset_t n, const float* from, float* to) {
+  for (offset_t k = 0; k < n; ++k) to[k] += from[k];
+}
+
 void transpose_values(const LayerPlan& plan, Rows columns, const float* values,
                       float* transposed_values) {
   const BlockedCsr& Wt = plan.transposed;

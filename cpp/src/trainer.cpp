@@ -15,7 +15,7 @@ offset_t n_synapses(const Model& model) {
 }
 
 bool is_small(const TrainingTask& t) {
-  const offset_t batch = padded(t.batch_size), n = t.model.weights(0).nnz();
+  const offset_t batch = padded(t.batches.largest), n = t.model.weights(0).nnz();
   const offset_t above = n_synapses(t.model) - n;
   return n * batch <= tuning::small_lower && above * batch <= tuning::small_upper && above <= n;
 }
@@ -35,7 +35,8 @@ index_t last_of_piece(const BlockedCsr& m, index_t block, index_t row, index_t l
 
 int threads_worth(const TrainingTask& t, bool small, int threads) {
   const offset_t n = n_synapses(t.model);
-  if (n * padded(t.batch_size) < tuning::worth_barriers || n * t.samples.X.n < tuning::worth_a_team)
+  if (n * padded(t.batches.largest) < tuning::worth_barriers ||
+      n * t.samples.X.n < tuning::worth_a_team)
     return 1;
   const BlockedCsr& W = t.model.weights(0);
   const auto groups = static_cast<int>(t.model.plan.groups.size()) - 1;
@@ -44,17 +45,40 @@ int threads_worth(const TrainingTask& t, bool small, int threads) {
 
 }  // namespace
 
+Batches in_batches(offset_t n, offset_t size) {
+  Batches batches;
+  for (offset_t first = 0; first < n; first += size) batches.borders.push_back(first);
+  batches.borders.push_back(n);
+  batches.largest = batches.size = size;
+  batches.n = n;
+  return batches;
+}
+
+GradientLayout::GradientLayout(const Model& model, bool with_synapses) {
+  const auto take = [this](offset_t size) {
+    const offset_t first = n;
+    n += padded(size);
+    return first;
+  };
+  for (std::size_t l = 0; l < model.n_layers(); ++l) {
+    const BlockedCsr& W = model.weights(l);
+    synapses.push_back(take(with_synapses ? W.nnz() : 0));
+    biases.push_back(take(W.n_rows));
+  }
+}
+
 Trainer::Trainer(const TrainingTask& task, const UpdateRule* rule, int threads)
     : t_(task),
       rule_(rule),
-      n_batches_((task.samples.X.n + task.batch_size - 1) / task.batch_size),
       n_layers_(task.model.n_layers()),
       small_(is_small(task)),
       groups_(groups_of(task.model, small_)),
       team_(threads_worth(task, small_, threads)),
-      forward_(task.model, kernels_, task.batch_size),
-      backward_(task.model, kernels_, task.batch_size) {
-  const Tiles batch = tiles(0);
+      forward_(task.model, kernels_, task.batches.largest),
+      backward_(task.model, kernels_, task.batches.largest),
+      layout_(task.model, whole()),
+      gradient_(layout_.n + gradient_marks) {
+  const Tiles batch{t_.batches.largest, max_tile};
   const BlockedCsr& W = weights(0);
   const auto shares = [&](const BlockedCsr& m) {
     const auto prefix = prefix_work(m);
@@ -77,18 +101,15 @@ Trainer::Trainer(const TrainingTask& task, const UpdateRule* rule, int threads)
   offset_t largest_block = 0;
   for (std::size_t l = 0; l < n_layers_; ++l) {
     const BlockedCsr& m = weights(l);
-    bias_gradients_.emplace_back(m.n_rows);
     rows_.push_back(shares(m));
     columns_.push_back(l > 0 ? shares(t_.model.plan.layers[l].transposed) : std::vector<index_t>{});
-    if (whole()) gradients_.emplace_back(m.nnz());
     for (index_t b = 0; b < m.n_blocks; ++b)
       largest_block = std::max(largest_block, m.count(b, 0, m.n_rows));
   }
   if (!whole())
-    gradients_.resize(team_.size(), Buffer(std::min(largest_block, tuning::gradient_piece)));
-  for (std::size_t l = 0; l < n_layers_ && whole(); ++l)
-    for (Buffer* part : {&gradients_[l], &bias_gradients_[l]})
-      all_gradients_.push_back({part->data(), static_cast<offset_t>(part->size())});
+    of_block_.resize(team_.size(), Buffer(std::min(largest_block, tuning::gradient_piece)));
+  for (offset_t waiting = 1; waiting < t_.batches.parts; waiting *= 2)
+    part_sums_.emplace_back(gradient_.size());
 }
 
 void Trainer::run(const std::function<void()>& before, const std::function<bool(double)>& after) {
@@ -104,10 +125,11 @@ void Trainer::column_group_batches(int w) {
   const bool alone = team_.size() == 1;
   const unsigned signals = whole() ? 3 : 1;  // of each thread, a batch
   const auto gather_own = [&](offset_t i) {
-    for (index_t g = own.first; g < own.last && i < n_batches_; ++g) gather(i, g, group(g), w);
+    for (index_t g = own.first; g < own.last && i < t_.batches.n_parts(); ++g)
+      gather(i, g, group(g), w);
   };
   gather_own(0);
-  for (offset_t i = 0; i < n_batches_; ++i) {
+  for (offset_t i = 0; i < t_.batches.n_parts(); ++i) {
     const auto here = static_cast<unsigned>(i) * signals + 1;
     if (w == 0) before_();
     for (index_t g = own.first; g < own.last; ++g) partial_sums(i, g);
@@ -141,7 +163,7 @@ void Trainer::column_group_batches(int w) {
     if (w == 0) bias_gradient(0, all_rows(0), i);
     if (whole()) {
       if (!team_.barrier(w)) return;
-      if (w == 0) run_hook();
+      if (w == 0) finish_batch(i);
       if (!team_.barrier(w)) return;
       for (index_t g = own.first; g < own.last; ++g) update(0, group(g), all_rows(0), i);
       for (std::size_t l = 0; l < n_layers_ && w == 0; ++l) {
@@ -155,7 +177,7 @@ void Trainer::column_group_batches(int w) {
 }
 
 void Trainer::row_batches(int w) {
-  for (offset_t i = 0; i < n_batches_; ++i)
+  for (offset_t i = 0; i < t_.batches.n_parts(); ++i)
     if (!row_batch(i, w)) return;
 }
 
@@ -193,7 +215,7 @@ bool Trainer::row_batch(offset_t i, int w) {
   }
   if (whole()) {
     if (!team_.barrier(w)) return false;
-    if (w == 0) run_hook();
+    if (w == 0) finish_batch(i);
     if (!team_.barrier(w)) return false;
     for (std::size_t l = 0; l < n_layers_; ++l)
       for_own_parts(w, team_, rows_[l], [&](Rows rows) {
@@ -246,9 +268,8 @@ void Trainer::gather(offset_t i, index_t g, Rows blocks, int w) {
   const offset_t column = W.columns[blocks.first] - begin;
   char* scratch = moved_.empty() ? nullptr : reinterpret_cast<char*>(moved_[w].data());
   for (offset_t t = 0; t < batch.count(); ++t) {
-    const offset_t first = i * t_.batch_size + t * batch.step;
-    synaprune::gather(kernels_, t_.samples, first, batch.size(t), first + batch.size(t), view,
-                      false, scratch,
+    const offset_t next = first(i, t) + batch.size(t);
+    synaprune::gather(kernels_, t_.samples, first(i, t), batch.size(t), next, view, false, scratch,
                       inputs(i, g) + batch.at(t, end - begin) + column * batch.width(t));
   }
 }
@@ -288,10 +309,9 @@ void Trainer::loss_of_tile(offset_t i, offset_t t) {
   const index_t n_out = weights(n_layers_ - 1).n_rows;
   const index_t size = batch.size(t), ld = batch.width(t);
   float* Z = backward_.delta(forward_, n_layers_ - 1) + batch.at(t, n_out);
-  const offset_t first = i * t_.batch_size + t * batch.step;
-  const offset_t n = rule_ ? batch.n : t_.samples.X.n;
+  const offset_t n = rule_ ? t_.batches.n_samples(i) : t_.samples.X.n;
   offset_t position[max_tile];
-  for (index_t s = 0; s < size; ++s) position[s] = t_.samples.position(first + s);
+  for (index_t s = 0; s < size; ++s) position[s] = t_.samples.position(first(i, t) + s);
   TileTargets targets{size};
   index_t labels[max_tile];
   if (t_.targets.plain()) {
@@ -309,13 +329,21 @@ void Trainer::loss_of_tile(offset_t i, offset_t t) {
 void Trainer::finish_loss(offset_t i) {
   double sum = 0.0;
   for (offset_t t = 0; t < tiles(i).count(); ++t) sum += losses_[t];
-  if (!after_(sum)) team_.stop();
+  if (t_.batches.parts == 0) {
+    if (!after_(sum)) team_.stop();
+    return;
+  }
+  gradient_[layout_.n] = static_cast<float>(sum);
+  gradient_[layout_.n + 1] = 0.0f;
+  add_parts(i, &gradient_[layout_.n], 1);
 }
 
 void Trainer::bias_gradient(std::size_t l, Rows rows, offset_t i) {
+  float* g = bias_gradient_of(l);
+  if (tiles(i).n == 0) std::fill(g + rows.first, g + rows.last, 0.0f);
   synaprune::bias_gradients(kernels_, weights(l).n_rows, rows, tiles(i),
-                            backward_.delta(forward_, l), !rule_ && i > 0,
-                            bias_gradients_[l].data());
+                            backward_.delta(forward_, l), !rule_ && i > 0, g);
+  add_parts(i, g + rows.first, rows.last - rows.first);
   if (!whole()) update_biases(l, rows, i);
 }
 
@@ -324,35 +352,52 @@ void Trainer::synapse_gradient(std::size_t l, Rows blocks, Rows rows, offset_t i
   const BlockedCsr& W = weights(l);
   for (index_t b = blocks.first; b < blocks.last; ++b)
     for (index_t row = rows.first; row < rows.last;) {
-      const Rows part{row, whole() ? rows.last : last_of_piece(W, b, row, rows.last)};
-      float* g = whole() ? gradients_[l].data() + W.begin(b)[row] : gradients_[w].data();
+      const Rows some_rows{row, whole() ? rows.last : last_of_piece(W, b, row, rows.last)};
+      float* g = whole() ? gradient_.data() + layout_.synapses[l] + W.begin(b)[row]
+                         : of_block_[w].data();
+      const offset_t n = W.count(b, some_rows.first, some_rows.last);
+      if (tiles(i).n == 0) std::fill_n(g, n, 0.0f);
       in_pieces(i, l, w, [&](Range<offset_t> some) {
-        weight_gradients(kernels_, W, b, part, tiles(i), some, backward_.delta(forward_, l), below,
-                         (!rule_ && i > 0) || some.first > 0, g);
+        weight_gradients(kernels_, W, b, some_rows, tiles(i), some, backward_.delta(forward_, l),
+                         below, (!rule_ && i > 0) || some.first > 0, g);
       });
-      if (!whole()) update_block(l, b, part, i, g);
-      row = part.last;
+      add_parts(i, g, n);
+      if (!whole()) update_block(l, b, some_rows, i, g);
+      row = some_rows.last;
     }
 }
 
-void clip_by_norm(const std::vector<GradientView>& gradients, float most) {
+// Adds n gradients of part i to those of the parts before it that make up a branch of the tree with
+// it, and leaves the sum there; if more parts come, also where the next branch will find it. As in a
+// binary counter: part 1 completes 0 + 1; part 3 completes 2 + 3, and (0 + 1) + (2 + 3).
+void Trainer::add_parts(offset_t i, float* gradient, offset_t n) {
+  if (t_.batches.parts == 0) return;
+  const offset_t part = i % t_.batches.parts, first = gradient - gradient_.data();
+  std::size_t d = 0;
+  for (; (part >> d) % 2 == 1; ++d) add(n, part_sums_[d].data() + first, gradient);
+  if (!t_.batches.completes(i)) std::copy_n(gradient, n, part_sums_[d].data() + first);
+}
+
+void clip_by_norm(const GradientView& g, float most) {
   double squares = 0.0;
-  for (const GradientView& g : gradients)
-    for (offset_t k = 0; k < g.n; ++k) squares += static_cast<double>(g.data[k]) * g.data[k];
+  for (offset_t k = 0; k < g.n; ++k) squares += static_cast<double>(g.data[k]) * g.data[k];
   const double norm = std::sqrt(squares);
   if (!(norm > most)) return;  // a NaN stays one
   const auto factor = static_cast<float>(most / norm);
-  for (const GradientView& g : gradients)
-    for (offset_t k = 0; k < g.n; ++k) g.data[k] *= factor;
+  for (offset_t k = 0; k < g.n; ++k) g.data[k] *= factor;
 }
 
-void Trainer::run_hook() {
-  if (rule_) rule_->hook(all_gradients_);
+// What comes between the gradient of a whole batch and the update.
+void Trainer::finish_batch(offset_t i) {
+  if (!rule_ || !t_.batches.completes(i)) return;
+  if (rule_->hook) rule_->hook({gradient_.data(), layout_.n});
+  if (t_.batches.parts > 0 && !after_(gradient_[layout_.n])) team_.stop();
 }
 
 void Trainer::update(std::size_t l, Rows blocks, Rows rows, offset_t i) {
-  for (index_t b = blocks.first; b < blocks.last && rule_; ++b)
-    update_block(l, b, rows, i, gradients_[l].data() + weights(l).begin(b)[rows.first]);
+  if (!rule_ || !t_.batches.completes(i)) return;
+  for (index_t b = blocks.first; b < blocks.last; ++b)
+    update_block(l, b, rows, i, synapse_gradients(l) + weights(l).begin(b)[rows.first]);
 }
 
 namespace {
@@ -374,13 +419,13 @@ void Trainer::update_block(std::size_t l, index_t block, Rows rows, offset_t i,
                            const float* gradient) {
   const BlockedCsr& W = weights(l);
   step_of(*rule_, kernels_, rule_->parameters[l].synapses, W.begin(block)[rows.first],
-          W.count(block, rows.first, rows.last), gradient, true, i);
+          W.count(block, rows.first, rows.last), gradient, true, t_.batches.batch(i));
 }
 
 void Trainer::update_biases(std::size_t l, Rows rows, offset_t i) {
-  if (!rule_) return;
+  if (!rule_ || !t_.batches.completes(i)) return;
   step_of(*rule_, kernels_, rule_->parameters[l].biases, rows.first, rows.last - rows.first,
-          bias_gradients_[l].data() + rows.first, false, i);
+          bias_gradients(l) + rows.first, false, t_.batches.batch(i));
 }
 
 }  // namespace synaprune

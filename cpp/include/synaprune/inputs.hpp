@@ -36,8 +36,11 @@ struct ImageShift {
   float probability = 0.0f;  // that an image is moved; all moves are equally likely
   std::uint64_t seed = 0;    // of an epoch
   offset_t first = 0;        // of the samples, where they are a part of the epoch
+  // Of a data set in shards: of all its rows the number of the first one here. Images then move by
+  // their rows, not by their places in the epoch, which depend on how many shards are here.
+  offset_t first_row = -1;
 
-  // How far down and to the right the i-th image of the epoch moves. Whoever asks gets the same.
+  // How far down and to the right an image moves; see Samples::move. Whoever asks gets the same.
   std::pair<index_t, index_t> of(offset_t i) const;
 };
 
@@ -56,6 +59,10 @@ struct Samples {
   InputDropout dropout = {};
 
   offset_t position(offset_t i) const { return order ? order[i] : i; }
+  // Which of all the moves of an epoch, and of all choices of what is dropped, is sample i's.
+  offset_t move(offset_t i) const {
+    return shift.first_row < 0 ? shift.first + i : shift.first_row + position(i);
+  }
   const char* operator[](offset_t i) const { return X.row(position(i)); }
 };
 

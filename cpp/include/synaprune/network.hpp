@@ -30,6 +30,16 @@ struct EpochPart {
   std::uint64_t rng_state;
 };
 
+// A part of a data set that is in shards, each a share of its rows: shard s of S has those from
+// s n / S up to (s + 1) n / S.
+struct Shards {
+  offset_t n_rows = 0;          // of the whole data set
+  index_t n = 0;                // shards of the whole data set, a power of two
+  index_t first = 0, last = 0;  // those that are here, as many as divide n
+
+  offset_t border(index_t shard) const { return n_rows * shard / n; }
+};
+
 // What an optimizer remembers between updates, so that training can go on elsewhere.
 struct OptimizerState {
   std::string name = "sgd";
@@ -92,9 +102,16 @@ class Network {
   // One pass over the samples in a fresh random order, one update a batch, after the hook, if there
   // is one. Returns the mean loss, NaN or infinite as soon as the training has diverged. With a
   // part, only over that part of the epoch's samples.
+  //
+  // With shards, `data` are the rows of those that are here, and the hook has to add the gradients
+  // of the others, if there are others: equal bits for any number of processes. Each shard is
+  // shuffled by itself, and of each batch of batch_size, a multiple of shards, has its equal part.
+  // A part does not go with shards.
   double train_epoch(TrainingData data, index_t batch_size, const Optimizer& optimizer, int threads,
                      const ShouldStop& should_stop, const GradientHook& hook = nullptr,
-                     const EpochPart* part = nullptr);
+                     const EpochPart* part = nullptr, const Shards* shards = nullptr);
+  // Floats that a hook is given of a data set in shards.
+  offset_t n_gradient() const { return GradientLayout(model(), true).n + gradient_marks; }
 
   // Passes over samples. Each returns false, its result undefined, if a sample of float32 inputs
   // holds a NaN or an infinity.
@@ -179,7 +196,7 @@ class Network {
   // Calls f(tile, team) for all tiles, with sums kept.
   template <class F>
   bool for_traced_tiles(const Kernels& k, const Inputs& X, int threads, F&& f) const;
-  TrainingTask task(const TrainingData& data, const offset_t* order, offset_t batch_size) const;
+  TrainingTask task(const TrainingData& data, const offset_t* order, Batches batches) const;
 
   std::shared_ptr<const Structure> structure_;
   std::vector<LayerParameters> parameters_;  // in the plan's order

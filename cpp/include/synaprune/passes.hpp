@@ -85,6 +85,9 @@ void weight_gradients(const Kernels& kernels, const BlockedCsr& W, index_t block
 void bias_gradients(const Kernels& kernels, index_t n_rows, Rows rows, Tiles tiles, const float* D,
                     bool accumulate, float* dbias);
 
+// to[k] += from[k] for k < n.
+void add(offset_t n, const float* from, float* to);
+
 // transposed_values[nnz] = values in the order of the transpose, for some columns of W.
 void transpose_values(const LayerPlan& plan, Rows columns, const float* values,
                       float* transposed_values);

@@ -11,26 +11,57 @@
 
 namespace synaprune {
 
+// Where batches begin and end in the samples' order. Of a data set in shards a batch has a part of
+// each shard, and the gradients of parts are added up by a binary tree: (0 + 1) + (2 + 3) … Whoever
+// holds 2^k neighbouring shards then has a whole branch of it.
+struct Batches {
+  std::vector<offset_t> borders;  // [n_parts + 1], of the parts, batch by batch
+  offset_t largest = 0;           // samples of a part
+  offset_t parts = 0;             // of a batch, a power of two; 0 without shards: a batch is one
+  offset_t size = 0, n = 0;       // samples of a batch and of the data set, in all its shards
+
+  offset_t n_parts() const { return static_cast<offset_t>(borders.size()) - 1; }
+  // The batch of part i, and how many samples it has in all.
+  offset_t batch(offset_t i) const { return parts ? i / parts : i; }
+  offset_t n_samples(offset_t i) const { return std::min(size, n - batch(i) * size); }
+  bool completes(offset_t i) const { return parts == 0 || (i + 1) % parts == 0; }
+};
+
+// n samples in batches of one part.
+Batches in_batches(offset_t n, offset_t size);
+
 // What is trained, and on what.
 struct TrainingTask {
   Model model;
   Loss loss;
   Samples samples;
   Targets targets;  // of all samples of X, in X's order
-  offset_t batch_size;
+  Batches batches;
 };
 
-// The gradients of a batch, in the plan's order: of each layer its synapses and its biases.
+// Where the gradient of each parameter is, in the plan's order: layer by layer synapses and then
+// biases, with zeros up to the next line of a cache.
+struct GradientLayout {
+  std::vector<offset_t> synapses, biases;  // per layer, its first one
+  offset_t n = 0;
+
+  // Without synapses there are biases alone.
+  GradientLayout(const Model& model, bool with_synapses);
+};
+
+// The gradient of a batch, as laid out. Of a data set in shards data[n] is the sum of the losses,
+// and data[n + 1] is 0: a mark that whoever adds up such arrays of several processes may set.
 struct GradientView {
   float* data;
   offset_t n;
 };
-// Reads and changes the gradients of each batch before the update; called on one thread.
-using GradientHook = std::function<void(const std::vector<GradientView>&)>;
+inline constexpr offset_t gradient_marks = 2;
+// Reads and changes the gradient of each batch before the update; called on one thread.
+using GradientHook = std::function<void(const GradientView&)>;
 
-// Scales all gradients down to the norm `most` if theirs, over all of them, is larger (Pascanu,
-// Mikolov & Bengio 2013).
-void clip_by_norm(const std::vector<GradientView>& gradients, float most);
+// Scales the gradient down to the norm `most` if its own is larger (Pascanu, Mikolov & Bengio
+// 2013).
+void clip_by_norm(const GradientView& gradient, float most);
 
 // How parameters change with each batch.
 struct UpdateRule {
@@ -41,7 +72,8 @@ struct UpdateRule {
 };
 
 // A batch is a list of steps over ranges: gather, sums, forward, loss, backward, gradient, hook,
-// update. The arithmetic is the same for any number of threads; which thread does what is one of
+// update; of a data set in shards all steps up to the gradient for one part after the other. The
+// arithmetic is the same for any number of threads; which thread does what is one of
 // two schedules.
 //
 // Column groups, for small networks: the first layer's columns are in groups; each thread has some
@@ -63,8 +95,10 @@ class Trainer {
   void run(const std::function<void()>& before, const std::function<bool(double)>& after);
 
   // Of layer l, in the plan's order.
-  const Buffer& synapse_gradients(std::size_t l) const { return gradients_[l]; }
-  const Buffer& bias_gradients(std::size_t l) const { return bias_gradients_[l]; }
+  const float* synapse_gradients(std::size_t l) const {
+    return gradient_.data() + layout_.synapses[l];
+  }
+  const float* bias_gradients(std::size_t l) const { return gradient_.data() + layout_.biases[l]; }
 
  private:
   // Schedules, for thread w.
@@ -72,7 +106,7 @@ class Trainer {
   void row_batches(int w);
   bool row_batch(offset_t i, int w);
 
-  // Steps, of batch i.
+  // Steps, of part i.
   void gather(offset_t i, index_t group, Rows blocks, int w);
   void partial_sums(offset_t i, index_t group);
   void add_partial_sums(offset_t i);
@@ -82,14 +116,16 @@ class Trainer {
   template <class F>
   void in_pieces(offset_t i, std::size_t l, int w, F&& f);
   void synapse_gradient(std::size_t l, Rows blocks, Rows rows, offset_t i, Columns below, int w);
-  void run_hook();
+  void add_parts(offset_t i, float* gradient, offset_t n);
+  void finish_batch(offset_t i);
   void update(std::size_t l, Rows blocks, Rows rows, offset_t i);
   void update_biases(std::size_t l, Rows rows, offset_t i);
   void update_block(std::size_t l, index_t block, Rows rows, offset_t i, const float* gradient);
 
   Tiles tiles(offset_t i) const {
-    return {std::min(t_.batch_size, t_.samples.X.n - i * t_.batch_size), max_tile};
+    return {t_.batches.borders[i + 1] - t_.batches.borders[i], max_tile};
   }
+  offset_t first(offset_t i, offset_t t) const { return t_.batches.borders[i] + t * max_tile; }
   const BlockedCsr& weights(std::size_t l) const { return t_.model.weights(l); }
   Rows all_rows(std::size_t l) const { return t_.model.all_rows(l); }
   Rows all_blocks(std::size_t l) const { return {0, weights(l).n_blocks}; }
@@ -102,11 +138,11 @@ class Trainer {
     return {forward_.outputs(l - 1), 0, weights(l).n_columns};
   }
   // Whether gradients of a whole batch are there before any update.
-  bool whole() const { return !rule_ || rule_->hook; }
+  bool whole() const { return !rule_ || rule_->hook || t_.batches.parts > 0; }
+  float* bias_gradient_of(std::size_t l) { return gradient_.data() + layout_.biases[l]; }
 
   TrainingTask t_;
   const UpdateRule* rule_;
-  offset_t n_batches_;
   std::size_t n_layers_;
   bool small_;
   std::vector<index_t> groups_;  // borders of groups of the first layer's blocks; one if large
@@ -123,9 +159,10 @@ class Trainer {
   std::vector<Buffer> inputs_;          // two per group, for a thread that gathers ahead
   std::vector<Buffer> partial_;         // per group: its part of the first layer's sums
   std::vector<const float*> partials_;  // of groups that have a block
-  std::vector<Buffer> bias_gradients_;  // per layer [rows]
-  std::vector<Buffer> gradients_;       // per layer if whole, else per thread, of a block
-  std::vector<GradientView> all_gradients_;  // if whole
+  GradientLayout layout_;
+  Buffer gradient_;                 // as laid out, and marks; of biases alone unless whole
+  std::vector<Buffer> of_block_;    // unless whole: per thread, of a block's synapses
+  std::vector<Buffer> part_sums_;   // [d]: the gradient of 2^d parts that wait for the next ones
   Buffer targets_, sample_weights_;          // unless targets are plain: [outputs], [1] in tiles
   std::vector<double> losses_;               // per tile
 };

@@ -1,7 +1,7 @@
 # The C++ core (`mypy.stubtest synaprune._core` holds this against the module). Arrays must be
 # C-ordered and exactly of the dtype named: nothing is converted, another dtype is a TypeError.
 # A folder, so that the submodule `kernels` has a stub too; Python itself loads the library.
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias, TypedDict, overload, type_check_only
 
 import numpy as np
@@ -61,6 +61,7 @@ def activations(
 ) -> NDArray[np.float32] | None: ...
 def activate(activation: str, x: NDArray[np.float32]) -> NDArray[np.float32]: ...  # [n]
 def activation_slope(activation: str, x: NDArray[np.float32]) -> NDArray[np.float32]: ...  # [n]
+def add(source: NDArray[np.float32], target: NDArray[np.float32]) -> None: ...  # target += source
 def all_finite(a: NDArray[np.float32], threads: int = 1) -> bool: ...
 def build_info() -> _BuildInfo: ...
 def default_threads() -> int: ...
@@ -160,7 +161,13 @@ class Network(metaclass=_Pybind11Type):
         dropout: float = 0.0,  # of inputs
         # first sample, end, random state at the start of the epoch
         part: tuple[int, int, int] | None = None,
+        # Rows of the whole data set, its shards, the first one here, the one after the last here.
+        shards: tuple[int, int, int, int] | None = None,
+        # Adds the other shards' gradients of a batch [n_gradient] to it; valid during the call.
+        sum: Callable[[NDArray[np.float32]], None] | None = None,
     ) -> float: ...
+    @property
+    def n_gradient(self) -> int: ...
     # Exchanges a share of each layer's synapses; with candidates, over so many random samples.
     def rewire(
         self,
