@@ -51,9 +51,8 @@ Shards expect_shards(const std::tuple<offset_t, index_t, index_t, index_t>& give
   const auto power_of_two = [](index_t k) { return k > 0 && (k & (k - 1)) == 0; };
   if (!(power_of_two(n_shards) && first >= 0 && first < last && last <= n_shards &&
         power_of_two(last - first) && first % (last - first) == 0))
-    throw py::value_error("shards must be a branch of a binary tree, got " +
-                          std::to_string(first) + " up to " + std::to_string(last) + " of " +
-                          std::to_string(n_shards));
+    throw py::value_error("shards must be a branch of a binary tree, got " + std::to_string(first) +
+                          " up to " + std::to_string(last) + " of " + std::to_string(n_shards));
   constexpr offset_t most = offset_t{1} << 32;
   const Shards shards{n_rows, n_shards, first, last};
   if (n_rows < 1 || n_rows > most || shards.border(last) - shards.border(first) != n)

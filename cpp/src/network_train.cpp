@@ -57,13 +57,9 @@ bool finite(const Parameters& p) {
 
 }  // namespace
 
-TrainingTask Network::task(const TrainingData& data, const offset_t* order,
-                            Batches batches) const {
-  return {model(),
-          loss_,
-          {data.X, order, data.shift, data.dropout},
-          data.targets,
-          std::move(batches)};
+TrainingTask Network::task(const TrainingData& data, const offset_t* order, Batches batches) const {
+  return {
+      model(), loss_, {data.X, order, data.shift, data.dropout}, data.targets, std::move(batches)};
 }
 
 double Network::train_epoch(TrainingData data, index_t batch_size, const Optimizer& optimizer,
@@ -74,8 +70,8 @@ double Network::train_epoch(TrainingData data, index_t batch_size, const Optimiz
   if (part) some.n = part->last - part->first;
   Batches batches = in_batches(some.n, std::min<offset_t>(batch_size, some.n));
   Rng rng{part ? part->rng_state : rng_.state};
-  const std::vector<offset_t> order = shards ? shuffled(*shards, batch_size, rng.next(), batches)
-                                             : shuffled(0, data.X.n, rng);
+  const std::vector<offset_t> order =
+      shards ? shuffled(*shards, batch_size, rng.next(), batches) : shuffled(0, data.X.n, rng);
   if (data.shift.pixels > 0) data.shift.seed = rng.next();
   if (data.dropout.probability > 0.0f) data.dropout.seed = rng.next();
   if (!part || part->first == 0) rng_ = rng;

@@ -368,8 +368,8 @@ void Trainer::synapse_gradient(std::size_t l, Rows blocks, Rows rows, offset_t i
 }
 
 // Adds n gradients of part i to those of the parts before it that make up a branch of the tree with
-// it, and leaves the sum there; if more parts come, also where the next branch will find it. As in a
-// binary counter: part 1 completes 0 + 1; part 3 completes 2 + 3, and (0 + 1) + (2 + 3).
+// it, and leaves the sum there; if more parts come, also where the next branch will find it. As in
+// a binary counter: part 1 completes 0 + 1; part 3 completes 2 + 3, and (0 + 1) + (2 + 3).
 void Trainer::add_parts(offset_t i, float* gradient, offset_t n) {
   if (t_.batches.parts == 0) return;
   const offset_t part = i % t_.batches.parts, first = gradient - gradient_.data();

@@ -160,11 +160,11 @@ class Trainer {
   std::vector<Buffer> partial_;         // per group: its part of the first layer's sums
   std::vector<const float*> partials_;  // of groups that have a block
   GradientLayout layout_;
-  Buffer gradient_;                 // as laid out, and marks; of biases alone unless whole
-  std::vector<Buffer> of_block_;    // unless whole: per thread, of a block's synapses
-  std::vector<Buffer> part_sums_;   // [d]: the gradient of 2^d parts that wait for the next ones
-  Buffer targets_, sample_weights_;          // unless targets are plain: [outputs], [1] in tiles
-  std::vector<double> losses_;               // per tile
+  Buffer gradient_;                  // as laid out, and marks; of biases alone unless whole
+  std::vector<Buffer> of_block_;     // unless whole: per thread, of a block's synapses
+  std::vector<Buffer> part_sums_;    // [d]: the gradient of 2^d parts that wait for the next ones
+  Buffer targets_, sample_weights_;  // unless targets are plain: [outputs], [1] in tiles
+  std::vector<double> losses_;       // per tile
 };
 
 }  // namespace synaprune
