@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from synaprune import _core
 from synaprune.checks import shown
+from synaprune.distributed import AllRows
 from synaprune.frames import Frame, is_frame
 
 Inputs: TypeAlias = NDArray[np.float32] | NDArray[np.uint8]
@@ -302,7 +303,9 @@ def as_probabilities(y: Any, n: int, name: str = "y") -> NDArray[np.float32]:
     return soft
 
 
-def as_weights(weights: Any, n: int, name: str = "sample_weight") -> NDArray[np.float64]:
+def as_weights(
+    weights: Any, n: int, name: str = "sample_weight", *, all_here: bool = True
+) -> NDArray[np.float64]:
     """Return weights of samples as float64.
 
     Parameters
@@ -313,6 +316,8 @@ def as_weights(weights: Any, n: int, name: str = "sample_weight") -> NDArray[np.
         The number of samples they belong to.
     name : str
         What errors call the argument.
+    all_here : bool
+        Whether there are no others: some may all be 0, and `of_mean_one` sees to the sum of all.
 
     Returns
     -------
@@ -332,10 +337,45 @@ def as_weights(weights: Any, n: int, name: str = "sample_weight") -> NDArray[np.
         ) from None
     if w.shape != (n,):
         raise ValueError(f"{name} must have shape ({n},), one number a sample, got {w.shape}")
-    if not (np.isfinite(w).all() and (w >= 0.0).all() and w.any()):
-        wrong = w[~(np.isfinite(w) & (w >= 0.0))]
+    wrong = w[~(np.isfinite(w) & (w >= 0.0))]
+    if len(wrong) or (all_here and not w.any()):
         got = f"got {wrong[0]}" if len(wrong) else "all are 0"
         raise ValueError(f"{name} must hold finite numbers of at least 0, not all of them 0; {got}")
-    if not 1e-150 < w.sum() < 1e150:
-        raise ValueError(f"{name} must have a sum from 1e-150 to 1e150, got {w.sum():g}")
+    if all_here:
+        _check_total(float(w.sum()), name)
     return w
+
+
+def of_mean_one(
+    weights: NDArray[np.float64], rows: AllRows, name: str = "sample_weight"
+) -> NDArray[np.float32]:
+    """Return weights divided by the mean of those of all rows.
+
+    Parameters
+    ----------
+    weights : ndarray of float64, shape (n,)
+        As `as_weights` returns them.
+    rows : AllRows
+        Of which data set they are the rows.
+    name : str
+        What errors call them.
+
+    Returns
+    -------
+    ndarray of float32, shape (n,)
+
+    Raises
+    ------
+    ValueError
+        If all are 0, or their sum is beyond reason.
+    """
+    total = rows.sum(lambda some: weights[some].sum())
+    _check_total(float(total), name)
+    mean_one: NDArray[np.float32] = (weights * (rows.n / total)).astype(np.float32)
+    return mean_one
+
+
+def _check_total(total: float, name: str) -> None:
+    """Raise a ValueError naming weights unless their sum is one to divide by."""
+    if not 1e-150 < total < 1e150:
+        raise ValueError(f"{name} must have a sum from 1e-150 to 1e150, got {total:g}")

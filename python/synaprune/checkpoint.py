@@ -8,15 +8,13 @@ and locked while a run uses it, and reading it executes nothing.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import errno
-import hashlib
 import json
 import os
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -25,6 +23,7 @@ from numpy.typing import NDArray
 
 from synaprune import _core, io
 from synaprune.checks import check_bool, shown
+from synaprune.identity import described, flat, told
 
 FORMAT = 1
 SECONDS = 2.0  # between two writes, at least
@@ -150,8 +149,8 @@ class CheckpointFile:
         given = {name: a for name, a in data.items() if a is not None}
         now = {
             "version": _core.__version__,
-            "data": _flat(_described(given)),
-            "options": _flat(_described(options)),
+            "data": flat(described(given)),
+            "options": flat(described(options)),
         }
         if not self._known:
             self._kind = self._kind or kind
@@ -170,8 +169,8 @@ class CheckpointFile:
         differences = list(_differences(self._runs[kind], now))
         if differences:
             more = len(differences) - _TOLD
-            told = "; ".join(differences[:_TOLD]) + (f"; and {more} more" if more > 0 else "")
-            raise CheckpointError(f"{self.path} is the checkpoint of another run: {told}")
+            text = "; ".join(differences[:_TOLD]) + (f"; and {more} more" if more > 0 else "")
+            raise CheckpointError(f"{self.path} is the checkpoint of another run: {text}")
 
     @property
     def due(self) -> bool:
@@ -274,48 +273,6 @@ def _save_or_warn(save: Callable[[], object]) -> None:
 # ---- which run it is of
 
 
-def _described(value: Any) -> Any:
-    """Return what tells an option or an array from another, as JSON values."""
-    if isinstance(value, np.ndarray):
-        return _digest(value)
-    if isinstance(value, np.generic):
-        return _described(value.item())
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    if isinstance(value, Mapping):
-        return {str(key): _described(v) for key, v in value.items()}
-    if isinstance(value, Sequence):
-        return [_described(v) for v in value]
-    if hasattr(value, "__qualname__"):  # functions and classes: their code is not compared
-        return f"{value.__module__}.{value.__qualname__}"
-    fields = (
-        {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
-        if dataclasses.is_dataclass(value)
-        else getattr(value, "__dict__", {})
-    )
-    return {"": type(value).__qualname__} | {k: _described(v) for k, v in fields.items()}
-
-
-def _digest(array: NDArray[Any]) -> str:
-    content: Any
-    if array.dtype.hasobject:
-        content = json.dumps(array.tolist(), default=str).encode()
-    else:
-        content = np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
-    digest = hashlib.sha256(content).hexdigest()
-    return f"{array.dtype} of shape {array.shape} with digest {digest[:16]}"
-
-
-def _flat(values: Any, name: str = "") -> dict[str, Any]:
-    """Return nested mappings as one, {"a": {"b": 1}} as {"a.b": 1}."""
-    if not isinstance(values, Mapping):
-        return {name: values}
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        flat |= _flat(value, f"{name}.{key}" if name and key else name or key)
-    return flat
-
-
 def _differences(was: Any, now: Mapping[str, Any]) -> Iterator[str]:
     if not isinstance(was, Mapping) or was.get("version") != now["version"]:
         version = was.get("version") if isinstance(was, Mapping) else was
@@ -325,15 +282,8 @@ def _differences(was: Any, now: Mapping[str, Any]) -> Iterator[str]:
         old, new = was.get(part), now[part]
         old = old if isinstance(old, Mapping) else {}
         for name in dict.fromkeys([*new, *old]):
-            if _told(old, name) != _told(new, name):
-                yield f"{name} was {_told(old, name)} and is {_told(new, name)}"
-
-
-def _told(values: Mapping[str, Any], name: str) -> str:
-    if name not in values:
-        return "left out"
-    value = values[name]
-    return value if isinstance(value, str) else shown(value)
+            if told(old, name) != told(new, name):
+                yield f"{name} was {told(old, name)} and is {told(new, name)}"
 
 
 # ---- the lock

@@ -10,8 +10,16 @@ from typing import Any, Self, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from synaprune.arrays import Labels, as_labels, as_probabilities, as_weights, is_soft
+from synaprune.arrays import (
+    Labels,
+    as_labels,
+    as_probabilities,
+    as_weights,
+    is_soft,
+    of_mean_one,
+)
 from synaprune.checks import check_float, shown
+from synaprune.distributed import AllRows
 
 _NUMBERS = [np.dtype(f"{kind}{n}") for kind in "iu" for n in (1, 2, 4, 8)]
 _DTYPES = {"str", "bool", "|b1"} | {s for d in _NUMBERS for s in (d.name, d.str, d.str[1:])}
@@ -189,7 +197,11 @@ class LabelEncoder:
             )
 
     def sample_weights(
-        self, targets: Targets, sample_weight: Any, class_weight: Any
+        self,
+        targets: Targets,
+        sample_weight: Any,
+        class_weight: Any,
+        rows: AllRows | None = None,
     ) -> NDArray[np.float32] | None:
         """Return how much each sample counts.
 
@@ -199,6 +211,8 @@ class LabelEncoder:
             Class numbers, or a probability of each class.
         sample_weight, class_weight
             As in `SparseMLP.fit`.
+        rows : AllRows, optional
+            Of which data set they are the rows; all are here if left out.
 
         Returns
         -------
@@ -213,20 +227,30 @@ class LabelEncoder:
         if sample_weight is None and class_weight is None:
             return None
         n = len(targets)
-        weights = np.ones(n) if sample_weight is None else as_weights(sample_weight, n)
+        rows = rows or AllRows(n)
+        weights, name = np.ones(n), "sample_weight"
+        if sample_weight is not None:
+            weights = as_weights(sample_weight, n, all_here=rows.all_here)
         if class_weight is not None:
-            by_class = self._class_weights(targets, class_weight)
+            by_class = self._class_weights(targets, class_weight, rows)
             weights = weights * (targets @ by_class if targets.ndim == 2 else by_class[targets])
-            as_weights(weights, n, "class_weight")
-        mean_one: NDArray[np.float32] = (weights * (n / weights.sum())).astype(np.float32)
-        return mean_one
+            name = "class_weight"
+            as_weights(weights, n, name, all_here=rows.all_here)
+        return of_mean_one(weights, rows, name)
 
-    def _class_weights(self, targets: Targets, given: Any) -> NDArray[np.float64]:
+    def _class_weights(
+        self, targets: Targets, given: Any, rows: AllRows
+    ) -> NDArray[np.float64]:
         n_classes = len(self.classes)
         if isinstance(given, str) and given == "balanced":
             soft = targets.ndim == 2
-            counts = targets.sum(axis=0) if soft else np.bincount(targets, minlength=n_classes)
-            return len(targets) / (n_classes * np.maximum(counts, 1e-9))
+            counts = rows.sum(
+                lambda some: targets[some].sum(axis=0)
+                if soft
+                else np.bincount(targets[some], minlength=n_classes)
+            )
+            balanced: NDArray[np.float64] = rows.n / (n_classes * np.maximum(counts, 1e-9))
+            return balanced
         if not isinstance(given, Mapping):
             raise TypeError(f"class_weight must be 'balanced' or a dict, got {shown(given)}")
         weights = np.ones(n_classes)

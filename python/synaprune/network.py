@@ -15,7 +15,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from synaprune import _core, io
-from synaprune.arrays import Inputs, Labels, as_inputs, as_numbers, as_weights, finite
+from synaprune.arrays import (
+    Inputs,
+    Labels,
+    as_inputs,
+    as_labels,
+    as_numbers,
+    as_weights,
+    finite,
+    is_soft,
+)
 from synaprune.checks import (
     check_callable,
     check_choice,
@@ -26,6 +35,16 @@ from synaprune.checks import (
     shown_structure,
 )
 from synaprune.data import CheckedData
+from synaprune.distributed import (
+    ALL,
+    AllRows,
+    Communicator,
+    Exchange,
+    Ranks,
+    ShardedRows,
+    opened,
+    told_to_others,
+)
 from synaprune.frames import Frame, is_frame
 from synaprune.labels import LabelEncoder, as_targets, brief
 from synaprune.layers import SparseLayer, carried, check_layer, mask_arrays, split_parameters
@@ -757,6 +776,7 @@ class SparseMLP:
         *,
         sample_weight: Any = None,
         training: Training | None = None,
+        exchange: Exchange | None = None,
     ) -> TrainingSet:
         """Fix classes and input transform, if no call has yet; return what the core trains on.
 
@@ -768,6 +788,8 @@ class SparseMLP:
             All labels that will ever come, if y lacks some.
         sample_weight, training
             As in `fit`.
+        exchange : Exchange, optional
+            Between ranks that train together.
 
         Returns
         -------
@@ -779,12 +801,18 @@ class SparseMLP:
             If the data do not fit; nothing has changed then.
         """
         recipe = check_training(training)
-        data, decided = self._checked_training(X, y, classes, sample_weight, recipe)
+        data, decided = self._checked_training(X, y, classes, sample_weight, recipe, exchange)
         self._fix(decided)
         return data
 
     def _checked_training(
-        self, X: Any, y: Any, classes: Any, sample_weight: Any, recipe: Training
+        self,
+        X: Any,
+        y: Any,
+        classes: Any,
+        sample_weight: Any,
+        recipe: Training,
+        exchange: Exchange | None = None,
     ) -> tuple[TrainingSet, _Decided]:
         """Return what to train on, and what the first training data decide."""
         names = self._input_names
@@ -796,18 +824,61 @@ class SparseMLP:
                 names = X.names
         inputs = self._inputs(X, "X", names, all_of_them=True)
         augment = check_augment(recipe.augment, self.n_features)
-        counted: Any = slice(None)  # rows of weight 0 scale nothing
+        n = len(inputs)
+        rows = AllRows(n)
+        if exchange is not None:
+            if recipe.rewire is not None:
+                raise ValueError("training.rewire does not go with comm")
+            if recipe.batch_size % exchange.n_shards:
+                raise ValueError(
+                    f"training.batch_size must be a multiple of the {exchange.n_shards} shards of "
+                    f"comm, got {recipe.batch_size}"
+                )
+            kinds = inputs.dtype, is_soft(y), sample_weight is None
+            self._agree(exchange, recipe, names, kinds)
+            rows = ShardedRows(exchange, n)
+            if classes is None and self._targets is None and not (self.is_regression or kinds[1]):
+                classes = exchange.labels(np.unique(as_labels(y, n)))
+        counted: Any = ALL  # rows of weight 0 scale nothing
         if sample_weight is not None:
-            counted = np.flatnonzero(as_weights(sample_weight, len(inputs)))
-        known, targets = self._learned(y, len(inputs), classes, recipe, counted)
-        weights = known.sample_weights(targets, sample_weight, recipe.class_weight)
+            counted = np.flatnonzero(as_weights(sample_weight, n, all_here=rows.all_here))
+        known, targets = self._learned(y, rows, classes, recipe, counted)
+        weights = known.sample_weights(targets, sample_weight, recipe.class_weight, rows)
         transform = self.input_transform
         if self._targets is None and isinstance(self.input_scaling, str):
-            transform = InputTransform.fitted(inputs[counted], self.input_scaling)
+            transform = InputTransform.fitted(inputs, self.input_scaling, rows, counted)
         data = TrainingSet(
-            inputs, targets, weights, recipe.label_smoothing, augment, recipe.input_dropout
-        )
+            inputs, targets, weights, recipe.label_smoothing, augment, recipe.input_dropout,
+            rows if isinstance(rows, ShardedRows) else None,
+        )  # fmt: skip
         return data, _Decided(known, transform, names)
+
+    def _agree(
+        self,
+        exchange: Exchange,
+        recipe: Training,
+        names: tuple[str, ...] | None,
+        kinds: tuple[np.dtype[Any], bool, bool],
+    ) -> None:
+        """Raise on all ranks unless they train equal networks alike."""
+        header, arrays = self.state()
+        schedule = recipe.lr_schedule
+        build = _core.build_info()
+        exchange.agree(
+            {
+                "synaprune's version": build["version"],
+                "the instruction-set level, which SYNAPRUNE_ISA sets,": build["isa"],
+                "net": header,
+                "net's weights and state": arrays,
+                "n_shards": exchange.n_shards,
+                "training": replace(recipe, lr_schedule=None),
+                "training.lr_schedule": None if schedule is None else lr_factors(schedule, 16),
+                "names of columns": names,
+                "dtype of X": str(kinds[0]),
+                "soft targets": kinds[1],
+                "sample_weight": "left out" if kinds[2] else "given",
+            }
+        )
 
     def _split(self, X: Any, y: Any, sample_weight: Any, name: str) -> tuple[Any, Any, Any]:
         """Return columns, labels and weights of a table's rows where y names a column of it."""
@@ -830,10 +901,10 @@ class SparseMLP:
         return table.without([column]).take(target.rows), labels, sample_weight
 
     def _learned(
-        self, y: Any, n: int, classes: Any, recipe: Training, counted: Any
+        self, y: Any, rows: AllRows, classes: Any, recipe: Training, counted: Any
     ) -> tuple[LabelEncoder | TargetScaler, Any]:
         """Return what the targets are made by, and what the core is to learn."""
-        known, n_outputs = self._targets, self.layers[-1]
+        known, n_outputs, n = self._targets, self.layers[-1], rows.n_here
         if not self.is_regression:
             assert not isinstance(known, TargetScaler)
             return as_targets(y, n, known, classes, n_outputs)
@@ -842,7 +913,9 @@ class SparseMLP:
         if recipe.label_smoothing:
             raise ValueError("label_smoothing does not apply to a network that predicts numbers")
         numbers = as_numbers(y, n, n_outputs)
-        scaler = known if isinstance(known, TargetScaler) else TargetScaler.fitted(numbers[counted])
+        scaler = known
+        if not isinstance(scaler, TargetScaler):
+            scaler = TargetScaler.fitted(numbers, rows, counted)
         return scaler, scaler.encode(numbers.reshape(n, n_outputs))
 
     def _fix(self, decided: _Decided) -> None:
@@ -960,6 +1033,7 @@ class SparseMLP:
         validation: Any = None,
         threads: Threads = None,
         callback: Callback | None = None,
+        comm: Communicator | Ranks | None = None,
     ) -> Self:
         """Train; a second call continues from where the first ended.
 
@@ -986,6 +1060,16 @@ class SparseMLP:
             ends the training; nothing else does. Its methods ``on_train_begin(network)`` and
             ``on_train_end()``, if it has them, are called before the first epoch and at the end.
             `synaprune.callbacks` has early stopping, checkpoints and a progress bar.
+        comm : communicator or Ranks, optional
+            Train one network on several processes (data parallelism): all ranks of a communicator
+            such as ``mpi4py.MPI.COMM_WORLD`` make this call, on equal networks and options, and end
+            with equal ones. X, y and sample_weight of a rank are its part of the rows,
+            `synaprune.distributed.rows_of`, and validation any part of the validation data; labels,
+            input scaling and weights of samples and classes are of all parts. The rows are dealt to
+            8 shards, or as many as a `synaprune.distributed.Ranks` says, which contribute equally to
+            each batch of ``training.batch_size`` rows: equal bits for any number of ranks that
+            divides the shards, but not those of a call without ``comm``. docs/scale.md tells when
+            it pays.
 
         Returns
         -------
@@ -995,10 +1079,13 @@ class SparseMLP:
         Raises
         ------
         TypeError, ValueError
-            If an argument does not fit; nothing has changed then.
+            If an argument does not fit; nothing has changed then. With ``comm`` also, on all ranks,
+            if they differ in options, networks or columns, or have other rows than theirs.
         TrainingDiverged
             If the loss is no longer finite; the network is as it was before the call, or, with
             `Training.rewire`, after the last exchange or epoch.
+        RankError
+            If another rank raised, or is gone; the network is as it was after the last whole epoch.
 
         Warns
         -----
@@ -1009,7 +1096,7 @@ class SparseMLP:
         """
         return self._fit(
             X, y, sample_weight, training=training, validation=validation, threads=threads,
-            callback=callback,
+            callback=callback, comm=comm,
         )  # fmt: skip
 
     def _fit(self, *data_and_weight: Any, training: Training | None, **options: Any) -> Self:
@@ -1031,22 +1118,44 @@ class SparseMLP:
         threads: Threads = None,
         callback: Callback | None = None,
         marks: _Marks | None = None,
+        comm: Communicator | Ranks | None = None,
     ) -> tuple[TrainingSet, int]:
         """Do what `fit` does, but never warn; return the data, and how many updates were made.
 
         It goes on from the last of some marks, if there is one, and adds its own.
         """
-        recipe = training
+        exchange = opened(comm)
+        with told_to_others(exchange):
+            return self._train_with(
+                exchange, X, y, sample_weight, training, validation, threads, callback, marks
+            )
+
+    def _train_with(
+        self,
+        exchange: Exchange | None,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        recipe: Training,
+        validation: Any,
+        threads: Threads,
+        callback: Callback | None,
+        marks: _Marks | None,
+    ) -> tuple[TrainingSet, int]:
         assert recipe.epochs is not None
         choice = ThreadChoice(threads)
         check_callable("callback", callback)
         factors = lr_factors(recipe.lr_schedule, recipe.epochs)
-        data, decided = self._checked_training(X, y, None, sample_weight, recipe)
+        data, decided = self._checked_training(X, y, None, sample_weight, recipe, exchange)
         held_out = (
             None
             if validation is None
             else self._checked_pair(validation, "validation", decided.targets, decided.names)
         )
+        listens = callback is not None
+        if exchange is not None:
+            exchange.agree({"validation": "left out" if validation is None else "given"})
+            listens = exchange.any(listens)
         average = WeightAverage(recipe.swa_epochs, recipe.epochs)
         with (
             self._restored_if_diverged(keep_all=recipe.rewire is None),
@@ -1060,13 +1169,19 @@ class SparseMLP:
                 rewire=None if recipe.rewire is None else (recipe.rewire, recipe.epochs), done=done,
             ):  # fmt: skip
                 average_weights(self, average, epoch)
-                if callback is not None:
-                    score = None if held_out is None else self._score(held_out, choice.next())[0]
-                    told = (epoch, recipe.epochs, loss, score, self.n_synapses, choice.next())
-                    if asks_to_stop(callback, Progress("train", *told, self)):
+                if listens:
+                    score, stops = None, False
+                    if held_out is not None:
+                        score = self._score(held_out, choice.next(), exchange)[0]
+                    if callback is not None:
+                        told = (epoch, recipe.epochs, loss, score, self.n_synapses, choice.next())
+                        stops = asks_to_stop(callback, Progress("train", *told, self))
+                    if stops if exchange is None else exchange.any(stops):
                         break
                 if marks is not None:
                     marks.add(epoch, self, average)
+            if exchange is not None:
+                exchange.check_same(self.state()[1])
         return data, epoch * math.ceil(len(data.X) / recipe.batch_size)
 
     def _warn_if_constant(self, data: TrainingSet) -> None:
@@ -1262,13 +1377,23 @@ class SparseMLP:
             raise ValueError(_OVERFLOW)
         return score
 
-    def _score(self, data: CheckedData, threads: int) -> tuple[float, float]:
-        """Return accuracy or R², and the mean loss, which overflows where outputs do."""
+    def _score(
+        self, data: CheckedData, threads: int, exchange: Exchange | None = None
+    ) -> tuple[float, float]:
+        """Return accuracy or R², and the mean loss, which overflows where outputs do.
+
+        With an exchange the score is that of the data of all ranks, and the loss of those here.
+        """
         if self.is_regression:
             predicted = self._numbers(data.X, threads).reshape(data.y.shape)
+            if exchange is not None:
+                return r2_score(exchange.rows(data.y), exchange.rows(predicted)), 0.0
             return r2_score(data.y, predicted), 0.0
         loss, n_correct = finite(self._core.evaluate(data.X, data.y, threads))
-        return n_correct / len(data), loss
+        counts = np.array([n_correct, len(data)])
+        if exchange is not None:
+            counts = exchange.rows(counts[None]).sum(axis=0)
+        return int(counts[0]) / int(counts[1]), loss
 
     # ---- other libraries and languages
 

@@ -8,8 +8,9 @@ from typing import Any, ClassVar, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from synaprune.arrays import Inputs, as_numbers, as_weights
+from synaprune.arrays import Inputs, as_numbers, as_weights, of_mean_one
 from synaprune.checks import shown
+from synaprune.distributed import ALL, AllRows
 
 INPUT_SCALINGS = ("auto", "center", "standard", "none")
 
@@ -47,13 +48,19 @@ class InputTransform(NamedTuple):
         return cls(_full("shift", pair[0], n_features), _full("scale", pair[1], n_features))
 
     @classmethod
-    def fitted(cls, inputs: Inputs, scaling: str) -> InputTransform:
+    def fitted(
+        cls, inputs: Inputs, scaling: str, rows: AllRows, counted: Any = ALL
+    ) -> InputTransform:
         """Return the transform of a named input scaling, fitted to the first training data.
 
         Parameters
         ----------
         inputs : ndarray of float32 or uint8, shape (n, n_features)
         scaling : {"auto", "center", "standard", "none"}
+        rows : AllRows
+            Of which data set they are the rows.
+        counted : slice or ndarray of int
+            Those that count.
 
         Raises
         ------
@@ -65,10 +72,12 @@ class InputTransform(NamedTuple):
             return cls.given((0.0, 1.0), n)
         if scaling == "auto":
             return cls.given((0.0, _unit(inputs)), n)
-        mean = inputs.mean(axis=0, dtype=np.float64)
+        n_counted = rows.count(counted)
+        mean = rows.sum(lambda some: inputs[some].sum(axis=0, dtype=np.float64), counted) / n_counted
         if scaling == "center":
             return cls.given((mean, _unit(inputs)), n)
-        spread = _spread(inputs, mean)
+        squares = rows.sum(lambda some: _squares(inputs[some], mean), counted)
+        spread = np.sqrt(squares / n_counted)
         constant = spread <= 1e-7 * np.abs(mean)  # to float32's rounding
         with np.errstate(over="ignore"):
             scale = (1.0 / np.where(constant, 1.0, spread)).astype(np.float32)
@@ -117,17 +126,27 @@ class TargetScaler:
     classes: ClassVar[None] = None  # as a `LabelEncoder` has them
 
     @classmethod
-    def fitted(cls, y: NDArray[np.float64]) -> Self:
+    def fitted(
+        cls, y: NDArray[np.float64], rows: AllRows | None = None, counted: Any = ALL
+    ) -> Self:
         """Return the scaler of some numbers; of constant ones the scale is 1.
 
         Parameters
         ----------
         y : ndarray of float64, shape (n,) or (n, n_outputs)
+        rows, counted
+            As in `InputTransform.fitted`; all rows are here if left out.
         """
         columns = y.reshape(len(y), -1)
-        mean = columns.mean(axis=0)
-        spread = columns.std(axis=0)
-        varies = (np.ptp(columns, axis=0) > 0.0) & (spread > 0.0)
+        rows = rows or AllRows(len(y))
+        n = rows.count(counted)
+        mean = rows.sum(lambda some: columns[some].sum(axis=0), counted) / n
+        squares = rows.sum(lambda some: np.square(columns[some] - mean).sum(axis=0), counted)
+        spread = np.sqrt(squares / n)
+        ends = rows.largest(
+            lambda some: np.stack([columns, -columns])[:, some].max(axis=1, initial=-np.inf), counted
+        )
+        varies = (ends.sum(axis=0) > 0.0) & (spread > 0.0)
         return cls(mean, np.where(varies, spread, 1.0), y.ndim == 1)
 
     @classmethod
@@ -195,7 +214,11 @@ class TargetScaler:
         return y[:, 0] if self.one_axis else y
 
     def sample_weights(
-        self, targets: NDArray[Any], sample_weight: Any, class_weight: Any
+        self,
+        targets: NDArray[Any],
+        sample_weight: Any,
+        class_weight: Any,
+        rows: AllRows | None = None,
     ) -> NDArray[np.float32] | None:
         """Return how much each sample counts, of mean 1; None if all count the same.
 
@@ -204,6 +227,8 @@ class TargetScaler:
         targets : ndarray, shape (n, n_outputs)
         sample_weight : array_like, shape (n,), or None
         class_weight : None
+        rows : AllRows, optional
+            Of which data set they are the rows; all are here if left out.
 
         Raises
         ------
@@ -214,10 +239,8 @@ class TargetScaler:
             raise ValueError("class_weight does not apply to a network that predicts numbers")
         if sample_weight is None:
             return None
-        n = len(targets)
-        weights = as_weights(sample_weight, n)
-        mean_one: NDArray[np.float32] = (weights * (n / weights.sum())).astype(np.float32)
-        return mean_one
+        rows = rows or AllRows(len(targets))
+        return of_mean_one(as_weights(sample_weight, len(targets), all_here=rows.all_here), rows)
 
 
 def _unit(inputs: Inputs) -> np.float32:
@@ -236,11 +259,10 @@ def _full(name: str, given: Any, n: int) -> NDArray[np.float32]:
         ) from None
 
 
-def _spread(inputs: Inputs, mean: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the standard deviation of each input, from a few rows at a time."""
+def _squares(inputs: Inputs, mean: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the sum of the squared distances of each input, from a few rows at a time."""
     rows = 1 + 2**20 // inputs.shape[1]
     total = np.zeros(inputs.shape[1])
     for first in range(0, len(inputs), rows):
         total += np.square(inputs[first : first + rows] - mean).sum(axis=0)
-    spread: NDArray[np.float64] = np.sqrt(total / len(inputs))
-    return spread
+    return total

@@ -203,12 +203,8 @@ class Session:
 
     def training_loss(self) -> float:
         """Return the mean loss over the training samples as they are, towards their classes."""
-        y: Any = self.data.y
-        if y.ndim == 2 and not self.net.is_regression:
-            y = y.argmax(axis=1).astype(np.int32)
-        evaluation = finite(self.net._core.evaluate(self.data.X, y, self.threads.next()))
-        loss: float = evaluation[0]
-        return loss
+        net = self.net
+        return self.data.loss(net._core, self.threads.next(), of_numbers=net.is_regression)
 
     def gradient_moments(self, net: SparseMLP) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return E[g] and E[g²] of a network's synapses over some of the training samples."""

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synaprune import _core
-from synaprune.arrays import Inputs
+from synaprune.arrays import Inputs, finite
 from synaprune.checks import check_float, check_int, shown
+from synaprune.distributed import ALL, ShardedRows
 from synaprune.options import option
 
 SCORED = 10_000  # samples that scores with gradients are computed from
@@ -98,6 +99,8 @@ class TrainingSet:
     augment : ShiftImages or None
     input_dropout : float
         Probability that an input is dropped.
+    rows : ShardedRows or None
+        Of a data set that is on several ranks: which part of it this is.
     """
 
     X: Inputs
@@ -106,6 +109,7 @@ class TrainingSet:
     label_smoothing: float = 0.0
     augment: ShiftImages | None = None
     input_dropout: float = 0.0
+    rows: ShardedRows | None = None
 
     def train_epoch(
         self,
@@ -120,7 +124,7 @@ class TrainingSet:
 
         A part is (first sample, end, random state at the start of the epoch).
         """
-        return core.train_epoch(
+        everything: tuple[Any, ...] = (
             self.X,
             self.y,
             batch_size,
@@ -133,6 +137,14 @@ class TrainingSet:
             self.input_dropout,
             part,
         )
+        rows = self.rows
+        if rows is None:
+            return core.train_epoch(*everything)
+        exchange = rows.exchange
+        add = None if exchange.size == 1 else exchange.add
+        n_batches = -(-rows.n // batch_size)
+        with exchange.expecting(n_batches, core.n_gradient, np.float32):
+            return core.train_epoch(*everything, rows.to_core(), add)
 
     def rewire(self, core: _core.Network, share: float, candidates: float, batch_size: int) -> None:
         """Exchange a share of each layer's synapses; gradients are of unmoved samples."""
@@ -146,13 +158,43 @@ class TrainingSet:
             self.label_smoothing,
         )
 
+    def loss(self, core: _core.Network, threads: int, *, of_numbers: bool) -> float:
+        """Return the mean loss over the samples as they are, towards their classes or numbers."""
+        X, y = self.X, self.y
+        if y.ndim == 2 and not of_numbers:
+            y = y.argmax(axis=1).astype(np.int32)
+        if self.rows is None:
+            return finite(core.evaluate(X, y, threads))[0]
+
+        def of(rows: slice) -> float:
+            n = len(X[rows])
+            return n * finite(core.evaluate(X[rows], y[rows], threads))[0] if n else 0.0
+
+        return float(self.rows.sum(of)) / self.rows.n
+
     def gradient_moments(
         self, core: _core.Network, threads: int
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return E[g] and E[g²] of every synapse over at most `SCORED` samples, unmoved."""
-        some = self._scored
+        rows = self.rows
+        if rows is None:
+            return self._scored._moments(core, threads)
+
+        def of(some: Any) -> Any:
+            n = len(self.X[some])
+            if not n:
+                return np.zeros((2, core.n_synapses))
+            return n * np.stack(self._at(some)._moments(core, threads)).astype(np.float64)
+
+        scored = self._rows_of(SCORED)
+        mean, square = rows.sum(of, scored) / rows.count(scored)
+        return mean.astype(np.float32), square.astype(np.float32)
+
+    def _moments(
+        self, core: _core.Network, threads: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         return core.gradient_moments(
-            some.X, some.y, threads, some.sample_weight, some.label_smoothing
+            self.X, self.y, threads, self.sample_weight, self.label_smoothing
         )
 
     def curvature(self, core: _core.Network, threads: int) -> NDArray[np.float32]:
@@ -163,23 +205,30 @@ class TrainingSet:
     def compensate(self, core: _core.Network, keep: NDArray[np.uint8], threads: int) -> None:
         """Let what stays make up for what is about to go, by the same samples."""
         some = self._curved
-        core.compensate(
-            keep, some.X, some.y, threads, some.sample_weight, some.label_smoothing
-        )
+        core.compensate(keep, some.X, some.y, threads, some.sample_weight, some.label_smoothing)
 
     @cached_property
     def _scored(self) -> TrainingSet:
-        return self._evenly(SCORED)
+        return self._at(self._rows_of(SCORED))
 
     @cached_property
     def _curved(self) -> TrainingSet:
-        return self._evenly(CURVED)
+        return self._at(self._rows_of(CURVED))
 
-    def _evenly(self, most: int) -> TrainingSet:
-        n = len(self.X)
+    def _rows_of(self, most: int) -> Any:
+        """The rows here that scores with gradients are computed from, at most so many of all."""
+        n = len(self.X) if self.rows is None else self.rows.n
         if n <= most:
-            return self
+            return ALL
         rows = np.arange(most) * n // most  # evenly spaced: data may be sorted
+        if self.rows is not None:
+            rows = rows - self.rows.before
+            rows = rows[(rows >= 0) & (rows < len(self.X))]
+        return rows
+
+    def _at(self, rows: Any) -> TrainingSet:
+        if rows is ALL:  # as most often
+            return self
         weight = None if self.sample_weight is None else self.sample_weight[rows]
         some: Any = {"X": self.X[rows], "y": self.y[rows], "sample_weight": weight}
         return replace(self, **some)
