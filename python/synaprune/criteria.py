@@ -104,6 +104,11 @@ class Criterion:
             return self.saliency in _core.GRADIENT_CRITERIA + _core.CURVATURE_CRITERIA
         return _asks_for_moments(self.saliency)
 
+    @property
+    def needs_curvature(self) -> bool:
+        """Whether it asks for blocks of the Fisher matrix, to rank or to compensate."""
+        return self.compensate or self.saliency in _core.CURVATURE_CRITERIA
+
     def scores(self, net: SparseMLP, data: TrainingSet | None, threads: int) -> NDArray[np.float32]:
         """Return one score per synapse, layer by layer; the lowest are removed first.
 

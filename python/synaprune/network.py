@@ -42,7 +42,7 @@ from synaprune.distributed import (
     Exchange,
     Ranks,
     ShardedRows,
-    opened,
+    exchange_over,
     told_to_others,
 )
 from synaprune.frames import Frame, is_frame
@@ -1124,7 +1124,7 @@ class SparseMLP:
 
         It goes on from the last of some marks, if there is one, and adds its own.
         """
-        exchange = opened(comm)
+        exchange = exchange_over(comm)
         with told_to_others(exchange):
             return self._train_with(
                 exchange, X, y, sample_weight, training, validation, threads, callback, marks

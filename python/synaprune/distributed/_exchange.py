@@ -97,6 +97,7 @@ class Exchange:
         self.rank, self.size = int(self._comm.Get_rank()), int(self._comm.Get_size())
         if self.size & (self.size - 1):
             raise ValueError(f"comm must have a power of two of ranks, got {self.size}")
+        self._broken = False  # whether a message failed: then nobody waits for another one
         self._due = 0  # sums that the others still expect of this rank
         self._summed: tuple[int, Any] = (0, np.float32)  # length and dtype of the arrays
         self._received = np.empty(0, np.float32)  # kept: fresh memory costs as much as a message
@@ -245,6 +246,8 @@ class Exchange:
     def tell(self, error: BaseException) -> None:
         """Let the other ranks know that this one raises, in the message that they wait for."""
         with suppress(RankError):
+            if self._broken:
+                return
             if self._due:
                 self._due = 0
                 marked = np.zeros(*self._summed)
@@ -284,14 +287,16 @@ class Exchange:
     def _swap(self, send: NDArray[Any], receive: NDArray[Any], other: int) -> None:
         try:
             self._comm.Sendrecv(send, other, _TAG, receive, other, _TAG)
-        except Exception as error:  # whatever the communicator's errors are
-            self._due = 0
+        except BaseException as error:  # whatever the communicator's errors are
+            self._broken = True
+            if not isinstance(error, Exception):
+                raise
             raise RankError(
                 f"rank {other} cannot be reached: {type(error).__name__}: {error}"
             ) from error
 
 
-def opened(comm: Any) -> Exchange | None:
+def exchange_over(comm: Any) -> Exchange | None:
     """Return the exchange over a communicator that a user gives, None for None.
 
     Parameters

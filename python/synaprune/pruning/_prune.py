@@ -8,6 +8,7 @@ from typing import Any
 from synaprune.checkpoint import CheckpointFile, opened, saved_at_end
 from synaprune.checks import check_callable, shown
 from synaprune.criteria import Criterion, Saliency, check_criterion
+from synaprune.distributed import Communicator, Ranks, exchange_over, told_to_others
 from synaprune.metrics import Metric
 from synaprune.network import SparseMLP
 from synaprune.path import PruningPath
@@ -42,6 +43,7 @@ def prune(
     resume: bool = False,
     time_limit: float | None = None,
     max_epochs: int | None = None,
+    comm: Communicator | Ranks | None = None,
 ) -> PruningPath:
     """Remove synapses, those of the lowest scores first, as far as the goal says.
 
@@ -108,6 +110,10 @@ def prune(
     max_epochs : int, optional
         The most epochs that the run may train, rejected attempts and, after a resume, those before
         it included; then it ends with what was accepted.
+    comm : communicator or Ranks, optional
+        Prune one network on several processes, each of which has a part of the rows, as in
+        `SparseMLP.fit`, and any part of the validation split: the score is that of all parts, and
+        all ranks return equal paths. Goes neither with ``checkpoint`` nor with ``time_limit``.
 
     Returns
     -------
@@ -123,6 +129,8 @@ def prune(
         If `Gradual` diverges (`Iterative` takes it for a failed cut).
     PruningInterrupted
         On Ctrl-C; its ``path`` holds what was accepted.
+    RankError
+        If another rank raised, or is gone.
     FileExistsError
         If there is a checkpoint that is not to be resumed.
     CheckpointError
@@ -158,28 +166,41 @@ def prune(
     >>> all(step.bound <= 0.05 for step in path)
     True
     """
-    if not isinstance(net, SparseMLP):
-        raise TypeError(f"net must be a SparseMLP, got {type(net).__name__}")
-    goal = Goal(n_synapses, n_inputs, max_drop, min_score, confidence, metric)
-    training = check_training(training)
-    training.refuse("rewire", by="prune, which counts synapses itself; use it in fit")
-    criterion = check_criterion(criterion)
-    check_callable("callback", callback)
-    strategy = check_strategy(strategy, goal, training)
-    if strategy.starts_trained:
-        net.check_fitted()
-    limits = Limits(time_limit, max_epochs)
-    session = Session(
-        net, X, y, sample_weight, validation=validation, goal=goal, criterion=criterion,
-        training=training, threads=threads, callback=callback, limits=limits,
-    )  # fmt: skip
-    session.goal.check_for(net, len(session.validation.y))
-    criterion.warn_if_spoiled(training.optimizer, net.init_scale, stacklevel=2)
-    with opened(checkpoint, resume) as file, watched(callback, session.net.copy):
-        if file is not None:
-            session.keep_in(file, {"strategy": strategy})
-        with saved_at_end(session.save):
-            _run(session, strategy)
+    exchange = exchange_over(comm)
+    with told_to_others(exchange):
+        if not isinstance(net, SparseMLP):
+            raise TypeError(f"net must be a SparseMLP, got {type(net).__name__}")
+        goal = Goal(n_synapses, n_inputs, max_drop, min_score, confidence, metric)
+        training = check_training(training)
+        training.refuse("rewire", by="prune, which counts synapses itself; use it in fit")
+        criterion = check_criterion(criterion)
+        check_callable("callback", callback)
+        strategy = check_strategy(strategy, goal, training)
+        if strategy.starts_trained:
+            net.check_fitted()
+        limits = Limits(time_limit, max_epochs)
+        if exchange is not None:
+            for name, value in (("checkpoint", checkpoint), ("time_limit", time_limit)):
+                if value is not None:
+                    raise ValueError(f"{name} does not go with comm, got {shown(value)}")
+            if criterion.needs_curvature:
+                raise ValueError("criterion obs and compensate do not go with comm")
+            exchange.agree(
+                {"": goal, "criterion": criterion, "strategy": strategy, "max_epochs": max_epochs}
+            )
+        session = Session(
+            net, X, y, sample_weight, validation=validation, goal=goal, criterion=criterion,
+            training=training, threads=threads, callback=callback, limits=limits, exchange=exchange,
+        )  # fmt: skip
+        session.goal.check_for(net, len(session.answers.y))
+        criterion.warn_if_spoiled(training.optimizer, net.init_scale, stacklevel=2)
+        with opened(checkpoint, resume) as file, watched(callback, session.net.copy):
+            if file is not None:
+                session.keep_in(file, {"strategy": strategy})
+            with saved_at_end(session.save):
+                _run(session, strategy)
+        if exchange is not None and session.path.steps:
+            exchange.check_same(session.path.smallest.state()[1])
     session.warn_if_constant(stacklevel=2)
     return session.path
 

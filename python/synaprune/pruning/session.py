@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from synaprune.arrays import finite
 from synaprune.checkpoint import CheckpointError, CheckpointFile
 from synaprune.criteria import Criterion
+from synaprune.distributed import Exchange
 from synaprune.metrics import needs_probabilities
 from synaprune.network import SparseMLP, says_the_same
 from synaprune.options import name_of
@@ -76,6 +78,9 @@ class Session:
     threads, callback
         As in `prune`.
     limits : Limits, optional
+    exchange : Exchange, optional
+        Between ranks that prune together. What they decide by is of the data of all of them, so
+        that they decide alike.
 
     Attributes
     ----------
@@ -85,6 +90,10 @@ class Session:
         What the goal counts of inputs, if it does.
     path : PruningPath
         What was accepted.
+    answers : CheckedData
+        The validation split, with the targets of all ranks.
+    listens : bool
+        Whether there is a callback, on any rank.
     work : int
         Work so far: epochs, and cuts that were tried, times synapses and neurons.
     limit : float
@@ -109,14 +118,23 @@ class Session:
         threads: Threads = None,
         callback: Callback | None = None,
         limits: Limits | None = None,
+        exchange: Exchange | None = None,
     ) -> None:
         self.net = net.copy()
         self.goal, self.criterion, self.training = goal.for_network(net), criterion, training
         self.units = self.goal.input_units(net)
-        self.data = self.net.prepare(X, y, sample_weight=sample_weight, training=training)
+        self.data = self.net.prepare(
+            X, y, sample_weight=sample_weight, training=training, exchange=exchange
+        )
         self.validation = self.net.check_validation(validation)
+        self.answers = self.validation
         self.threads = ThreadChoice(threads)
-        self.callback = callback
+        self.callback, self.listens = callback, callback is not None
+        self._exchange = exchange
+        if exchange is not None:
+            y = exchange.rows(self.validation.y)
+            self.answers = replace(self.validation, y=y)
+            self.listens = exchange.any(self.listens)
         self.limits = limits or Limits()
         self.path = PruningPath(self.net)
         assert self.goal.metric is not None
@@ -190,16 +208,21 @@ class Session:
 
         That takes one pass over it, and a second one if the metric judges probabilities.
         """
-        data, metric = self.validation, self.goal.metric
+        X, data, metric = self.validation.X, self.answers, self.goal.metric
         assert metric is not None
         if data.classes is None:
-            given = self.net.predict(data.X, threads=self.threads.next())
+            given = self._of_all_ranks(self.net.predict(X, threads=self.threads.next()))
             return Judgement.of_numbers(self.goal, data, given, self._first)
-        predicted = finite(self.net._core.classify(data.X, self.threads.next()))
+        predicted = self._of_all_ranks(finite(self.net._core.classify(X, self.threads.next())))
         probabilities = None
         if needs_probabilities(metric):
-            probabilities = self.net.predict_proba(data.X, threads=self.threads.next())
+            probabilities = self._of_all_ranks(
+                self.net.predict_proba(X, threads=self.threads.next())
+            )
         return Judgement.of_classes(self.goal, data, predicted, probabilities, self._first)
+
+    def _of_all_ranks(self, rows: NDArray[Any]) -> NDArray[Any]:
+        return rows if self._exchange is None else self._exchange.rows(rows)
 
     def training_loss(self) -> float:
         """Return the mean loss over the training samples as they are, towards their classes."""
@@ -310,7 +333,7 @@ class Session:
             self.restore(self.path.smallest)
             self._last = self.judge()
         said = self._last.predicted
-        if np.ptp(said, axis=0).any() or not np.ptp(data.y, axis=0).any():
+        if np.ptp(said, axis=0).any() or not np.ptp(self.answers.y, axis=0).any():
             return
         answer = said[0] if data.classes is None else data.classes[said[0]]
         name = name_of(metric)
@@ -324,9 +347,15 @@ class Session:
         )
 
     def notify(self, stage: str, judgement: Judgement | None) -> None:
-        """Tell the callback, if there is one; raises `StopPruning` if it asks to end."""
-        if self.callback is None:
-            return
+        """Tell the callback, if there is one; raises `StopPruning` if one asks to end."""
+        stops = self.callback is not None and self._asks_to_stop(stage, judgement)
+        if self._exchange is not None and self.listens:
+            stops = self._exchange.any(stops)
+        if stops:
+            raise StopPruning
+
+    def _asks_to_stop(self, stage: str, judgement: Judgement | None) -> bool:
+        assert self.callback is not None
         progress = Progress(
             stage=stage,
             epoch=self.path.epochs,
@@ -337,8 +366,7 @@ class Session:
             threads=self.threads.next(),
             network=self.net.copy() if stage == "accepted" else None,
         )
-        if asks_to_stop(self.callback, progress):
-            raise StopPruning
+        return asks_to_stop(self.callback, progress)
 
     # ---- go on where a run was cut off
 

@@ -164,7 +164,7 @@ class Gradual(Strategy):
                             session.cut_inputs(session.excess_inputs(limits(done)))
                         judged = session.judge()
                         since, after_cut = 0, judged.score
-                if session.callback is not None:
+                if session.listens:
                     judged = judged or session.judge()
                     session.notify("train", judged)
                 told = {"epoch": epoch, "done": done, "since": since, "after_cut": after_cut}
