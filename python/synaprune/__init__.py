@@ -18,7 +18,7 @@ except ImportError as error:  # pragma: no cover - needs a broken installation
     hint = "install the package with 'pip install .' from its source, and import it from elsewhere"
     raise ImportError(f"synaprune's compiled core cannot be loaded; {hint} ({error})") from error
 
-from synaprune import callbacks, datasets, explain, export, plots, report, tables
+from synaprune import callbacks, datasets, distributed, explain, export, plots, report, tables
 from synaprune.checkpoint import CheckpointError
 from synaprune.criteria import CRITERIA, Criterion, GradientMoments, saliency
 from synaprune.data import CheckedData
@@ -71,8 +71,8 @@ __all__ = [
     "PruningPath", "QuantizedNetwork", "RigL", "RoundedNetwork", "RoundingLoss", "SET", "STOP",
     "SearchResult", "SharedNetwork", "ShiftImages", "SparseLayer", "SparseLinear", "SparseMLP",
     "Strategy", "Sweep", "SweepResult", "Table", "TableEncoder", "Training", "TrainingDiverged",
-    "__version__", "build_info", "callbacks", "count_bits", "datasets", "explain", "export",
-    "plots", "prune", "quantize", "read_table", "report", "round_weights", "saliency", "set_isa",
-    "share_weights", "smallest_network", "sweep", "tables",
+    "__version__", "build_info", "callbacks", "count_bits", "datasets", "distributed", "explain",
+    "export", "plots", "prune", "quantize", "read_table", "report", "round_weights", "saliency",
+    "set_isa", "share_weights", "smallest_network", "sweep", "tables",
 ]  # fmt: skip
 __all__ += optimizers.__all__

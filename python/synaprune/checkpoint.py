@@ -18,7 +18,6 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, Self
 
-import numpy as np
 from numpy.typing import NDArray
 
 from synaprune import _core, io

@@ -238,16 +238,16 @@ class LabelEncoder:
             as_weights(weights, n, name, all_here=rows.all_here)
         return of_mean_one(weights, rows, name)
 
-    def _class_weights(
-        self, targets: Targets, given: Any, rows: AllRows
-    ) -> NDArray[np.float64]:
+    def _class_weights(self, targets: Targets, given: Any, rows: AllRows) -> NDArray[np.float64]:
         n_classes = len(self.classes)
         if isinstance(given, str) and given == "balanced":
             soft = targets.ndim == 2
             counts = rows.sum(
-                lambda some: targets[some].sum(axis=0)
-                if soft
-                else np.bincount(targets[some], minlength=n_classes)
+                lambda some: (
+                    targets[some].sum(axis=0)
+                    if soft
+                    else np.bincount(targets[some], minlength=n_classes)
+                )
             )
             balanced: NDArray[np.float64] = rows.n / (n_classes * np.maximum(counts, 1e-9))
             return balanced

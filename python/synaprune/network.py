@@ -1066,10 +1066,10 @@ class SparseMLP:
             with equal ones. X, y and sample_weight of a rank are its part of the rows,
             `synaprune.distributed.rows_of`, and validation any part of the validation data; labels,
             input scaling and weights of samples and classes are of all parts. The rows are dealt to
-            8 shards, or as many as a `synaprune.distributed.Ranks` says, which contribute equally to
-            each batch of ``training.batch_size`` rows: equal bits for any number of ranks that
-            divides the shards, but not those of a call without ``comm``. docs/scale.md tells when
-            it pays.
+            8 shards, or as many as a `synaprune.distributed.Ranks` says, each of which has an equal
+            share of each batch of ``training.batch_size`` rows: equal bits for any number of ranks
+            that divides the shards, but not those of a call without ``comm``. docs/scale.md tells
+            when it pays.
 
         Returns
         -------

@@ -73,7 +73,9 @@ class InputTransform(NamedTuple):
         if scaling == "auto":
             return cls.given((0.0, _unit(inputs)), n)
         n_counted = rows.count(counted)
-        mean = rows.sum(lambda some: inputs[some].sum(axis=0, dtype=np.float64), counted) / n_counted
+        mean = (
+            rows.sum(lambda some: inputs[some].sum(axis=0, dtype=np.float64), counted) / n_counted
+        )
         if scaling == "center":
             return cls.given((mean, _unit(inputs)), n)
         squares = rows.sum(lambda some: _squares(inputs[some], mean), counted)
@@ -144,7 +146,8 @@ class TargetScaler:
         squares = rows.sum(lambda some: np.square(columns[some] - mean).sum(axis=0), counted)
         spread = np.sqrt(squares / n)
         ends = rows.largest(
-            lambda some: np.stack([columns, -columns])[:, some].max(axis=1, initial=-np.inf), counted
+            lambda some: np.stack([columns, -columns])[:, some].max(axis=1, initial=-np.inf),
+            counted,
         )
         varies = (ends.sum(axis=0) > 0.0) & (spread > 0.0)
         return cls(mean, np.where(varies, spread, 1.0), y.ndim == 1)

@@ -1,9 +1,9 @@
 """`Exchange`: the messages between ranks that train one network.
 
-There are two kinds. Small ones gather what each rank has to tell; one begins each epoch. Then, batch
-by batch, comes the sum of the gradients, whose last number marks a rank that failed. A rank that
-raises therefore knows which message the others wait for, takes part in it, and says why: they raise,
-too, instead of waiting for ever.
+There are two kinds. Small ones gather what each rank has to tell; one begins each epoch. Then,
+batch by batch, comes the sum of the gradients, whose last number marks a rank that failed. A rank
+that raises therefore knows which message the others wait for, takes part in it, and says why: they
+raise, too, instead of waiting for ever.
 """
 
 from __future__ import annotations
@@ -128,7 +128,8 @@ class Exchange:
         """
         here = flat(described(values))
         everyone = [json.loads(text) for text in self.gather(json.dumps(here).encode())]
-        first, differences = everyone[0], []
+        first = everyone[0]
+        differences: list[tuple[str, str]] = []
         for rank, other in enumerate(everyone):
             for name in dict.fromkeys([*first, *other]):
                 a, b = told(first, name), told(other, name)
@@ -259,7 +260,7 @@ class Exchange:
 
     @property
     def _distances(self) -> list[int]:
-        """Between ranks that talk, 1, 2, 4 …"""
+        """How far ranks that talk are from each other: 1, 2, 4 and so on."""
         return [2**d for d in range(self.size.bit_length() - 1)]
 
     def _gather(self, text: bytes, *, failed: bool) -> list[bytes]:

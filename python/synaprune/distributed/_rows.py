@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -124,6 +125,6 @@ class ShardedRows(AllRows):
     def _by_shard(self, counted: Any) -> list[Any]:
         borders = self.borders
         if isinstance(counted, slice):
-            return [slice(*pair) for pair in zip(borders[:-1], borders[1:], strict=True)]
+            return [slice(*pair) for pair in itertools.pairwise(borders)]
         at: NDArray[Any] = np.searchsorted(counted, borders)
-        return [counted[a:b] for a, b in zip(at[:-1], at[1:], strict=True)]
+        return [counted[a:b] for a, b in itertools.pairwise(at)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -124,27 +125,29 @@ class TrainingSet:
 
         A part is (first sample, end, random state at the start of the epoch).
         """
-        everything: tuple[Any, ...] = (
-            self.X,
-            self.y,
-            batch_size,
-            optimizer,
-            threads,
-            self.sample_weight,
-            self.label_smoothing,
-            None if self.augment is None else self.augment.to_core(),
-            max_norm,
-            self.input_dropout,
-            part,
-        )
-        rows = self.rows
-        if rows is None:
-            return core.train_epoch(*everything)
-        exchange = rows.exchange
-        add = None if exchange.size == 1 else exchange.add
-        n_batches = -(-rows.n // batch_size)
-        with exchange.expecting(n_batches, core.n_gradient, np.float32):
-            return core.train_epoch(*everything, rows.to_core(), add)
+        rows, shards, add = self.rows, None, None
+        expected: AbstractContextManager[None] = nullcontext()
+        if rows is not None:
+            exchange, shards = rows.exchange, rows.to_core()
+            add = None if exchange.size == 1 else exchange.add
+            n_batches = -(-rows.n // batch_size)
+            expected = exchange.expecting(n_batches, core.n_gradient, np.float32)
+        with expected:
+            return core.train_epoch(
+                self.X,
+                self.y,
+                batch_size,
+                optimizer,
+                threads,
+                self.sample_weight,
+                self.label_smoothing,
+                None if self.augment is None else self.augment.to_core(),
+                max_norm,
+                self.input_dropout,
+                part,
+                shards,
+                add,
+            )
 
     def rewire(self, core: _core.Network, share: float, candidates: float, batch_size: int) -> None:
         """Exchange a share of each layer's synapses; gradients are of unmoved samples."""
