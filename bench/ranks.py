@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import hashlib
+import itertools
 import json
 import math
 import os
@@ -238,8 +239,8 @@ def scaling(report: Report, rounds: int) -> None:
         rows,
     )
     report.text(
-        "The last line is what this machine gives two processes that do not talk. A rank sent {told['bytes'] / 2 / 2**20:.1f} "
-        f"MiB a batch in {told['n'] / 2:.0f} messages, and spent {told['waits'] / two:.1%} of the "
+        "The last line is what this machine gives two processes that do not talk. A rank sent "
+        f"{told['bytes'] / 2 / 2**20:.1f} MiB a batch in {told['n'] / 2:.0f} messages, and spent {told['waits'] / two:.1%} of the "
         "epoch in them, waiting for the other rank included."
     )
 
@@ -281,7 +282,7 @@ def cost_model(report: Report, rounds: int) -> None:
     for _ in range(rounds):
         for times, job in zip(seconds, jobs, strict=True):
             times += [t / 2 for t in result(start("mpi", 1, job))["seconds"]]
-    synapses = np.array([sum(a * b for a, b in zip(j["sizes"], j["sizes"][1:])) for j in jobs])
+    synapses = np.array([n_synapses(job["sizes"]) for job in jobs])
     batches = np.array([j["batch"] for j in jobs])
     took = np.array([min(t) for t in seconds])
     c, u = fitted(np.stack([synapses * batches, synapses], axis=1) / took[:, None])
@@ -321,6 +322,11 @@ def cost_model(report: Report, rounds: int) -> None:
     clusters(report, c, u)
 
 
+def n_synapses(sizes: Sequence[int]) -> int:
+    """Return the synapses of full layers."""
+    return sum(a * b for a, b in itertools.pairwise(sizes))
+
+
 def fitted(columns: NDArray[np.float64]) -> list[float]:
     """Return the coefficients, none below 0, whose sum of columns is closest to 1."""
     found = np.linalg.lstsq(columns, np.ones(len(columns)), rcond=None)[0]
@@ -331,7 +337,7 @@ def fitted(columns: NDArray[np.float64]) -> list[float]:
 
 def clusters(report: Report, c: float, u: float) -> None:
     """Tell what the model says of nodes that are joined by links."""
-    w = sum(a * b for a, b in zip(SIZES, SIZES[1:], strict=False))
+    w = n_synapses(SIZES)
     report.text(
         f"What that says of {'-'.join(map(str, SIZES))}, w = {w}, on nodes of {THREADS} cores "
         f"(assumed: {THREADS} times as fast as one), a message arriving after "

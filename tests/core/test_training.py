@@ -186,3 +186,61 @@ def test_a_norm_that_is_not_positive_is_refused():
     for wrong in (0.0, -1.0, math.nan):
         with pytest.raises(ValueError, match="max_norm must be above 0"):
             net.train_epoch(X, y, 10, sgd(0.1), 1, max_norm=wrong)
+
+
+# ---- shards
+
+
+@pytest.mark.parametrize("sizes", [(8, 6, 3), (12, 60, 90, 3)], ids=["column groups", "rows"])
+def test_a_batch_of_shards_is_the_gradient_of_its_rows(sizes):
+    X, y = data(203, sizes[0], 3)
+    net = _core.Network(list(sizes), "tanh", "softmax", 1.0, 3)
+    loss, d_values, d_biases = net.gradients(X, y, 1)
+    before = parameters(net)
+    assert abs(net.train_epoch(X, y, 256, sgd(1.0), 1, shards=(203, 8, 0, 8)) - loss) < 1e-6
+    gradient = np.concatenate([*d_values, *d_biases])
+    np.testing.assert_allclose(
+        before - parameters(net), gradient, rtol=1e-4, atol=8 * EPS * abs(before).max()
+    )
+
+
+def test_the_sum_of_shards_is_told_once_a_batch():
+    X, y = data(101, 8, 3)
+    net = _core.Network([8, 6, 3], "tanh", "softmax", 1.0, 3)
+    told = []
+    net.train_epoch(X, y, 32, sgd(0.1), 1, shards=(203, 4, 0, 2), sum=lambda a: told.append(a + 0))
+    assert [len(a) for a in told] == [net.n_gradient] * 7
+    assert all(a[-1] == 0.0 and a[-2] > 0.0 for a in told)
+
+
+def test_what_a_sum_raises_leaves_the_network_as_it_was():
+    X, y = data(64, 8, 3)
+    net = _core.Network([8, 6, 3], "tanh", "softmax", 1.0, 3)
+    before = bits(net)
+
+    def fails(gradient):
+        raise KeyError("mine")
+
+    for threads in (1, 2):
+        with pytest.raises(KeyError, match="mine"):
+            net.train_epoch(X, y, 32, sgd(0.1), threads, shards=(64, 4, 0, 4), sum=fails)
+    assert bits(net) == before
+
+
+@pytest.mark.parametrize(
+    ("shards", "batch_size", "message"),
+    [
+        ((64, 3, 0, 3), 32, "shards must be a branch of a binary tree, got 0 up to 3 of 3"),
+        ((64, 4, 1, 3), 32, "shards must be a branch"),
+        ((64, 4, 0, 3), 32, "shards must be a branch"),
+        ((64, 4, 2, 2), 32, "shards must be a branch"),
+        ((65, 4, 0, 4), 32, "X must have the rows of its shards, got 64 of 65"),
+        ((2**40, 4, 0, 4), 32, "X must have the rows of its shards"),
+        ((64, 4, 0, 4), 30, "batch_size must be a multiple of 4, the shards, got 30"),
+    ],
+)
+def test_shards_that_do_not_fit_are_refused(shards, batch_size, message):
+    net = _core.Network([8, 6, 3], "relu", "softmax", 1.0, 3)
+    X, y = data(64, 8, 3)
+    with pytest.raises(ValueError, match=message):
+        net.train_epoch(X, y, batch_size, sgd(0.1), 1, shards=shards)

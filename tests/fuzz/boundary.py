@@ -103,6 +103,7 @@ def sound():
         calls += [
             ("train_epoch", [net, X, t, 4, sgd, 2, weights, 0.0, None, 1.0, 0.2]),
             ("train_epoch", [net, X, t, 7, adam, 1, None, 0.0, shift, None]),
+            ("train_epoch", [net, X, t, 8, sgd, 1, None, 0.0, None, None, (n, 4, 0, 4), len]),
             ("evaluate", [net, X, t, 1]),
             ("outputs", [net, X, 2]),
             ("classify", [net, X, 1]),
@@ -129,6 +130,7 @@ def sound():
         ("forward", [linear, XT, 1, None]),
         ("backward", [linear, XT, D, 2]),
         ("all_finite", [X, 2]),
+        ("add", [scores, scores.copy()]),
         ("keep_all_but_lowest", [scores, 5, 1]),
         ("activate", ["silu", scores]),
         ("activation_slope", ["tanh", scores]),

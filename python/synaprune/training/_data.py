@@ -219,7 +219,7 @@ class TrainingSet:
         return self._at(self._rows_of(CURVED))
 
     def _rows_of(self, most: int) -> Any:
-        """The rows here that scores with gradients are computed from, at most so many of all."""
+        """Return the rows here that scores are computed from, at most so many of all."""
         n = len(self.X) if self.rows is None else self.rows.n
         if n <= most:
             return ALL
