@@ -36,7 +36,9 @@ std::vector<RowBlock> row_blocks(const std::vector<Layer>& layers, const Plan& p
         if (!is_frozen(layer.synapses.frozen, k)) free.push_back(k);
       const auto n = static_cast<offset_t>(free.size()), n_blocks = (n + most - 1) / most;
       for (offset_t b = 0; b < n_blocks; ++b)
-        blocks.push_back({l, r, static_cast<index_t>(p),
+        blocks.push_back({l,
+                          r,
+                          static_cast<index_t>(p),
                           {free.begin() + n * b / n_blocks, free.begin() + n * (b + 1) / n_blocks},
                           !is_frozen(layer.biases.frozen, r)});
     }
@@ -142,8 +144,8 @@ class Fisher {
   }
 
   void keep(SampleGradients& samples, offset_t tile) {
-    const offset_t first = tile * max_tile, size = std::min(t_.samples.X.n - first,
-                                                            offset_t{max_tile});
+    const offset_t first = tile * max_tile,
+                   size = std::min(t_.samples.X.n - first, offset_t{max_tile});
     samples.run(first, static_cast<index_t>(size));
     const auto copy = [&](const float* from, index_t n_rows, Buffer& all) {
       float* to = all.data() + tile * n_rows * max_tile;
@@ -159,8 +161,7 @@ class Fisher {
 
   void tile_gradients(const RowBlock& block, offset_t tile, float* g) const {
     const BlockedCsr& W = t_.model.weights(block.layer);
-    const float* d = deltas_[block.layer].data() +
-                     (tile * W.n_rows + block.planned_row) * max_tile;
+    const float* d = deltas_[block.layer].data() + (tile * W.n_rows + block.planned_row) * max_tile;
     const float* X = below_[block.layer].data() + tile * W.n_columns * max_tile;
     for (const offset_t k : block.synapses) {
       const offset_t column = positions_[block.layer][layers_[block.layer].indices[k]];
@@ -211,7 +212,7 @@ bool fits(double x) { return std::fabs(x) <= std::numeric_limits<float>::max(); 
 std::vector<float> Network::curvature(const TrainingData& data, const FisherOptions& options,
                                       int threads, const ShouldStop& should_stop) const {
   const std::vector<Layer> csr = layers();
-  const TrainingTask work = task(data, nullptr, max_tile);
+  const TrainingTask work = task(data, nullptr, in_batches(data.X.n, max_tile));
   Fisher fisher(work, csr, structure_->plan, options, threads, should_stop);
   std::vector<std::vector<float>> by_layer;
   for (const Layer& layer : csr) by_layer.emplace_back(layer.nnz());
@@ -238,7 +239,7 @@ void Network::compensate(const std::vector<std::uint8_t>& keep, const TrainingDa
   std::vector<Layer> csr = layers();
   std::vector<const std::uint8_t*> kept{keep.data()};  // of each layer
   for (const Layer& layer : csr) kept.push_back(kept.back() + layer.nnz());
-  const TrainingTask work = task(data, nullptr, max_tile);
+  const TrainingTask work = task(data, nullptr, in_batches(data.X.n, max_tile));
   Fisher fisher(work, csr, structure_->plan, options, threads, should_stop);
   std::vector<double> bias_changes(fisher.blocks().size());
   fisher.for_blocks([&](offset_t b, Bench& bench) {

@@ -28,8 +28,8 @@ std::vector<index_t> groups_of(const Model& model, bool small) {
 // The rows of a block from one on whose gradients are kept together.
 index_t last_of_piece(const BlockedCsr& m, index_t block, index_t row, index_t last) {
   const offset_t* begin = m.begin(block);
-  const auto after = std::upper_bound(begin + row + 1, begin + last + 1,
-                                      begin[row] + tuning::gradient_piece);
+  const auto after =
+      std::upper_bound(begin + row + 1, begin + last + 1, begin[row] + tuning::gradient_piece);
   return std::max(row + 1, static_cast<index_t>(after - begin) - 1);
 }
 
@@ -353,8 +353,8 @@ void Trainer::synapse_gradient(std::size_t l, Rows blocks, Rows rows, offset_t i
   for (index_t b = blocks.first; b < blocks.last; ++b)
     for (index_t row = rows.first; row < rows.last;) {
       const Rows some_rows{row, whole() ? rows.last : last_of_piece(W, b, row, rows.last)};
-      float* g = whole() ? gradient_.data() + layout_.synapses[l] + W.begin(b)[row]
-                         : of_block_[w].data();
+      float* g =
+          whole() ? gradient_.data() + layout_.synapses[l] + W.begin(b)[row] : of_block_[w].data();
       const offset_t n = W.count(b, some_rows.first, some_rows.last);
       if (tiles(i).n == 0) std::fill_n(g, n, 0.0f);
       in_pieces(i, l, w, [&](Range<offset_t> some) {
