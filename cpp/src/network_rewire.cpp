@@ -69,7 +69,7 @@ class AbsentGradients {
     TileTargets targets{size};
     targets.T = targets_.data();
     targets.weights = weights;
-    loss_and_gradient(kernels_, t_.loss, n_outputs(), ld, t_.batch_size, targets,
+    loss_and_gradient(kernels_, t_.loss, n_outputs(), ld, t_.batches.size, targets,
                       backward_.delta(forward_, n_layers() - 1));
     for (std::size_t l = n_layers(); l-- > 0;) {
       const float* below = l == 0 ? inputs_.data() : forward_.outputs(l - 1);
@@ -161,7 +161,8 @@ std::vector<Positions> Network::draw_growth(const TrainingData& data, double sha
   for (offset_t& row : order)
     row = static_cast<offset_t>(rng_.below_any(static_cast<std::uint64_t>(data.X.n)));
   const auto n_rows = static_cast<offset_t>(order.size());
-  AbsentGradients gradients(task(data, order.data(), n_rows), patterns(), kernels());
+  AbsentGradients gradients(task(data, order.data(), in_batches(n_rows, n_rows)), patterns(),
+                            kernels());
   for (std::size_t l = 0; l < n_layers(); ++l) gradients.add_candidates(patterns()[l], growth[l]);
   StopCheck check(should_stop);
   for (offset_t first = 0; first < n_rows; first += max_tile) {
