@@ -115,8 +115,7 @@ void rewire(Handle& handle, const py::array& X, const py::array& y, double share
             offset_t n_samples, const std::optional<py::array>& weights, float smoothing) {
   Write writing(handle);
   const Inputs inputs = expect_inputs(X, writing.network().n_inputs());
-  const CheckedTargets checked =
-      expect_targets(y, weights, smoothing, inputs.n, writing.network());
+  const CheckedTargets checked = expect_targets(y, weights, smoothing, inputs.n, writing.network());
   if (n_samples < 1)
     throw py::value_error("n_samples must be at least 1, got " + std::to_string(n_samples));
   if (!(share >= 0.0 && share <= 1.0))
@@ -375,8 +374,8 @@ void bind_network(py::module_& m) {
              const Activation a = parse_activation(activation);
              const Loss b = parse_loss(loss);
              return without_gil([&] {
-               return std::make_unique<Handle>(Network(
-                   sizes, a, b, init_scale, seed, counts.value_or(std::vector<offset_t>{})));
+               return std::make_unique<Handle>(Network(sizes, a, b, init_scale, seed,
+                                                       counts.value_or(std::vector<offset_t>{})));
              });
            }),
            py::arg("sizes"), py::arg("activation"), py::arg("loss"), py::arg("init_scale"),

@@ -102,9 +102,9 @@ Network::Network(const std::vector<index_t>& sizes, Activation activation, Loss 
     if (n < 0 || n > all)
       throw std::invalid_argument("each of counts must be from 0 to " + std::to_string(all) +
                                   ", got " + std::to_string(n));
-    layers.push_back(with_weights(counts.empty() ? fully_connected(n_in, n_out)
-                                                 : random_pattern(n_in, n_out, n, rng_),
-                                  init_scale, rng_));
+    layers.push_back(with_weights(
+        counts.empty() ? fully_connected(n_in, n_out) : random_pattern(n_in, n_out, n, rng_),
+        init_scale, rng_));
   }
   set_layers(std::move(layers));
   set_input_transform(std::vector<float>(n_inputs(), 0.0f), std::vector<float>(n_inputs(), 1.0f));

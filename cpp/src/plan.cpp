@@ -256,8 +256,8 @@ Plan make_plan(const Patterns& layers, const Patterns* layers_before, const Plan
     } else {
       p.neurons = p.rows;
       p.neurons.insert(p.neurons.end(), others.begin(), others.end());
-      const auto borders = l == 0 ? group_borders(layers, counts, n_groups(layer.nnz()))
-                                  : std::vector<index_t>{};
+      const auto borders =
+          l == 0 ? group_borders(layers, counts, n_groups(layer.nnz())) : std::vector<index_t>{};
       p.weights = block_columns(n_rows, n_below, indptr.data(), layer.indices.data(), borders,
                                 position.data());
       if (l == 0) plan.groups = blocks_at(p.weights, borders);

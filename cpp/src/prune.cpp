@@ -175,9 +175,8 @@ std::vector<std::uint8_t> keep_all_but_lowest(const std::vector<float>& scores, 
   const auto last = sorted.begin() + (skip + n - 1);
   std::nth_element(sorted.begin(), last, sorted.end());
   const float high = *last;
-  offset_t high_left = skip + n - std::count_if(sorted.begin(), last, [&](float s) {
-                         return s < high;
-                       });
+  offset_t high_left =
+      skip + n - std::count_if(sorted.begin(), last, [&](float s) { return s < high; });
   float low = -std::numeric_limits<float>::infinity();
   offset_t low_left = 0;
   if (skip > 0) {

@@ -106,8 +106,8 @@ Positions sample_absent(const Pattern& layer, std::uint64_t n, Rng& rng) {
 
 Pattern random_pattern(index_t n_in, index_t n_out, offset_t n, Rng& rng) {
   const auto width = static_cast<std::uint64_t>(n_in);
-  Positions positions = sample(static_cast<std::uint64_t>(n),
-                               width * static_cast<std::uint64_t>(n_out), rng);
+  Positions positions =
+      sample(static_cast<std::uint64_t>(n), width * static_cast<std::uint64_t>(n_out), rng);
   const auto row = [&](std::uint64_t p) { return p / width; };
   const auto column = [&](std::uint64_t p) { return p % width; };
   bool moved = fill_empty_lines(

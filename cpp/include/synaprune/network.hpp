@@ -156,8 +156,8 @@ class Network {
   offset_t cut(std::vector<float> scores, offset_t n, offset_t skip, bool per_layer,
                float structured_bias);
   // Prune-and-regrow at a constant count, in two steps, so that one layer changes at a time.
-  // Where synapses of a layer grow: as many as `share` of those that are not frozen, as far as there
-  // is room, at random where there is none now.
+  // Where synapses of a layer grow: as many as `share` of those that are not frozen, as far as
+  // there is room, at random where there is none now.
   Positions draw_growth(std::size_t layer, double share);
   // The same for all layers; of `candidates` times as many random positions those where the
   // gradient is largest in magnitude (of equals the first), over so many random samples.
