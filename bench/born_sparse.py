@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import functools
 import itertools
 import json
 import statistics
@@ -36,6 +37,7 @@ RESULTS = Path(__file__).parent / "results" / "born_sparse.md"
 # of which two thirds train. Three hidden layers of 600000 neurons make the 1.85 million neurons.
 MILLION = (54_675, 600_000, 600_000, 600_000, 18)
 SAMPLES = 1397
+Tell = Callable[[list[str]], None]  # writes the lines of a section so far
 LARGE = (100_000, 100_000, 100_000, 100_000, 10)
 
 
@@ -113,7 +115,7 @@ def memory_job(synapses: int, action: str, momentum: float, rewire: str) -> dict
     return told | {"epoch": epochs[-1] - epochs[-2] if len(epochs) > 1 else None}
 
 
-def memory(n: int) -> list[str]:
+def memory(n: int, tell: Tell) -> None:
     """Bytes a synapse while a large network is made, trained, cut and saved."""
     lines = [
         f"## {n:.3g} synapses",
@@ -133,17 +135,17 @@ def memory(n: int) -> list[str]:
         ("train with RigL, SGD", "train", 0.0, "RigL"),
         ("train with SET, momentum", "train", 0.9, "SET"),
         ("cut half by magnitude", "cut", 0.0, ""),
-        ("save", "save", 0.0, ""),
+        ("save (a tenth of the synapses)", "save", 0.0, ""),
     ):
-        options = {"synapses": n, "action": action, "momentum": momentum, "rewire": rewire}
+        size = n // 10 if action == "save" else n
+        options = {"synapses": size, "action": action, "momentum": momentum, "rewire": rewire}
         told = child("memory", options)
         epoch = told.get("epoch")
         lines.append(
             f"| {name} | {told['peak']:.1f} | {told['seconds']:.1f} | "
             f"{'' if epoch is None else f'{epoch:.1f}'} |"
         )
-        print(lines[-1], flush=True)
-    return lines
+        tell(lines)
 
 
 def million_job(epsilon: float, batch_size: int, rows: int) -> dict[str, object]:
@@ -170,7 +172,7 @@ def million_job(epsilon: float, batch_size: int, rows: int) -> dict[str, object]
     }
 
 
-def million() -> list[str]:
+def million(tell: Tell) -> None:
     """Seconds an epoch of SET's largest network."""
     neurons = sum(MILLION)
     lines = [
@@ -182,7 +184,9 @@ def million() -> list[str]:
         "theirs, three equal hidden layers follow from these. Their figure is 112 minutes an epoch "
         "on a laptop. Uncertain are epsilon (their public code has 20 by default; 10 here), the "
         "batch size (2 in that code) and the rows (two thirds of 2096 here); neither the data nor "
-        "their machine are at hand. The first epoch includes the exchange of synapses.",
+        "their machine are at hand. The first epoch includes the exchange of synapses. "
+        f"Of {SAMPLES} rows, 64 are a part: with batches of 2 an epoch takes {SAMPLES / 64:.1f} "
+        "times as long.",
         "",
         "| epsilon | synapses | batch | rows | seconds to make | seconds an epoch: first, second | "
         "bytes a synapse at the peak |",
@@ -194,15 +198,10 @@ def million() -> list[str]:
             f"| {epsilon:g} | {told['n']} | {batch_size} | {rows} | {told['made']:.1f} | "
             f"{told['first']:.1f}, {told['second']:.1f} | {told['bytes']:.1f} |"
         )
-        print(lines[-1], flush=True)
-    lines += [
-        "",
-        f"The last line is a part of an epoch; {SAMPLES} rows take {SAMPLES / 64:.1f} times that.",
-    ]
-    return lines
+        tell(lines)
 
 
-def mnist(folder: Path) -> list[str]:
+def mnist(folder: Path, tell: Tell) -> None:
     """Accuracy of SET and RigL beside random masks and gradual pruning, at equal synapses."""
     data = sn.datasets.mnist(folder)
     layers, density, seeds, epochs = (784, 300, 100, 10), 0.02, (1000, 1001), 12
@@ -248,8 +247,7 @@ def mnist(folder: Path) -> list[str]:
         each = ", ".join(f"{score:.2%}" for score in scores)
         seconds = statistics.mean(taken[name])
         lines.append(f"| {name} | {each} | {statistics.mean(scores):.2%} | {seconds:.0f} |")
-        print(lines[-1], flush=True)
-    return lines
+    tell(lines)
 
 
 def _schedule() -> sn.ConstantThenCosine:
@@ -264,6 +262,7 @@ def _epsilon(layers: tuple[int, ...], density: float) -> float:
 
 def write(section: str, lines: list[str]) -> None:
     """Put a section in place of the older one."""
+    print(lines[-1], flush=True)
     parts = RESULTS.read_text().split("\n## ") if RESULTS.exists() else ["# Born sparse\n"]
     title = lines[0].removeprefix("## ")
     where = (
@@ -291,13 +290,13 @@ def main() -> None:
         jobs = {"memory": memory_job, "million": million_job}
         print(json.dumps(jobs[given.job[0]](**json.loads(given.job[1]))))
         return
-    sections: dict[str, Callable[[], list[str]]] = {
+    sections: dict[str, Callable[[Tell], None]] = {
         "million": million,
-        "memory": lambda: memory(given.synapses),
-        "mnist": lambda: mnist(data_folder(given.data_dir)),
+        "memory": lambda tell: memory(given.synapses, tell),
+        "mnist": lambda tell: mnist(data_folder(given.data_dir), tell),
     }
     for name in given.only.split(","):
-        write(name, sections[name]())
+        sections[name](functools.partial(write, name))
 
 
 if __name__ == "__main__":
