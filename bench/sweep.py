@@ -1,14 +1,15 @@
 """Many runs on Dask, loky and Ray: a worker is killed, all bytes compared, the overhead measured.
 
-    python -m bench.sweep                       every engine that is installed
-    python -m bench.sweep --engines dask loky --runs 200 --write
+    python -m bench.sweep --write
+    python -m bench.sweep --engines ray --write
 
 The serial sweep is the reference. Each engine has two workers: Dask a scheduler and two workers as
 processes of their own, loky and Ray two processes. One worker gets SIGKILL at a random moment of
 the sweep; the results have to be there, with equal bytes but for the times, or the status is 1.
 The overhead of a run is wall time times workers, minus the seconds that the runs measure
 themselves, by the number of runs; of a sweep that nobody disturbs, and of one whose runs take
-next to no time. ``--write`` makes bench/results/sweep.md. Needs POSIX.
+next to no time. ``--write`` makes bench/results/sweep.md, or
+sweep_ray.md for other engines than Dask and loky. Needs POSIX.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ import contextlib
 import datetime
 import hashlib
 import importlib.metadata
-import importlib.util
 import json
 import os
 import random
@@ -121,6 +121,7 @@ def ray() -> Iterator[Pids]:
 
 
 ENGINES = {"dask": (dask, "distributed"), "loky": (loky, "joblib"), "ray": (ray, "ray")}
+USUAL = ["dask", "loky"]
 
 
 def timed(grid: dict[str, Any], data: sn.datasets.Dataset, runs: int) -> tuple[Any, float]:
@@ -158,7 +159,7 @@ def overhead(result: sn.SweepResult, seconds: float) -> float:
 def main() -> int:
     """Measure what is asked for; returns 1 unless all results are equal."""
     parser = argparse.ArgumentParser(prog="python -m bench.sweep", description=__doc__)
-    parser.add_argument("--engines", nargs="+", choices=ENGINES, default=[*ENGINES])
+    parser.add_argument("--engines", nargs="+", choices=ENGINES, default=USUAL)
     parser.add_argument("--runs", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0, help="of the moments of kills")
     parser.add_argument("--write", action="store_true")
@@ -169,8 +170,7 @@ def main() -> int:
     reference, serial = timed(SWEEP, data, args.runs)
     expected, trivial = digest(reference), digest(timed(TRIVIAL, xor, args.runs)[0])
     table, equal = [], True
-    installed = [n for n in args.engines if importlib.util.find_spec(ENGINES[n][1])]
-    for name in installed:
+    for name in args.engines:
         with ENGINES[name][0]() as pids:
             timed(TRIVIAL, xor, args.runs)  # starts what starts late
             whole = [timed(SWEEP, data, args.runs) for _ in range(TURNS)]
@@ -191,10 +191,12 @@ def main() -> int:
             "yes" if same else "NO",
         ])  # fmt: skip
     report = Report()
+    others = "" if args.engines == USUAL else f" --engines {' '.join(args.engines)}"
+    command = f"python -m bench.sweep{others} --runs {args.runs}"
     load = os.getloadavg()[0]
     each = 1e3 * np.median(reference.columns["seconds"])
     report.text(
-        f"`python -m bench.sweep`, {datetime.datetime.now(datetime.UTC):%Y-%m-%d}, commit "
+        f"`{command}`, {datetime.datetime.now(datetime.UTC):%Y-%m-%d}, commit "
         f"{commit()}, {cpu_model()}, {os.cpu_count()} cores, load {load:.1f} at the end; joblib "
         f"{joblib.__version__}. {len(reference)} runs, median {each:.0f} ms each; one "
         f"after another in {serial:.1f} s. {WORKERS} workers, one thread each. Medians of {TURNS} "
@@ -213,7 +215,8 @@ def main() -> int:
         "the one with a kill are all compared with the serial ones."
     )
     if args.write:
-        (RESULTS / "sweep.md").write_text(f"# Many runs\n\n{report.markdown()}")
+        name = "_".join(["sweep", *args.engines]) if others else "sweep"
+        (RESULTS / f"{name}.md").write_text(f"# Many runs\n\n{report.markdown()}")
     return int(not equal)
 
 
