@@ -5,9 +5,8 @@ import itertools
 import numpy as np
 import pytest
 from core.dense_model import DenseModel, random_layers
-from core.networks import bits, data
+from core.networks import data
 from core.synapses import flat, network
-from synaprune import _core
 
 DAMPING = 1e-3
 

@@ -76,6 +76,15 @@ def read_answers(y: Any, n: int, numbers: bool | None, name: str = "y") -> NDArr
     numbers : bool, optional
     name : str
         What errors call the argument.
+
+    Returns
+    -------
+    ndarray
+
+    Examples
+    --------
+    >>> read_answers([0.5, 1.25], 2, None)
+    array([0.5 , 1.25])
     """
     if numbers is None:
         given = np.asarray(y)
