@@ -75,8 +75,26 @@ def dask() -> Iterator[Pids]:
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         file = Path(folder, "scheduler.json")
         at = ["--scheduler-file", str(file)]
-        scheduler = [*command, "scheduler", "--port", "0", "--no-dashboard", *at]
-        worker = [*command, "worker", "--nthreads", "1", "--no-dashboard", *at]
+        scheduler = [
+            *command,
+            "scheduler",
+            "--port",
+            "0",
+            "--no-dashboard",
+            *at,
+            "--idle-timeout",
+            "90",
+        ]
+        worker = [
+            *command,
+            "worker",
+            "--nthreads",
+            "1",
+            "--no-dashboard",
+            *at,
+            "--death-timeout",
+            "60",
+        ]
         for part in (scheduler, *[worker] * WORKERS):
             process = subprocess.Popen(
                 part, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
