@@ -2,8 +2,10 @@
 
 import json
 import os
+import re
 import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -390,3 +392,18 @@ class _Local:
 
     def __call__(self, *args):
         return _Local.works(*args)
+
+
+# ---- docs/scale.md
+
+
+@pytest.mark.filterwarnings("default")
+def test_the_examples_of_the_docs_run():
+    pytest.importorskip("sklearn")
+    pytest.importorskip("joblib")
+    page = Path(__file__).resolve().parents[2] / "docs" / "scale.md"
+    [section] = re.findall(r"^## Many runs\n(.*?)(?=^## |\Z)", page.read_text(), re.M | re.S)
+    names = {}
+    for code in re.findall(r"```python\n(.*?)```", section, re.S):
+        exec(code, names)
+    assert len(names["result"]) == 12

@@ -83,8 +83,9 @@ def read_answers(y: Any, n: int, numbers: bool | None, name: str = "y") -> NDArr
 
     Examples
     --------
-    >>> read_answers([0.5, 1.25], 2, None)
-    array([0.5 , 1.25])
+    >>> from synaprune import datasets
+    >>> datasets.read_answers([1.0, 2.0, 1.0], 3, None)
+    array([1, 2, 1])
     """
     if numbers is None:
         given = np.asarray(y)
