@@ -19,17 +19,9 @@ struct Cut {
   std::vector<std::pair<index_t, float>> ends;  // row, weight
 };
 
-// positions[i] of what the plan computes, among all n.
-std::vector<index_t> inverse(const std::vector<index_t>& computed, index_t n) {
-  std::vector<index_t> positions(n, -1);
-  for (std::size_t i = 0; i < computed.size(); ++i)
-    positions[computed[i]] = static_cast<index_t>(i);
-  return positions;
-}
-
 std::vector<Cut> cuts(const Layer& layer, const Plan& plan, std::size_t l, Part part) {
-  const auto columns = inverse(l == 0 ? plan.inputs : plan.layers[l - 1].rows, layer.n_in);
-  const auto rows = inverse(plan.layers[l].rows, layer.n_out);
+  const auto columns = positions_of(l == 0 ? plan.inputs : plan.layers[l - 1].rows, layer.n_in);
+  const auto rows = positions_of(plan.layers[l].rows, layer.n_out);
   std::vector<Cut> cuts;
   if (part == Part::columns)
     for (index_t c = 0; c < layer.n_in; ++c) cuts.push_back({c, columns[c], {}});

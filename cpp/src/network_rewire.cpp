@@ -10,14 +10,6 @@ namespace synaprune {
 
 namespace {
 
-// positions[i] of what is computed, among all n; -1 of the others.
-std::vector<index_t> inverse(const std::vector<index_t>& computed, index_t n) {
-  std::vector<index_t> positions(n, -1);
-  for (std::size_t i = 0; i < computed.size(); ++i)
-    positions[computed[i]] = static_cast<index_t>(i);
-  return positions;
-}
-
 // Gradients of the mean loss over some samples, tile after tile, at positions where a network has
 // no synapses.
 class AbsentGradients {
@@ -33,7 +25,7 @@ class AbsentGradients {
     std::iota(all_inputs_.begin(), all_inputs_.end(), 0);
     for (std::size_t l = 0; l < n_layers(); ++l) {
       const std::vector<index_t>& rows = t_.model.plan.layers[l].rows;
-      rows_.push_back(inverse(rows, patterns[l].n_out));
+      rows_.push_back(positions_of(rows, patterns[l].n_out));
     }
   }
 

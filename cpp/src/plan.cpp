@@ -203,6 +203,12 @@ std::vector<offset_t> prefix_work(const BlockedCsr& m) {
   return work;
 }
 
+std::vector<index_t> positions_of(const std::vector<index_t>& some, index_t n) {
+  std::vector<index_t> positions(n, -1);
+  for (std::size_t i = 0; i < some.size(); ++i) positions[some[i]] = static_cast<index_t>(i);
+  return positions;
+}
+
 LayerPlan plan_matrix(index_t n_rows, index_t n_columns, const offset_t* indptr,
                       const index_t* indices) {
   LayerPlan plan;

@@ -77,6 +77,10 @@ struct Plan {
 Plan make_plan(const Patterns& layers, const Patterns* layers_before = nullptr,
                const Plan* before = nullptr);
 
+// Where each of n neurons is in an ascending list of some, such as a plan's inputs or rows; -1 of
+// those that it lacks.
+std::vector<index_t> positions_of(const std::vector<index_t>& some, index_t n);
+
 // The plan of one matrix on its own: every row and column, and the transpose.
 LayerPlan plan_matrix(index_t n_rows, index_t n_columns, const offset_t* indptr,
                       const index_t* indices);
