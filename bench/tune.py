@@ -48,6 +48,7 @@ CONSTANTS = {
     "worth_a_team": Constant(("1 << 18", "1 << 22"), (*SMALL, *PREDICT)),
     "worth_a_team_once": Constant(("1 << 17", "1 << 21"), ("layer",)),
     "worth_barriers": Constant(("1 << 12", "1 << 16"), SMALL),
+    "gradient_piece": Constant(("1 << 18", "1 << 22"), LARGE),
     "pauses": Constant(("100", "2000"), (*SMALL, *LARGE)),
 }
 

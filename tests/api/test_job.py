@@ -109,7 +109,7 @@ def test_the_record_is_measured_once_and_tells_the_options(digits):
         "label_smoothing": 0.0, "input_dropout": 0.0, "swa_epochs": 1, "max_gradient_norm": None,
         "optimizer": "sgd",
         "lr": 0.1, "momentum": 0.0, "weight_decay": 0.0, "l1": 0.0, "nesterov": False,
-        "shift": 0, "criterion": "wsf", "per_layer": False,
+        "shift": 0, "criterion": "wsf", "per_layer": False, "compensate": False,
         "structured_bias": 0.0, "stop_at": None, "strategy": "iterative", "retrain_epochs": 2,
         "patience": 5, "n_candidates": 2, "search_budget": 0.0, "max_drop": 0.005,
         "confidence": None, "metric": "accuracy",
