@@ -291,9 +291,8 @@ std::vector<float> Network::score(Criterion criterion, const GradientMoments& mo
   return synaprune::score(layers(), criterion, moments, curvature, rng_);
 }
 
-std::vector<std::uint8_t> Network::kept_by_cut(std::vector<float> scores, offset_t n,
-                                                       offset_t skip, bool per_layer,
-                                                       float structured_bias) const {
+std::vector<std::uint8_t> Network::kept_by_cut(std::vector<float> scores, offset_t n, offset_t skip,
+                                               bool per_layer, float structured_bias) const {
   const std::vector<Layer> before = layers();
   check_scores(before, scores);
   if (per_layer) rank_within_layers(before, scores);
