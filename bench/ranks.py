@@ -241,8 +241,7 @@ def scaling(report: Report, rounds: int) -> None:
     report.text(
         "The last line is what this machine gives two processes that do not talk. A rank sent "
         f"{told['bytes'] / 2 / 2**20:.1f} MiB a batch in {told['n'] / 2:.0f} messages, and spent "
-        f"{told['waits'] / two:.1%} of the "
-        "epoch in them, waiting for the other rank included."
+        f"{told['waits'] / two:.1%} of the epoch in them, waiting for the other rank included."
     )
 
 
