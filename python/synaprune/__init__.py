@@ -49,6 +49,7 @@ from synaprune.quantization import (
     share_weights,
 )
 from synaprune.search import SearchResult, smallest_network
+from synaprune.streams import BlockError, Blocks
 from synaprune.sweeping import SweepResult, sweep
 from synaprune.tables import Table, TableEncoder, read_table
 from synaprune.training import (
@@ -65,14 +66,15 @@ from synaprune.training import (
 from synaprune.training.optimizers import *  # noqa: F403 - what its __all__ names
 
 __all__ = [
-    "ACTIVATIONS", "CRITERIA", "CheckedData", "CheckpointError", "ConstantThenCosine", "Criterion",
-    "GradientMoments", "Gradual", "InputBudget", "Iterative", "LOSSES", "LinearGradients",
-    "ModelBits", "ModelFileError", "OnProbabilities", "PathStep", "Progress", "PruningInterrupted",
-    "PruningPath", "QuantizedNetwork", "RigL", "RoundedNetwork", "RoundingLoss", "SET", "STOP",
-    "SearchResult", "SharedNetwork", "ShiftImages", "SparseLayer", "SparseLinear", "SparseMLP",
-    "Strategy", "Sweep", "SweepResult", "Table", "TableEncoder", "Training", "TrainingDiverged",
-    "__version__", "build_info", "callbacks", "count_bits", "datasets", "distributed", "explain",
-    "export", "plots", "prune", "quantize", "read_table", "report", "round_weights", "saliency",
-    "set_isa", "share_weights", "smallest_network", "sweep", "tables",
+    "ACTIVATIONS", "BlockError", "Blocks", "CRITERIA", "CheckedData", "CheckpointError",
+    "ConstantThenCosine", "Criterion", "GradientMoments", "Gradual", "InputBudget", "Iterative",
+    "LOSSES", "LinearGradients", "ModelBits", "ModelFileError", "OnProbabilities", "PathStep",
+    "Progress", "PruningInterrupted", "PruningPath", "QuantizedNetwork", "RigL", "RoundedNetwork",
+    "RoundingLoss", "SET", "STOP", "SearchResult", "SharedNetwork", "ShiftImages", "SparseLayer",
+    "SparseLinear", "SparseMLP", "Strategy", "Sweep", "SweepResult", "Table", "TableEncoder",
+    "Training", "TrainingDiverged", "__version__", "build_info", "callbacks", "count_bits",
+    "datasets", "distributed", "explain", "export", "plots", "prune", "quantize", "read_table",
+    "report", "round_weights", "saliency", "set_isa", "share_weights", "smallest_network", "sweep",
+    "tables",
 ]  # fmt: skip
 __all__ += optimizers.__all__

@@ -18,6 +18,7 @@ Inputs: TypeAlias = NDArray[np.float32] | NDArray[np.uint8]
 Labels: TypeAlias = NDArray[Any]
 T = TypeVar("T")
 _LARGEST_NUMBER = 1e150  # whose square is finite
+_SMALL = 2**24  # bytes that one thread looks at as soon; other threads may be training meanwhile
 LABELS = "ints, bools, strings or whole floats"
 
 
@@ -79,13 +80,26 @@ def as_inputs(
         return np.require(raw, requirements=["C", "ALIGNED"])
     with np.errstate(over="ignore"):  # an overflow is infinite, and named below
         converted: NDArray[np.float32] = np.require(raw, np.float32, ["C", "ALIGNED"])
-    if not _core.all_finite(converted, _core.default_threads()):
+    threads = 1 if converted.nbytes <= _SMALL else _core.default_threads()
+    if not _core.all_finite(converted, threads):
         row, column = np.argwhere(~np.isfinite(converted))[0]
         where = column if columns is None else repr(columns[column])
         raise ValueError(
             f"{name} must be finite in float32, got {raw[row, column]} in row {row}, column {where}"
         )
     return converted
+
+
+def is_direct(X: Any) -> bool:
+    """Whether the core reads X where it lies: an array of float32 or uint8 in C order."""
+    return (
+        isinstance(X, np.ndarray)
+        and X.ndim == 2
+        and X.dtype in (np.float32, np.uint8)
+        and X.flags.c_contiguous
+        and X.flags.aligned
+        and not hasattr(X, "mask")
+    )
 
 
 def finite(result: T | None) -> T:

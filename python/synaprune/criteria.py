@@ -17,7 +17,7 @@ from synaprune.layers import SparseLayer, split_synapses
 from synaprune.network import SparseMLP
 from synaprune.options import name_of, option
 from synaprune.threads import Threads, check_threads
-from synaprune.training import SGD, Optimizer, TrainingSet
+from synaprune.training import SGD, Optimizer, TrainingBlocks, TrainingSet
 
 Saliency: TypeAlias = str | Callable[..., Sequence[Any]]  # by name, or f(layers) -> scores
 
@@ -109,7 +109,9 @@ class Criterion:
         """Whether it asks for blocks of the Fisher matrix, to rank or to compensate."""
         return self.compensate or self.saliency in _core.CURVATURE_CRITERIA
 
-    def scores(self, net: SparseMLP, data: TrainingSet | None, threads: int) -> NDArray[np.float32]:
+    def scores(
+        self, net: SparseMLP, data: TrainingSet | TrainingBlocks | None, threads: int
+    ) -> NDArray[np.float32]:
         """Return one score per synapse, layer by layer; the lowest are removed first.
 
         "random" advances the network's random state.
@@ -117,7 +119,7 @@ class Criterion:
         Parameters
         ----------
         net : SparseMLP
-        data : TrainingSet or None
+        data : TrainingSet, TrainingBlocks or None
             Required by criteria that need gradients.
         threads : int
 
@@ -135,9 +137,9 @@ class Criterion:
             if data is None:
                 raise ValueError(f"criterion {self.name!r} needs data: give X and y")
             if self.saliency in _core.CURVATURE_CRITERIA:
-                curvature = data.curvature(net._core, threads)
+                curvature = data.at_hand.curvature(net._core, threads)
             else:
-                moments = data.gradient_moments(net._core, threads)
+                moments = data.at_hand.gradient_moments(net._core, threads)
         if isinstance(self.saliency, str):
             return net._core.score(self.saliency, moments, curvature)
         return _scores_of(self.saliency, net.weights, moments)

@@ -232,24 +232,68 @@ class LabelEncoder:
         if sample_weight is not None:
             weights = as_weights(sample_weight, n, all_here=rows.all_here)
         if class_weight is not None:
-            by_class = self._class_weights(targets, class_weight, rows)
+            by_class = self._class_weights(self.counts(targets, rows), rows.n, class_weight)
             weights = weights * (targets @ by_class if targets.ndim == 2 else by_class[targets])
             name = "class_weight"
             as_weights(weights, n, name, all_here=rows.all_here)
         return of_mean_one(weights, rows, name)
 
-    def _class_weights(self, targets: Targets, given: Any, rows: AllRows) -> NDArray[np.float64]:
+    def counts(self, targets: Targets, rows: AllRows) -> NDArray[Any]:
+        """Return how often each class occurs in all rows, of probabilities their sums.
+
+        Parameters
+        ----------
+        targets : ndarray
+            As in `sample_weights`.
+        rows : AllRows
+            Of which data set they are the rows.
+
+        Returns
+        -------
+        ndarray, shape (n_classes,)
+        """
+        soft, n_classes = targets.ndim == 2, len(self.classes)
+        counts: NDArray[Any] = rows.sum(
+            lambda some: (
+                targets[some].sum(axis=0)
+                if soft
+                else np.bincount(targets[some], minlength=n_classes)
+            )
+        )
+        return counts
+
+    def weights_by_class(
+        self, counts: NDArray[Any], n: int, class_weight: Any
+    ) -> NDArray[np.float64]:
+        """Return how much a sample of each class counts, so that all samples weigh 1 on average.
+
+        Parameters
+        ----------
+        counts : ndarray, shape (n_classes,)
+            As `counts` returns them, of all samples.
+        n : int
+            Samples.
+        class_weight
+            As in `Training`.
+
+        Returns
+        -------
+        ndarray of float64, shape (n_classes,)
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `sample_weights`.
+        """
+        by_class = self._class_weights(counts, n, class_weight)
+        as_weights(by_class * counts, len(counts), "class_weight")
+        mean_one: NDArray[np.float64] = by_class * (n / (by_class @ counts))
+        return mean_one
+
+    def _class_weights(self, counts: NDArray[Any], n: int, given: Any) -> NDArray[np.float64]:
         n_classes = len(self.classes)
         if isinstance(given, str) and given == "balanced":
-            soft = targets.ndim == 2
-            counts = rows.sum(
-                lambda some: (
-                    targets[some].sum(axis=0)
-                    if soft
-                    else np.bincount(targets[some], minlength=n_classes)
-                )
-            )
-            balanced: NDArray[np.float64] = rows.n / (n_classes * np.maximum(counts, 1e-9))
+            balanced: NDArray[np.float64] = n / (n_classes * np.maximum(counts, 1e-9))
             return balanced
         if not isinstance(given, Mapping):
             raise TypeError(f"class_weight must be 'balanced' or a dict, got {shown(given)}")
@@ -267,7 +311,7 @@ class LabelEncoder:
 
 
 def as_targets(
-    y: Any, n: int, encoder: LabelEncoder | None, classes: Any, n_outputs: int
+    y: Any, n: int, encoder: LabelEncoder | None, classes: Any, n_outputs: int, name: str = "y"
 ) -> tuple[LabelEncoder, Targets]:
     """Return what the core trains towards, and the encoder of the labels.
 
@@ -283,6 +327,8 @@ def as_targets(
         All labels that will ever come, if the caller says so.
     n_outputs : int
         Outputs of the network.
+    name : str
+        What errors call y.
 
     Returns
     -------
@@ -294,19 +340,19 @@ def as_targets(
     TypeError, ValueError
         If y or classes do not fit each other or the network.
     """
-    soft = as_probabilities(y, n) if is_soft(y) else None
-    labels = as_labels(y, n) if soft is None else np.arange(soft.shape[1])
+    soft = as_probabilities(y, n, name) if is_soft(y) else None
+    labels = as_labels(y, n, name) if soft is None else np.arange(soft.shape[1])
     if encoder is None:
         first = labels if classes is None else as_classes(classes)
         encoder = LabelEncoder.fitted(first, n_outputs)
     elif classes is not None:
         encoder.check_same(classes)
     if soft is None:
-        return encoder, encoder.encode(labels)
+        return encoder, encoder.encode(labels, name)
     known = encoder.classes
     if soft.shape[1] != len(known):
         raise ValueError(
-            f"y must have a column for each of the {len(known)} classes {brief(known)}, "
+            f"{name} must have a column for each of the {len(known)} classes {brief(known)}, "
             f"got {soft.shape[1]}"
         )
     return encoder, soft

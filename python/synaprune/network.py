@@ -6,7 +6,7 @@ import itertools
 import math
 import os
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, NamedTuple, Protocol, Self
@@ -23,6 +23,7 @@ from synaprune.arrays import (
     as_numbers,
     as_weights,
     finite,
+    is_direct,
     is_soft,
 )
 from synaprune.checks import (
@@ -48,7 +49,7 @@ from synaprune.distributed import (
 from synaprune.frames import Frame, is_frame
 from synaprune.labels import LabelEncoder, as_targets, brief
 from synaprune.layers import SparseLayer, carried, check_layer, mask_arrays, split_parameters
-from synaprune.scaling import INPUT_SCALINGS, InputTransform, TargetScaler
+from synaprune.scaling import INPUT_SCALINGS, InputTransform, Moments, TargetScaler
 from synaprune.selection import (
     InputParts,
     NeuronParts,
@@ -58,18 +59,22 @@ from synaprune.selection import (
     find_synapse,
 )
 from synaprune.state import build_core, core_from_state, core_state, instance_attributes
-from synaprune.stats import r2_score
+from synaprune.stats import r2_score, r2_score_of_sums
+from synaprune.streams import BlockError, Blocks, as_blocks, refuse_blocks
 from synaprune.tables import Table, TableEncoder, find_target, known_target
 from synaprune.threads import ThreadChoice, Threads, check_threads
 from synaprune.training import (
     Callback,
     Progress,
+    Survey,
     Training,
+    TrainingBlocks,
     TrainingDiverged,
     TrainingSet,
     WeightAverage,
     asks_to_stop,
     check_augment,
+    check_dtype,
     check_training,
     lr_factors,
     run_epochs,
@@ -458,6 +463,7 @@ class SparseMLP:
         self, X: Any, name: str, names: Sequence[str] | None, *, all_of_them: bool
     ) -> Inputs:
         """Return inputs of arrays, or of columns by their names: of all, or of those in use."""
+        refuse_blocks(X, name)
         if not (isinstance(X, Table) or is_frame(X)):
             return as_inputs(X, self.n_features, name)
         needed = None if all_of_them else self.used_inputs.tolist()
@@ -771,13 +777,13 @@ class SparseMLP:
     def prepare(
         self,
         X: Any,
-        y: Any,
+        y: Any = None,
         classes: Any = None,
         *,
         sample_weight: Any = None,
         training: Training | None = None,
         exchange: Exchange | None = None,
-    ) -> TrainingSet:
+    ) -> TrainingSet | TrainingBlocks:
         """Fix classes and input transform, if no call has yet; return what the core trains on.
 
         Parameters
@@ -793,7 +799,7 @@ class SparseMLP:
 
         Returns
         -------
-        TrainingSet
+        TrainingSet, or TrainingBlocks where X is a Blocks
 
         Raises
         ------
@@ -813,8 +819,19 @@ class SparseMLP:
         sample_weight: Any,
         recipe: Training,
         exchange: Exchange | None = None,
-    ) -> tuple[TrainingSet, _Decided]:
+    ) -> tuple[TrainingSet | TrainingBlocks, _Decided]:
         """Return what to train on, and what the first training data decide."""
+        if isinstance(X, Blocks):
+            if sample_weight is not None:
+                raise TypeError("sample_weight does not apply where X is a Blocks")
+            if exchange is not None:
+                raise ValueError("comm does not go with Blocks")
+            if recipe.rewire is not None:
+                raise ValueError("training.rewire does not go with Blocks")
+        if sample_weight is None and exchange is None and recipe.rewire is None:
+            blocks = as_blocks(X, y)
+            if blocks is not None:
+                return self._checked_blocks(blocks, classes, recipe)
         names = self._input_names
         X, y, sample_weight = self._split(X, y, sample_weight, "y")
         if is_frame(X):
@@ -841,7 +858,8 @@ class SparseMLP:
                 classes = exchange.labels(np.unique(as_labels(y, n)))
         counted: Any = ALL  # rows of weight 0 scale nothing
         if sample_weight is not None:
-            counted = np.flatnonzero(as_weights(sample_weight, n, all_here=rows.all_here))
+            weighs = as_weights(sample_weight, n, all_here=rows.all_here) != 0.0
+            counted = ALL if weighs.all() else np.flatnonzero(weighs)
         known, targets = self._learned(y, rows, classes, recipe, counted)
         weights = known.sample_weights(targets, sample_weight, recipe.class_weight, rows)
         transform = self.input_transform
@@ -880,6 +898,65 @@ class SparseMLP:
             }
         )
 
+    def _checked_blocks(
+        self, blocks: Blocks, classes: Any, recipe: Training
+    ) -> tuple[TrainingBlocks, _Decided]:
+        """Do what `_checked_training` does, for blocks, which are read once for it."""
+        blocks.check_repeatable()
+        augment = check_augment(recipe.augment, self.n_features)
+        smoothing, n_outputs = recipe.label_smoothing, self.layers[-1]
+        self._check_regression(classes, recipe)
+        names, first = self._input_names, self._targets is None and self._table_encoder is None
+        survey = Survey(
+            self._targets,
+            n_outputs,
+            regression=self.is_regression,
+            classes=classes,
+            scaling=(
+                self.input_scaling
+                if self._targets is None and isinstance(self.input_scaling, str)
+                else None
+            ),
+            most=blocks.memory // 4,
+        )
+        with blocks.ahead() as read:
+            for where, X, y in read:
+                if is_frame(X):
+                    X = Frame.of(X, f"X{where}")
+                    if names is None and first and X.named:
+                        names = X.names
+                if y is None:
+                    raise TypeError(f"X{where} has no targets: a block to train on is (X, y)")
+                first = False
+                survey.add(where, self._inputs(X, f"X{where}", names, all_of_them=True), y)
+        known, transform = survey.targets(), self.input_transform
+        if self._targets is None and isinstance(self.input_scaling, str):
+            transform = survey.transform()
+        by_class = survey.weights_by_class(known, recipe.class_weight)
+
+        def encoded(inputs: Inputs, y: Any, name: str) -> TrainingSet:
+            n = len(inputs)
+            targets: Any
+            if isinstance(known, TargetScaler):
+                targets = known.encode(as_numbers(y, n, n_outputs, name).reshape(n, n_outputs))
+            else:
+                _, targets = as_targets(y, n, known, None, n_outputs, name)
+            weights = None
+            if by_class is not None:
+                share = targets @ by_class if targets.ndim == 2 else by_class[targets]
+                weights = share.astype(np.float32)
+            return TrainingSet(inputs, targets, weights, smoothing, augment, recipe.input_dropout)
+
+        def check(where: str, X: Any, y: Any) -> TrainingSet:
+            inputs = self._inputs(X, f"X{where}", names, all_of_them=True)
+            assert survey.dtype is not None
+            check_dtype(where, inputs, survey.dtype)
+            return encoded(inputs, y, f"y{where}")
+
+        X, y = survey.sample()
+        data = TrainingBlocks(blocks, survey.n, check, encoded(X, y, "y"))
+        return data, _Decided(known, transform, names)
+
     def _split(self, X: Any, y: Any, sample_weight: Any, name: str) -> tuple[Any, Any, Any]:
         """Return columns, labels and weights of a table's rows where y names a column of it."""
         if not isinstance(y, str):
@@ -908,15 +985,19 @@ class SparseMLP:
         if not self.is_regression:
             assert not isinstance(known, TargetScaler)
             return as_targets(y, n, known, classes, n_outputs)
-        if classes is not None:
-            raise ValueError("classes must be left out, as the network predicts numbers")
-        if recipe.label_smoothing:
-            raise ValueError("label_smoothing does not apply to a network that predicts numbers")
+        self._check_regression(classes, recipe)
         numbers = as_numbers(y, n, n_outputs)
         scaler = known
         if not isinstance(scaler, TargetScaler):
             scaler = TargetScaler.fitted(numbers, rows, counted)
         return scaler, scaler.encode(numbers.reshape(n, n_outputs))
+
+    def _check_regression(self, classes: Any, recipe: Training) -> None:
+        """Raise if what belongs to classes is given to a network of numbers."""
+        if self.is_regression and classes is not None:
+            raise ValueError("classes must be left out, as the network predicts numbers")
+        if self.is_regression and recipe.label_smoothing:
+            raise ValueError("label_smoothing does not apply to a network that predicts numbers")
 
     def _fix(self, decided: _Decided) -> None:
         """Keep what the first training data decide."""
@@ -988,8 +1069,7 @@ class SparseMLP:
         X_name, y_name = (f"{name} X", f"{name} y") if name else ("X", "y")
         if not isinstance(X, CheckedData):
             X, y, _ = self._split(X, y, None, y_name)
-            inputs = self._inputs(X, X_name, names, all_of_them=False)
-            return CheckedData(inputs, targets.check(y, len(inputs), y_name), targets.classes)
+            return self._checked_rows(X, y, X_name, y_name, targets, names)
         if y is not None:
             raise TypeError(f"{y_name} must be left out where {X_name} is a CheckedData")
         if X.X.shape[1] != self.n_features:
@@ -1004,6 +1084,18 @@ class SparseMLP:
                 f"got {_told(X.classes, X.y.shape[-1])}"
             )
         return X
+
+    def _checked_rows(
+        self,
+        X: Any,
+        y: Any,
+        X_name: str,
+        y_name: str,
+        targets: LabelEncoder | TargetScaler,
+        names: tuple[str, ...] | None,
+    ) -> CheckedData:
+        inputs = self._inputs(X, X_name, names, all_of_them=False)
+        return CheckedData(inputs, targets.check(y, len(inputs), y_name), targets.classes)
 
     def _checked_pair(
         self,
@@ -1026,7 +1118,7 @@ class SparseMLP:
     def fit(
         self,
         X: Any,
-        y: Any,
+        y: Any = None,
         sample_weight: Any = None,
         *,
         training: Training | None = None,
@@ -1039,9 +1131,11 @@ class SparseMLP:
 
         Parameters
         ----------
-        X : array_like, shape (n, n_features)
-            Samples; float32 and uint8 are read as they are, other numbers are converted.
+        X : array_like, shape (n, n_features), or Blocks
+            Samples; float32 and uint8 are read as they are, other numbers are converted. A large
+            memory map of other numbers is read as `Blocks.from_arrays` says.
         y : array_like, shape (n,), or of float, shape (n, n_classes)
+            Left out if X is a `Blocks`, which holds targets.
             Labels: ints, bools, strings or whole floats, which become ints. Or soft targets: a
             probability of each class, columns in the order of `classes` (0, 1, … if the network
             knows none yet), such as a larger network's ``predict_proba``.
@@ -1069,7 +1163,7 @@ class SparseMLP:
             8 shards, or as many as a `synaprune.distributed.Ranks` says, each of which has an equal
             share of each batch of ``training.batch_size`` rows: equal bits for any number of ranks
             that divides the shards, but not those of a call without ``comm``. docs/scale.md tells
-            when it pays.
+            when it pays. It does not go with `Blocks`.
 
         Returns
         -------
@@ -1084,6 +1178,9 @@ class SparseMLP:
         TrainingDiverged
             If the loss is no longer finite; the network is as it was before the call, or, with
             `Training.rewire`, after the last exchange or epoch.
+        BlockError
+            If blocks cannot be read in an epoch, or are not those of the first pass; the network is
+            as it was before the call.
         RankError
             If another rank raised, or is gone; the network is as it was after the last whole epoch.
 
@@ -1104,13 +1201,13 @@ class SparseMLP:
         recipe = check_training(training).with_epochs(20)
         data, updates = self._train(*data_and_weight, training=recipe, **options)
         if updates >= _LONG:
-            self._warn_if_constant(data)
+            self._warn_if_constant(data.at_hand)
         return self
 
     def _train(
         self,
         X: Any,
-        y: Any,
+        y: Any = None,
         sample_weight: Any = None,
         *,
         training: Training,
@@ -1119,7 +1216,7 @@ class SparseMLP:
         callback: Callback | None = None,
         marks: _Marks | None = None,
         comm: Communicator | Ranks | None = None,
-    ) -> tuple[TrainingSet, int]:
+    ) -> tuple[TrainingSet | TrainingBlocks, int]:
         """Do what `fit` does, but never warn; return the data, and how many updates were made.
 
         It goes on from the last of some marks, if there is one, and adds its own.
@@ -1141,7 +1238,7 @@ class SparseMLP:
         threads: Threads,
         callback: Callback | None,
         marks: _Marks | None,
-    ) -> tuple[TrainingSet, int]:
+    ) -> tuple[TrainingSet | TrainingBlocks, int]:
         assert recipe.epochs is not None
         choice = ThreadChoice(threads)
         check_callable("callback", callback)
@@ -1158,7 +1255,7 @@ class SparseMLP:
             listens = exchange.any(listens)
         average = WeightAverage(recipe.swa_epochs, recipe.epochs)
         with (
-            self._restored_if_diverged(keep_all=recipe.rewire is None),
+            self._restored_if_failed(keep_all=recipe.rewire is None),
             watched(callback, lambda: self._decided_copy(decided)),
         ):
             self._fix(decided)
@@ -1182,7 +1279,7 @@ class SparseMLP:
                     marks.add(epoch, self, average)
             if exchange is not None:
                 exchange.check_same(self.state()[1])
-        return data, epoch * math.ceil(len(data.X) / recipe.batch_size)
+        return data, epoch * math.ceil(len(data) / recipe.batch_size)
 
     def _warn_if_constant(self, data: TrainingSet) -> None:
         """Warn if some of the training samples show that `fit` learned one answer alone."""
@@ -1255,7 +1352,7 @@ class SparseMLP:
             )
         choice = ThreadChoice(threads)
         data, decided = self._checked_training(X, y, classes, sample_weight, recipe)
-        with self._restored_if_diverged():
+        with self._restored_if_failed():
             self._fix(decided)
             for _ in run_epochs(
                 self._core, data, factors=[1.0], batch_size=recipe.batch_size,
@@ -1265,13 +1362,16 @@ class SparseMLP:
         return self
 
     @contextmanager
-    def _restored_if_diverged(self, *, keep_all: bool = True) -> Iterator[None]:
-        """Put everything back as it was if the training diverges, or leave what it published."""
+    def _restored_if_failed(self, *, keep_all: bool = True) -> Iterator[None]:
+        """Put everything back as it was if the training diverges, or its data fail.
+
+        Unless all is kept, what the training published is left.
+        """
         core = self._core.copy() if keep_all else None
         targets, names = self._targets, self._input_names
         try:
             yield
-        except TrainingDiverged:
+        except (TrainingDiverged, BlockError):
             if core is not None:
                 self._core.assign(core)
                 self._targets = targets
@@ -1285,7 +1385,8 @@ class SparseMLP:
 
         Parameters
         ----------
-        X : array_like, shape (n, n_features), DataFrame or Table
+        X : array_like, shape (n, n_features), DataFrame, Table or Blocks
+            Targets of blocks are not looked at.
         threads : int or "auto", optional
 
         Returns
@@ -1300,12 +1401,12 @@ class SparseMLP:
         n_threads = check_threads(threads)
         targets = self._fitted
         if isinstance(targets, TargetScaler):
-            return self._numbers(X, n_threads)
+            return targets.decode(self._outputs(X, n_threads))
         masked = hasattr(X, "mask")  # of a masked array, which the core would take for a plain one
         labels = None if masked else self._core.labels(X, targets.classes, n_threads)
         if labels is None:  # to be converted, or wrong: then this says what is
-            inputs = self.as_inputs(X)
-            labels = finite(self._core.labels(inputs, targets.classes, n_threads))
+            classes = targets.classes
+            labels = self._by_block(X, lambda x: self._core.labels(x, classes, n_threads))
         return labels
 
     def predict_proba(self, X: Any, *, threads: Threads = None) -> NDArray[np.float32]:
@@ -1313,7 +1414,8 @@ class SparseMLP:
 
         Parameters
         ----------
-        X : array_like, shape (n, n_features), DataFrame or Table
+        X : array_like, shape (n, n_features), DataFrame, Table or Blocks
+            Targets of blocks are not looked at.
         threads : int or "auto", optional
 
         Returns
@@ -1339,16 +1441,27 @@ class SparseMLP:
 
     def _outputs(self, X: Any, threads: int) -> NDArray[np.float32]:
         """Return the core's outputs, of shape (n, n_outputs)."""
-        outputs = finite(self._core.outputs(self.as_inputs(X), threads))
+        outputs = self._by_block(X, lambda x: self._core.outputs(x, threads))
         if not _core.all_finite(outputs):
             raise ValueError(_OVERFLOW)
         return outputs
 
-    def _numbers(self, X: Any, threads: int) -> NDArray[np.float64]:
-        """Return what a regression predicts."""
-        targets = self._fitted
-        assert isinstance(targets, TargetScaler)
-        return targets.decode(self._outputs(X, threads))
+    def _by_block(self, X: Any, call: Callable[[Inputs], NDArray[Any] | None]) -> NDArray[Any]:
+        """Return what a call of the core gives for samples: at once, or block by block."""
+        blocks = as_blocks(X)
+        if blocks is None:
+            return finite(call(self.as_inputs(X)))
+        given = []
+        with blocks.ahead() as read:
+            for where, x, _ in read:
+                direct = is_direct(x) and x.shape[1] == self.n_features and len(x)
+                made = call(x) if direct else None
+                if made is None:  # to be converted, or wrong: then this says what is
+                    made = finite(call(self.as_inputs(x, f"X{where}")))
+                given.append(made)
+        if not given:
+            raise ValueError("X must hold at least one row, but its blocks gave none")
+        return np.concatenate(given)
 
     def score(self, X: Any, y: Any = None, *, threads: Threads = None) -> float:
         """Accuracy, the share of samples whose label is predicted, in [0, 1]; or R².
@@ -1358,9 +1471,10 @@ class SparseMLP:
 
         Parameters
         ----------
-        X : array_like, shape (n, n_features), DataFrame, Table or CheckedData
+        X : array_like, shape (n, n_features), DataFrame, Table, CheckedData or Blocks
         y : array_like, shape (n,), or of a regression (n, n_outputs); or str
-            Of a network of a table also the name of its column. Left out if X is a CheckedData.
+            Of a network of a table also the name of its column. Left out if X is a CheckedData or
+            a Blocks, which holds targets.
         threads : int or "auto", optional
 
         Returns
@@ -1372,7 +1486,11 @@ class SparseMLP:
         TypeError, ValueError
             If X or y do not fit, or the network was never fitted.
         """
-        score, loss = self._score(self.check_data(X, y), check_threads(threads))
+        n_threads, blocks = check_threads(threads), as_blocks(X, y)
+        if blocks is None:
+            score, loss = self._score(self.check_data(X, y), n_threads)
+        else:
+            score, loss = self._score_of_blocks(blocks, n_threads)
         if not math.isfinite(loss):
             raise ValueError(_OVERFLOW)
         return score
@@ -1385,7 +1503,7 @@ class SparseMLP:
         With an exchange the score is that of the data of all ranks, and the loss of those here.
         """
         if self.is_regression:
-            predicted = self._numbers(data.X, threads).reshape(data.y.shape)
+            predicted = self.predict(data.X, threads=threads).reshape(data.y.shape)
             if exchange is not None:
                 return r2_score(exchange.rows(data.y), exchange.rows(predicted)), 0.0
             return r2_score(data.y, predicted), 0.0
@@ -1394,6 +1512,27 @@ class SparseMLP:
         if exchange is not None:
             counts = exchange.rows(counts[None]).sum(axis=0)
         return int(counts[0]) / int(counts[1]), loss
+
+    def _score_of_blocks(self, blocks: Blocks, threads: int) -> tuple[float, float]:
+        """Do what `_score` does, in one pass over blocks."""
+        targets, names = self._fitted, self._input_names
+        n, right, error, loss, of_y = 0, 0, np.zeros(self.layers[-1]), 0.0, Moments()
+        with blocks.ahead() as read:
+            for where, X, y in read:
+                data = self._checked_rows(X, y, f"X{where}", f"y{where}", targets, names)
+                n += len(data)
+                if self.is_regression:
+                    predicted = self.predict(data.X, threads=threads).reshape(data.y.shape)
+                    error += np.square(data.y - predicted).sum(axis=0)
+                    of_y.add(data.y)
+                else:
+                    mean, n_correct = finite(self._core.evaluate(data.X, data.y, threads))
+                    loss, right = max(loss, mean), right + n_correct
+        if not n:
+            raise ValueError("X must hold at least one row, but its blocks gave none")
+        if self.is_regression:
+            return r2_score_of_sums(error, of_y.sum_of_squares), 0.0
+        return right / n, loss
 
     # ---- other libraries and languages
 

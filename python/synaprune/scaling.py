@@ -67,19 +67,47 @@ class InputTransform(NamedTuple):
         ValueError
             If the spread of an input is too small for "standard".
         """
-        n = inputs.shape[1]
+        mean, spread = np.zeros(inputs.shape[1]), None
+        if scaling in ("center", "standard"):
+            n = rows.count(counted)
+            mean = rows.sum(lambda some: inputs[some].sum(axis=0, dtype=np.float64), counted) / n
+        if scaling == "standard":
+            spread = np.sqrt(rows.sum(lambda some: _squares(inputs[some], mean), counted) / n)
+        return cls.of_moments(mean, spread, inputs.dtype, scaling)
+
+    @classmethod
+    def of_moments(
+        cls,
+        mean: NDArray[np.float64],
+        spread: NDArray[np.float64] | None,
+        dtype: np.dtype[Any],
+        scaling: str,
+    ) -> InputTransform:
+        """Return the transform of a named input scaling, from what it takes of the data.
+
+        Parameters
+        ----------
+        mean : ndarray of float64, shape (n_features,)
+            For "none" and "auto" only its shape counts.
+        spread : ndarray of float64, shape (n_features,), or None
+            Standard deviations, which "standard" needs.
+        dtype : dtype
+            Of the inputs: float32 or uint8.
+        scaling : {"auto", "center", "standard", "none"}
+
+        Raises
+        ------
+        ValueError
+            If the spread of an input is too small for "standard".
+        """
+        n = len(mean)
         if scaling == "none":
             return cls.given((0.0, 1.0), n)
         if scaling == "auto":
-            return cls.given((0.0, _unit(inputs)), n)
-        n_counted = rows.count(counted)
-        mean = (
-            rows.sum(lambda some: inputs[some].sum(axis=0, dtype=np.float64), counted) / n_counted
-        )
+            return cls.given((0.0, _unit(dtype)), n)
         if scaling == "center":
-            return cls.given((mean, _unit(inputs)), n)
-        squares = rows.sum(lambda some: _squares(inputs[some], mean), counted)
-        spread = np.sqrt(squares / n_counted)
+            return cls.given((mean, _unit(dtype)), n)
+        assert spread is not None
         constant = spread <= 1e-7 * np.abs(mean)  # to float32's rounding
         with np.errstate(over="ignore"):
             scale = (1.0 / np.where(constant, 1.0, spread)).astype(np.float32)
@@ -246,9 +274,67 @@ class TargetScaler:
         return of_mean_one(as_weights(sample_weight, len(targets), all_here=rows.all_here), rows)
 
 
-def _unit(inputs: Inputs) -> np.float32:
+class Moments:
+    """Mean and standard deviation of rows that come block by block, in float64.
+
+    The mean has the bits of `numpy.mean` over all rows, whatever the blocks; the deviation is
+    merged from those of the blocks (Chan, Golub & LeVeque, 1983), and so equal to rounding.
+
+    Parameters
+    ----------
+    spread : bool
+        Whether the deviation is asked for, too.
+
+    Examples
+    --------
+    >>> moments = Moments()
+    >>> for block in ([[1.0], [2.0]], [[6.0]]):
+    ...     moments.add(np.array(block))
+    >>> moments.mean.tolist(), moments.sum_of_squares.tolist()
+    ([3.0], [14.0])
+    """
+
+    def __init__(self, spread: bool = True) -> None:
+        self.n = 0
+        self.sum_of_squares: NDArray[np.float64] = np.zeros(0)  # of what differs from the mean
+        self._sum: NDArray[np.float64] = np.zeros(0)
+        self._spread = spread
+
+    def add(self, rows: NDArray[Any]) -> None:
+        """Add rows of shape (m, n_columns), which is the same in all calls."""
+        step = 1 + 2**17 // max(1, rows.shape[1])  # so that what is converted stays in the cache
+        for first in range(0, len(rows), step):
+            piece = rows[first : first + step].astype(np.float64)
+            if self._spread:
+                self._merge(piece)
+            # One sum in the order of the rows, which numpy adds up one after the other.
+            before = [self._sum[None]] if self.n else []
+            self._sum = np.concatenate([*before, piece]).sum(axis=0)
+            self.n += len(piece)
+
+    def _merge(self, piece: NDArray[np.float64]) -> None:
+        mean = piece.mean(axis=0)
+        squares = np.square(piece - mean).sum(axis=0)
+        if self.n:
+            n, m = self.n, len(piece)
+            squares += self.sum_of_squares + np.square(mean - self.mean) * (n * m / (n + m))
+        self.sum_of_squares = squares
+
+    @property
+    def mean(self) -> NDArray[np.float64]:
+        """Mean of each column."""
+        return self._sum / self.n
+
+    @property
+    def spread(self) -> NDArray[np.float64]:
+        """Standard deviation of each column."""
+        spread: NDArray[np.float64] = np.sqrt(self.sum_of_squares / self.n)
+        return spread
+
+
+def _unit(dtype: np.dtype[Any]) -> np.float32:
     """Return the scale that brings pixels to [0, 1] and leaves other numbers alone."""
-    return np.float32(1.0) / np.float32(255.0 if inputs.dtype == np.uint8 else 1.0)
+    return np.float32(1.0) / np.float32(255.0 if dtype == np.uint8 else 1.0)
 
 
 def _full(name: str, given: Any, n: int) -> NDArray[np.float32]:

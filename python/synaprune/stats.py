@@ -125,7 +125,26 @@ def r2_score(y: NDArray[np.float64], predicted: NDArray[np.float64]) -> float:
     (1.0, 0.0)
     """
     error = np.square(y - predicted).sum(axis=0)
-    total = np.square(y - y.mean(axis=0)).sum(axis=0)
+    return r2_score_of_sums(error, np.square(y - y.mean(axis=0)).sum(axis=0))
+
+
+def r2_score_of_sums(error: NDArray[np.float64], total: NDArray[np.float64]) -> float:
+    """Return what `r2_score` does, from its two sums.
+
+    Parameters
+    ----------
+    error, total : ndarray of float64, shape (n_outputs,)
+        Σ(y - p)² and Σ(y - mean)².
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> r2_score_of_sums(np.array([1.0]), np.array([4.0]))
+    0.75
+    """
     varies = total > 0.0
     of_each = np.where(error == 0.0, 1.0, 0.0)
     of_each[varies] = 1.0 - error[varies] / total[varies]

@@ -59,6 +59,40 @@ def check_size(size: int, packed: int, remedy: str) -> None:
         )
 
 
+def check_memory(size: int, remedy: str) -> None:
+    """Raise a ValueError if something needs more memory than is free, where that is known.
+
+    Parameters
+    ----------
+    size : int
+        Bytes, about.
+    remedy : str
+        What a user can do about it.
+    """
+    free = free_memory()
+    if free is not None and size > free:
+        raise ValueError(
+            f"this takes about {size / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are free; "
+            f"{remedy}"
+        )
+
+
+def free_memory() -> int | None:
+    """Return the bytes that the system, and the group of processes, have left; None if unknown."""
+    left = []
+    try:
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                left.append(1024 * int(line.split()[1]))
+        group = Path("/sys/fs/cgroup")
+        limit = (group / "memory.max").read_text().strip()
+        if limit != "max":
+            left.append(int(limit) - int((group / "memory.current").read_text()))
+    except (OSError, ValueError):
+        pass  # another system, or no such group
+    return min(left, default=None)
+
+
 def read_file(path: Path) -> bytes:
     """Return a file's bytes; raises an OSError, also of a device, which may never end."""
     with path.open("rb") as file:

@@ -495,6 +495,33 @@ def test_libsvm():
             read(content)
 
 
+def test_a_parquet_file_beyond_the_memory_is_refused_before_it_is_read(tmp_path, monkeypatch):
+    duckdb = pytest.importorskip("duckdb")
+    path = tmp_path / "t.parquet"
+    duckdb.execute(
+        f"copy (select range as a, 2 * range as b, 'x' as c from range(1000)) to '{path}' "
+        "(format parquet)"
+    )
+    monkeypatch.setattr("synaprune.unpacking.free_memory", lambda: 100_000)
+    told = r"this takes about 0.0 GB of memory, and 0.0 GB are free; .*sn.Blocks.from_arrow"
+    with pytest.raises(ValueError, match=told):
+        sn.read_table(path)
+    monkeypatch.setattr("synaprune.unpacking.free_memory", lambda: 120_000)
+    assert len(sn.read_table(path)) == 1000
+    monkeypatch.undo()
+    free = sn.unpacking.free_memory()
+    assert free is None or free > 2**20
+
+
+@pytest.mark.parametrize("name", ["a[1].parquet", "a*.parquet", "a'b.parquet"])
+def test_a_parquet_file_may_have_any_name(tmp_path, name):
+    duckdb = pytest.importorskip("duckdb")
+    for i, file in enumerate(("plain.parquet", "a1.parquet")):
+        duckdb.execute(f"copy (select {i} as a, 1 as b) to '{tmp_path / file}' (format parquet)")
+    (tmp_path / "plain.parquet").rename(tmp_path / name)
+    assert sn.read_table(tmp_path / name).columns["a"].tolist() == [0.0]
+
+
 def test_parquet(tmp_path):
     duckdb = pytest.importorskip("duckdb")
     path = tmp_path / "t.parquet"

@@ -24,7 +24,7 @@ from synaprune.training import Callback, Training, check_training, watched
 def prune(
     net: SparseMLP,
     X: Any,
-    y: Any,
+    y: Any = None,
     sample_weight: Any = None,
     *,
     validation: Any,
@@ -52,9 +52,10 @@ def prune(
     net : SparseMLP
         Copied, never changed. `Iterative` needs a trained network; `Gradual` takes a trained or a
         fresh one.
-    X : array_like, shape (n, n_features)
+    X : array_like, shape (n, n_features), or Blocks
     y : array_like, shape (n,), or of float, shape (n, n_classes) or (n, n_outputs)
-        Training data; labels, soft targets or numbers, as in `SparseMLP.fit`.
+        Training data; labels, soft targets or numbers, as in `SparseMLP.fit`. Of blocks,
+        criteria with gradients see a random sample of at most 10 000 rows, and `y` is left out.
     sample_weight : array_like, shape (n,), optional
         As in `SparseMLP.fit`.
     validation : (X, y) or CheckedData

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
@@ -226,12 +227,17 @@ class Session:
 
     def training_loss(self) -> float:
         """Return the mean loss over the training samples as they are, towards their classes."""
-        net = self.net
-        return self.data.loss(net._core, self.threads.next(), of_numbers=net.is_regression)
+        net, mean, seen = self.net, 0.0, 0
+        with closing(self.data.chunks(net._core, self.training.batch_size)) as chunks:
+            for chunk in chunks:
+                loss = chunk.loss(net._core, self.threads.next(), of_numbers=net.is_regression)
+                seen += len(chunk)
+                mean += (loss - mean) * (len(chunk) / seen)
+        return mean
 
     def gradient_moments(self, net: SparseMLP) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return E[g] and E[g²] of a network's synapses over some of the training samples."""
-        return self.data.gradient_moments(net._core, self.threads.next())
+        return self.data.at_hand.gradient_moments(net._core, self.threads.next())
 
     # ---- cut
 
@@ -271,7 +277,7 @@ class Session:
 
     def _remove(self, keep: NDArray[np.uint8]) -> None:
         if self.criterion.compensate:
-            self.data.compensate(self.net._core, keep, self.threads.next())
+            self.data.at_hand.compensate(self.net._core, keep, self.threads.next())
         self.net._core.remove(keep)
 
     def _scores(self) -> NDArray[np.float32]:
@@ -386,12 +392,13 @@ class Session:
         OSError
             If it cannot be written.
         """
-        data, validation = self.data, self.validation
+        data, validation = self.data.at_hand, self.validation
         header, arrays = self.net.state()
         file.identify(
             "prune",
             {
                 "net": {**header, **arrays},
+                "rows": None if data is self.data else len(self.data),  # of blocks
                 "X": data.X,
                 "y": data.y,
                 "sample_weight": data.sample_weight,

@@ -18,12 +18,12 @@ from synaprune.network import SparseMLP
 from synaprune.options import name_of
 from synaprune.pruning import Contract, Goal, Judgement
 from synaprune.quantization._straight_through import Rounding, retrained
+from synaprune.streams import refuse_blocks
 from synaprune.training import (
     SGD,
     ConstantThenCosine,
     Training,
     TrainingDiverged,
-    TrainingSet,
     check_training,
     lr_factors,
 )
@@ -117,7 +117,8 @@ class Task:
         net.check_fitted()
         self.goal = goal.for_network(net)
         recipe = training or _recipe(self.goal.metric)
-        self.data: TrainingSet = net.prepare(X, y, sample_weight=sample_weight, training=recipe)
+        refuse_blocks(X, "X")
+        self.data = net.prepare(X, y, sample_weight=sample_weight, training=recipe).at_hand
         self.validation: CheckedData = net.check_validation(validation)
         self.goal.check_for(net, len(self.validation))
         self.net = _living(net)

@@ -15,6 +15,7 @@ from synaprune.datasets import read_answers
 from synaprune.frames import Frame, is_frame
 from synaprune.labels import LabelEncoder
 from synaprune.metrics import Metric
+from synaprune.streams import refuse_blocks
 from synaprune.tables import Table, TableEncoder, find_target, read_target
 from synaprune.targets import ClassTargets, NumberTargets, Targets
 
@@ -40,6 +41,7 @@ def read(
     numbers: bool | None,
 ) -> tuple[Rows, TableEncoder | None, Sequence[str] | None]:
     """Return the rows, the encoder of a table and names of the inputs."""
+    refuse_blocks(X, "X")
     frame = Frame.of(X) if is_frame(X) else None
     if frame is not None:
         X = Table.from_dataframe(frame)

@@ -17,6 +17,7 @@ import numpy as np
 from synaprune.checks import listing, shown
 from synaprune.extras import require
 from synaprune.unpacking import (
+    check_memory,
     check_size,
     is_compressed,
     parse_json,
@@ -31,6 +32,10 @@ from ._table import Table, column_of
 from ._text import decode, has_header, read_rows
 
 _DEEPEST = 3  # archives within archives; some hold themselves
+_PARQUET = b"PAR1"
+_PATTERN = set("*?[]{}")
+_NUMBER, _TEXT = 20, 80  # bytes a cell: as read, as a table's and as inputs
+_STREAM = "take fewer columns or rows, or train in Python: sn.Blocks.from_arrow, see docs/scale.md"
 _REMEDY = "convert it to a .csv file by a program that you trust"
 _REFUSED = {
     b"\xd0\xcf\x11\xe0": "an old Excel or other Office file; save it as .xlsx or .csv",
@@ -98,16 +103,22 @@ def read_table(
     """
     if separator is not None and (not isinstance(separator, str) or len(separator) != 1):
         raise ValueError(f"separator must be one character, got {separator!r}")
+    hints = _Hints(separator, header, known)
     if isinstance(file, str | os.PathLike):
-        source, content = os.fspath(file), _content(Path(file))
+        source, path = os.fspath(file), Path(file)
+        content = None if _is_parquet(path) else _content(path)
     elif hasattr(file, "read"):
         source, content = str(getattr(file, "name", "data")), file.read()
+        if content is None:
+            raise TypeError("file must give bytes, got None")
     else:
         raise TypeError(f"file must be a path or a binary file object, got {shown(file)}")
-    if not isinstance(content, bytes):
+    if content is not None and not isinstance(content, bytes):
         raise TypeError(f"file must give bytes, got {shown(content)}")
     try:
-        return _read(source, content, _Hints(separator, header, known))
+        if content is None:  # duckdb reads the file itself
+            return _parquet(source, path.absolute(), hints)
+        return _read(source, content, hints)
     except MemoryError:
         raise ValueError(f"{source}: too large for the memory of this machine") from None
 
@@ -124,6 +135,17 @@ class _Hints(NamedTuple):
         given = [name for name in names if getattr(self, name) is not None]
         if given:
             raise ValueError(f"{' and '.join(given)} must be left out: {source} is {what}")
+
+
+def _is_parquet(path: Path) -> bool:
+    """Whether duckdb can read a file by its name, which must not look like a pattern."""
+    try:
+        if not path.is_file() or not _PATTERN.isdisjoint(str(path.absolute())):
+            return False
+        with path.open("rb") as file:
+            return file.read(len(_PARQUET)) == _PARQUET
+    except OSError:
+        return False  # reading it says why
 
 
 def _content(path: Path) -> bytes:
@@ -154,9 +176,12 @@ def _read(
             raise ValueError(f"{source} is {what}")
     if content.startswith(b"PK\x03\x04"):
         return _of_zip(source, content, hints, depth)
-    if content.startswith(b"PAR1"):
-        hints.refuse(source, "a Parquet file", "separator", "header")
-        return _parquet(source, content)
+    if content.startswith(_PARQUET):
+        # duckdb reads files, and this one came out of another, or from a pipe
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "table.parquet")
+            path.write_bytes(content)
+            return _parquet(source, path, hints)
     try:
         text, encoding = decode(content)
     except UnicodeDecodeError:
@@ -263,24 +288,19 @@ def _sheets(source: str, content: bytes, hints: _Hints) -> Table:
     return table.noting(f"read from sheet {name!r} of {len(sheets)}") if len(sheets) > 1 else table
 
 
-def _parquet(source: str, content: bytes) -> Table:
+def _parquet(source: str, path: Path, hints: _Hints) -> Table:
+    hints.refuse(source, "a Parquet file", "separator", "header")
     duckdb = require("duckdb", "tables")
-    # duckdb reads files, and this one may have come out of another, or from a pipe
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "table.parquet")
-        path.write_bytes(content)
-        try:
-            with duckdb.connect() as connection:
-                connection.execute("set binary_as_string = true")  # texts that are not marked so
-                _check_parquet(connection, str(path), len(content))
-                columns = connection.execute(
-                    "select * from read_parquet(?)", [str(path)]
-                ).fetchnumpy()
-        except duckdb.Error as error:
-            text = str(error).splitlines()[0]
-            raise ValueError(f"{source}: a Parquet file that cannot be read ({text})") from None
-        except ValueError as error:
-            raise ValueError(f"{source}: {error}") from None
+    try:
+        with duckdb.connect() as connection:
+            connection.execute("set binary_as_string = true")  # texts that are not marked so
+            _check_parquet(connection, str(path), path.stat().st_size)
+            columns = connection.execute("select * from read_parquet(?)", [str(path)]).fetchnumpy()
+    except duckdb.Error as error:
+        text = str(error).splitlines()[0]
+        raise ValueError(f"{source}: a Parquet file that cannot be read ({text})") from None
+    except ValueError as error:
+        raise ValueError(f"{source}: {error}") from None
     return _of_columns(source, columns)
 
 
@@ -296,6 +316,8 @@ def _check_parquet(connection: Any, path: str, packed: int) -> None:
     counted = connection.execute("select sum(num_rows) from parquet_file_metadata(?)", [path])
     rows = max(0, counted.fetchone()[0])
     check_size(8 * rows * len(kinds), packed, _REMEDY)
+    n_texts = sum(kind in ("VARCHAR", "JSON") for kind in kinds.values())
+    check_memory(rows * (_NUMBER * (len(kinds) - n_texts) + _TEXT * n_texts), _STREAM)
     quoted = [
         '"' + n.replace('"', '""') + '"' for n, k in kinds.items() if k in ("VARCHAR", "JSON")
     ]

@@ -2,6 +2,7 @@
 
 from synaprune.training import optimizers
 from synaprune.training._average import WeightAverage
+from synaprune.training._blocks import Survey, TrainingBlocks, check_dtype
 from synaprune.training._data import ShiftImages, TrainingSet, check_augment
 from synaprune.training._epochs import TrainingDiverged, run_epochs
 from synaprune.training._lr_schedules import ConstantThenCosine, LRSchedule, lr_factors
@@ -23,12 +24,15 @@ __all__ = [
     "SET",
     "STOP",
     "ShiftImages",
+    "Survey",
     "Training",
+    "TrainingBlocks",
     "TrainingDiverged",
     "TrainingSet",
     "WeightAverage",
     "asks_to_stop",
     "check_augment",
+    "check_dtype",
     "check_optimizer",
     "check_training",
     "lr_factors",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -111,6 +112,18 @@ class TrainingSet:
     augment: ShiftImages | None = None
     input_dropout: float = 0.0
     rows: ShardedRows | None = None
+
+    def __len__(self) -> int:
+        return len(self.X)
+
+    def chunks(self, core: _core.Network, batch_size: int) -> Generator[TrainingSet, None, None]:
+        """Generate what an epoch trains on, call by call of the core: all samples at once."""
+        yield self
+
+    @property
+    def at_hand(self) -> TrainingSet:
+        """The samples that are in memory: all."""
+        return self
 
     def train_epoch(
         self,

@@ -6,9 +6,11 @@ import itertools
 import math
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 
 from synaprune import _core
 from synaprune.threads import ThreadChoice
+from synaprune.training._blocks import TrainingBlocks
 from synaprune.training._data import TrainingSet
 from synaprune.training._rewire import Rewiring
 from synaprune.training.optimizers import Optimizer
@@ -41,7 +43,7 @@ class TrainingDiverged(ArithmeticError):  # noqa: N818 - a name users read
 
 def run_epochs(
     core: _core.Network,
-    data: TrainingSet,
+    data: TrainingSet | TrainingBlocks,
     *,
     factors: Iterable[float],
     batch_size: int,
@@ -57,7 +59,7 @@ def run_epochs(
     Parameters
     ----------
     core : _core.Network
-    data : TrainingSet
+    data : TrainingSet or TrainingBlocks
     factors : iterable of float
         What the learning rate is multiplied by in each epoch; see `lr_factors`.
     batch_size, optimizer, threads
@@ -85,23 +87,30 @@ def run_epochs(
         if lr != optimizer.lr * factor:
             lr = optimizer.lr * factor
             step = optimizer.to_core(lr)
-        begin = time.perf_counter()
-        if rewire is None:
-            loss = data.train_epoch(core, batch_size, step, threads.next(), max_norm)
-        else:
-            loss = 0.0
-            for part, share in _parts(core, len(data.X), batch_size, epoch, *rewire):
-                n = part[1] - part[0]
-                loss += n * data.train_epoch(core, batch_size, step, threads.next(), max_norm, part)
+        mean, seen, largest = 0.0, 0, 0
+        with closing(data.chunks(core, batch_size)) as chunks:
+            for chunk in chunks:
+                begin, n = time.perf_counter(), len(chunk)
+                if rewire is None:
+                    loss = chunk.train_epoch(core, batch_size, step, threads.next(), max_norm)
+                else:
+                    loss = 0.0
+                    for part, share in _parts(core, n, batch_size, epoch, *rewire):
+                        loss += (part[1] - part[0]) * chunk.train_epoch(
+                            core, batch_size, step, threads.next(), max_norm, part
+                        )
+                        if not math.isfinite(loss):
+                            break
+                        if share > 0.0:
+                            chunk.rewire(core, share, rewire[0].candidates, batch_size)
+                    loss /= n
                 if not math.isfinite(loss):
-                    break
-                if share > 0.0:
-                    data.rewire(core, share, rewire[0].candidates, batch_size)
-            loss /= len(data.X)
-        threads.took(time.perf_counter() - begin)
-        if not math.isfinite(loss):
-            raise TrainingDiverged(epoch, lr)
-        yield epoch, loss
+                    raise TrainingDiverged(epoch, lr)
+                if n >= largest:  # the last of several may be short, and is not to be compared
+                    threads.took(time.perf_counter() - begin)
+                largest, seen = max(largest, n), seen + n
+                mean += (loss - mean) * (n / seen)
+        yield epoch, mean
 
 
 def _parts(
