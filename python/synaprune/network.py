@@ -1451,17 +1451,25 @@ class SparseMLP:
         blocks = as_blocks(X)
         if blocks is None:
             return finite(call(self.as_inputs(X)))
-        given = []
+        rows: NDArray[Any] | None = None
+        n = 0
         with blocks.ahead() as read:
             for where, x, _ in read:
                 direct = is_direct(x) and x.shape[1] == self.n_features and len(x)
                 made = call(x) if direct else None
                 if made is None:  # to be converted, or wrong: then this says what is
                     made = finite(call(self.as_inputs(x, f"X{where}")))
-                given.append(made)
-        if not given:
+                if rows is None:
+                    rows = np.empty_like(made)
+                if n + len(made) > len(rows):  # in place: lists of parts would be held twice
+                    size = max(n + len(made), len(rows) * 5 // 4)
+                    rows.resize((size, *made.shape[1:]), refcheck=False)
+                rows[n : n + len(made)] = made
+                n += len(made)
+        if rows is None:
             raise ValueError("X must hold at least one row, but its blocks gave none")
-        return np.concatenate(given)
+        rows.resize((n, *rows.shape[1:]), refcheck=False)
+        return rows
 
     def score(self, X: Any, y: Any = None, *, threads: Threads = None) -> float:
         """Accuracy, the share of samples whose label is predicted, in [0, 1]; or R².
