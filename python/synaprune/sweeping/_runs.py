@@ -270,8 +270,7 @@ class _Dask:
                 )
 
     def __call__(self, work: Work, tasks: Mapping[str, Any], parts: _Parts) -> Generator[_Outcome]:
-        import distributed
-
+        distributed = require("distributed", "dask")
         data = self._client.scatter(parts, broadcast=True, hash=False)
         names = {
             self._client.submit(
@@ -318,10 +317,9 @@ def until_cancelled() -> Callable[..., None] | None:
     callable or None
         It takes any arguments, and raises a CancelledError.
     """
-    if "distributed" not in sys.modules:
+    distributed = sys.modules.get("distributed")
+    if distributed is None:
         return None
-    import distributed
-
     try:
         worker = distributed.get_worker()
         key = worker.get_current_task()
