@@ -27,6 +27,10 @@ WAYS = {
         "n_synapses": 60, "strategy": sn.Gradual(regrow_budget=1.0),
         "training": sn.Training(12, batch_size=64, swa_epochs=3),
     },
+    "gradual by surgeon": {
+        "n_synapses": 60, "criterion": sn.Criterion("obs", compensate=True),
+        "training": sn.Training(6, batch_size=64),
+    },
     "gradual with another optimiser": {
         "n_synapses": 60, "strategy": sn.Gradual(final_optimizer=sn.Adam()),
         "training": sn.Training(8, batch_size=64, optimizer=sn.SGD(0.1, l1=1e-4)),

@@ -8,6 +8,7 @@ import pytest
 import synaprune as sn
 from synaprune import _core
 from synaprune.criteria import check_criterion
+from synaprune.pruning.topology import without_neuron
 
 
 def test_wsf_is_the_distance_from_the_initial_weight(trained):
@@ -182,9 +183,91 @@ def test_per_layer_and_structured_bias_reach_the_cut(trained3):
     sizes = [[len(w.values) for w in pruned(per_layer=p).weights] for p in (False, True)]
     assert sizes[0] != sizes[1]
     assert pruned(structured_bias=3.0).n_used_inputs < pruned().n_used_inputs
-    for name, value in {"structured_bias": -1.0, "per_layer": "yes"}.items():
+    for name, value in {"structured_bias": -1.0, "per_layer": "yes", "compensate": 1}.items():
         with pytest.raises((TypeError, ValueError), match=f"^{name} must be"):
             sn.Criterion(**{name: value})
+
+
+class Cuts(sn.Strategy):
+    """Cut one way, then do nothing."""
+
+    def __init__(self, cut):
+        self.cut = cut
+
+    def run(self, session):
+        full = session.judge()
+        session.accept(full, epochs=0, score_after_cut=full.score)
+        self.cut(session)
+        session.accept(session.judge(), epochs=0, score_after_cut=full.score)
+        return "cut"
+
+
+def without_inputs(net, scores, gone=(1, 3)):
+    first, last = net.weights
+    return np.r_[~np.isin(first.indices, gone), np.ones(len(last.values), bool)].astype(np.uint8)
+
+
+CUTS = {  # what a session is asked for, and what then stays before anything is cleaned up
+    "synapses": (lambda session: session.cut(30), lambda net, s: net._core.kept_by_cut(s, 30)),
+    "inputs": (lambda session: session.cut_inputs(np.array([1, 3])), without_inputs),
+    "a neuron": (lambda session: session.cut_neuron(), lambda net, s: without_neuron(net, s, 0)),
+}
+
+
+def magnitude(layers):
+    return [abs(w.values) for w in layers]
+
+
+@pytest.mark.parametrize(("cut", "keep"), CUTS.values(), ids=CUTS)
+@pytest.mark.parametrize("saliency", ["wsf", "obs", magnitude])
+def test_what_stays_makes_up_for_any_cut(cut, keep, saliency, trained3, bits):
+    net, X, y = trained3()
+    before = bits(net)
+
+    def pruned(compensate, threads=1):
+        return sn.prune(
+            net, X, y, validation=(X, y), n_synapses=30, n_inputs=3, strategy=Cuts(cut),
+            criterion=sn.Criterion(saliency, compensate=compensate), threads=threads,
+        ).smallest  # fmt: skip
+
+    alone, together = pruned(False), pruned(True)
+    by_hand, samples = net.copy(), net.copy().prepare(X, y)
+    mask = keep(net, np.concatenate(sn.saliency(net, saliency, X, y)))
+    samples.compensate(by_hand._core, mask, 1)
+    by_hand._core.remove(mask)
+    assert bits(together) == bits(by_hand) == bits(pruned(True, threads=3)) != bits(alone)
+    for a, b in zip(alone.weights, together.weights, strict=True):
+        assert (a.keys == b.keys).all()
+        assert (a.initial == b.initial).all()
+    assert bits(net) == before
+
+
+def test_making_up_keeps_more_of_what_a_network_knows():
+    data = sn.datasets.digits()
+    recipe = sn.Training(20, batch_size=16)
+    net = sn.SparseMLP((64, 10, 10), seed=1001).fit(*data.train, training=recipe)
+    losses = {}
+    for saliency in ("magnitude", "fisher", "obs"):
+        for compensate in (False, True):
+            path = sn.prune(
+                net, *data.train, validation=data.validation, n_synapses=370,
+                strategy=Cuts(lambda session: session.cut(370)),
+                criterion=sn.Criterion(saliency, compensate=compensate),
+            )  # fmt: skip
+            proba = path.smallest.predict_proba(data.train.X)
+            losses[saliency, compensate] = -np.log(proba[np.arange(len(proba)), data.train.y]).mean()
+        assert losses[saliency, True] < losses[saliency, False]
+
+
+def test_curvatures_are_computed_from_at_most_2048_samples():
+    X = np.random.default_rng(0).normal(size=(5000, 3)).astype(np.float32)
+    y = np.arange(5000) % 2
+    net = sn.SparseMLP((3, 4, 1), init_scale=1.0)
+    some = np.arange(2048) * 5000 // 2048
+    got, expected = (sn.saliency(net, "obs", *d) for d in ((X, y), (X[some], y[some])))
+    assert [a.tolist() for a in got] == [a.tolist() for a in expected]
+    with pytest.raises(ValueError, match="criterion 'obs' needs data: give X and y"):
+        sn.saliency(net, "obs")
 
 
 SPOILERS = [

@@ -255,7 +255,7 @@ FLAGS = {
     "--criterion": ("magnitude", ("criterion", "magnitude")),
     "--per-layer": (None, ("per_layer", True)),
     "--structured-bias": (0.5, ("structured_bias", 0.5)),
-    "--compensate": (None, ("compensate", True)),
+    "--compensate": (None, ("compensate", True), "--criterion", "obs"),
     "--strategy": ("iterative", ("strategy", "iterative")),
     "--retrain-epochs": (2, ("retrain_epochs", 2)),
     "--patience": (1, ("patience", 1)),
