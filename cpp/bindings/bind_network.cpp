@@ -367,6 +367,7 @@ offset_t remove(Handle& handle, const py::array& keep) {
 }  // namespace
 
 void bind_network(py::module_& m) {
+  const FisherOptions fisher;
   py::class_<Handle>(m, "Network")
       .def(py::init([](const std::vector<index_t>& sizes, const std::string& activation,
                        const std::string& loss, float init_scale, std::uint64_t seed,
@@ -431,11 +432,11 @@ void bind_network(py::module_& m) {
       .def("gradient_moments", &gradient_moments, py::arg("X"), py::arg("y"), py::arg("threads"),
            py::arg("weights") = py::none(), py::arg("smoothing") = 0.0f)
       .def("curvature", &curvature, py::arg("X"), py::arg("y"), py::arg("threads"),
-           py::arg("weights") = py::none(), py::arg("smoothing") = 0.0f, py::arg("block") = 128,
-           py::arg("damping") = 1e-3)
+           py::arg("weights") = py::none(), py::arg("smoothing") = 0.0f,
+           py::arg("block") = fisher.block, py::arg("damping") = fisher.damping)
       .def("compensate", &compensate, py::arg("keep"), py::arg("X"), py::arg("y"),
            py::arg("threads"), py::arg("weights") = py::none(), py::arg("smoothing") = 0.0f,
-           py::arg("block") = 128, py::arg("damping") = 1e-3)
+           py::arg("block") = fisher.block, py::arg("damping") = fisher.damping)
       .def("score", &scores, py::arg("criterion"), py::arg("moments") = py::none(),
            py::arg("curvature") = py::none())
       .def("kept_by_cut", &kept_by_cut, py::arg("scores"), py::arg("n"),

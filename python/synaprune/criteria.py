@@ -240,7 +240,7 @@ def saliency(
           make up for the removal (optimal brain surgeon, Hassibi & Stork, 1993; they do with
           ``Criterion(compensate=True)``). F = E[g·gᵀ] is the empirical Fisher matrix in blocks
           (Singh & Alistarh, 2020, arXiv 2004.14340): at most 128 synapses of one neuron, and its
-          bias, with a thousandth of the block's mean diagonal added to the diagonal
+          bias, with a hundredth of the mean of its diagonal added to the diagonal
         - "random": uniform random numbers, the baseline
 
         Or a callable, which takes the list of the layers' `SparseLayer` and returns an array of

@@ -50,8 +50,8 @@ struct OptimizerState {
 
 // Of the empirical Fisher matrix F, which is taken for 0 but in blocks on its diagonal.
 struct FisherOptions {
-  index_t block;  // the most synapses of one, all of one row
-  double damping;  // added to the diagonal, as a share of its mean over the block; above 0
+  index_t block = 128;    // the most synapses of one, all of one row
+  double damping = 1e-2;  // added to the diagonal, as a share of its mean over the block; above 0
 };
 
 struct Gradients {

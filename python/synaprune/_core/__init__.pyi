@@ -212,7 +212,7 @@ class Network(metaclass=_Pybind11Type):
         weights: NDArray[np.float32] | None = None,
         smoothing: float = 0.0,
         block: int = 128,
-        damping: float = 1e-3,
+        damping: float = 0.01,
     ) -> NDArray[np.float32]: ...
     # Changes what stays so that it makes up for what is about to be removed.
     def compensate(
@@ -224,7 +224,7 @@ class Network(metaclass=_Pybind11Type):
         weights: NDArray[np.float32] | None = None,
         smoothing: float = 0.0,
         block: int = 128,
-        damping: float = 1e-3,
+        damping: float = 0.01,
     ) -> None: ...
     def score(
         self,
