@@ -255,7 +255,9 @@ def test_making_up_keeps_more_of_what_a_network_knows():
                 criterion=sn.Criterion(saliency, compensate=compensate),
             )  # fmt: skip
             proba = path.smallest.predict_proba(data.train.X)
-            losses[saliency, compensate] = -np.log(proba[np.arange(len(proba)), data.train.y]).mean()
+            losses[saliency, compensate] = -np.log(
+                proba[np.arange(len(proba)), data.train.y]
+            ).mean()
         assert losses[saliency, True] < losses[saliency, False]
 
 

@@ -26,18 +26,16 @@ def per_sample(layers, activation, loss, X, y):
         W = np.zeros((len(bias), n_in))
         W[np.repeat(np.arange(len(bias)), np.diff(indptr)), indices] = values
         dense.append((W, bias.astype(np.float64)))
-    f, slope = {"tanh": (np.tanh, lambda h: 1 - h * h), "sigmoid": (sigmoid, lambda h: h * (1 - h))}[
-        activation
-    ]
+    f, slope = {
+        "tanh": (np.tanh, lambda h: 1 - h * h),
+        "sigmoid": (sigmoid, lambda h: h * (1 - h)),
+    }[activation]
     below = [X.astype(np.float64)]
     for W, b in dense:
         below.append(f(below[-1] @ W.T + b))
     z = below[-2] @ dense[-1][0].T + dense[-1][1]
     targets = y[:, None] if z.shape[1] == 1 else np.eye(z.shape[1])[y]
-    if loss == "softmax":
-        p = np.exp(z) / np.exp(z).sum(1, keepdims=True)
-    else:
-        p = sigmoid(z)
+    p = np.exp(z) / np.exp(z).sum(1, keepdims=True) if loss == "softmax" else sigmoid(z)
     d = (p - targets) * (p * (1 - p) if loss == "squared" else 1.0)
     found = []
     for (W, _), x in zip(reversed(dense), reversed(below[:-1]), strict=True):
