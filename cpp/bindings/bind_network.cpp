@@ -243,9 +243,8 @@ py::array_t<float> curvature(const Handle& handle, const py::array& X, const py:
   const CheckedTargets checked = expect_targets(y, weights, smoothing, inputs.n, *net);
   expect_threads(threads);
   const FisherOptions options = expect_fisher(block, damping);
-  return to_array(without_gil([&] {
-    return net->curvature({inputs, checked.targets}, options, threads, signal_pending);
-  }));
+  return to_array(without_gil(
+      [&] { return net->curvature({inputs, checked.targets}, options, threads, signal_pending); }));
 }
 
 void compensate(Handle& handle, const py::array& given, const py::array& X, const py::array& y,
@@ -254,8 +253,7 @@ void compensate(Handle& handle, const py::array& given, const py::array& X, cons
   Write writing(handle);
   const auto keep = to_vector<std::uint8_t>("keep", given);
   const Inputs inputs = expect_inputs(X, writing.network().n_inputs());
-  const CheckedTargets checked =
-      expect_targets(y, weights, smoothing, inputs.n, writing.network());
+  const CheckedTargets checked = expect_targets(y, weights, smoothing, inputs.n, writing.network());
   expect_threads(threads);
   const FisherOptions options = expect_fisher(block, damping);
   writing.run([&](Network& n) {
@@ -349,14 +347,12 @@ offset_t cut(Handle& handle, const py::array& given, offset_t n, offset_t skip, 
   });
 }
 
-py::array_t<std::uint8_t> kept_by_cut(const Handle& handle, const py::array& given,
-                                              offset_t n, offset_t skip, bool per_layer,
-                                              float structured_bias) {
+py::array_t<std::uint8_t> kept_by_cut(const Handle& handle, const py::array& given, offset_t n,
+                                      offset_t skip, bool per_layer, float structured_bias) {
   auto scores = to_vector<float>("scores", given);
   const auto net = handle.snapshot();
-  return to_array(without_gil([&] {
-    return net->kept_by_cut(std::move(scores), n, skip, per_layer, structured_bias);
-  }));
+  return to_array(without_gil(
+      [&] { return net->kept_by_cut(std::move(scores), n, skip, per_layer, structured_bias); }));
 }
 
 offset_t remove(Handle& handle, const py::array& keep) {
@@ -439,8 +435,8 @@ void bind_network(py::module_& m) {
            py::arg("block") = fisher.block, py::arg("damping") = fisher.damping)
       .def("score", &scores, py::arg("criterion"), py::arg("moments") = py::none(),
            py::arg("curvature") = py::none())
-      .def("kept_by_cut", &kept_by_cut, py::arg("scores"), py::arg("n"),
-           py::arg("skip") = 0, py::arg("per_layer") = false, py::arg("structured_bias") = 0.0f)
+      .def("kept_by_cut", &kept_by_cut, py::arg("scores"), py::arg("n"), py::arg("skip") = 0,
+           py::arg("per_layer") = false, py::arg("structured_bias") = 0.0f)
       .def("remove", &remove, py::arg("keep"))
       .def("cut", &cut, py::arg("scores"), py::arg("n"), py::arg("skip") = 0,
            py::arg("per_layer") = false, py::arg("structured_bias") = 0.0f);

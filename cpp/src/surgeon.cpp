@@ -12,8 +12,8 @@ void subtract(index_t n, double a, const double* x, double* y) {
   for (index_t i = 0; i < n; ++i) y[i] -= a * x[i];
 }
 
-// H = Ut U, U over the upper triangle of H. A pivot is an eigenvalue of some matrix whose others are
-// `least` at least, and so is it, but for rounding.
+// H = Ut U, U over the upper triangle of H. A pivot is an eigenvalue of some matrix whose others
+// are `least` at least, and so is it, but for rounding.
 void factorise(index_t n, double least, double* H) {
   for (offset_t k = 0; k < n; ++k) {
     double* row = H + k * n;

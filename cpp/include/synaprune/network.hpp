@@ -150,9 +150,8 @@ class Network {
   std::vector<float> score(Criterion criterion, const GradientMoments& moments,
                            const std::vector<float>& curvature);
   // keep[k] = 0 for the synapses that a cut removes, before any clean-up.
-  std::vector<std::uint8_t> kept_by_cut(std::vector<float> scores, offset_t n,
-                                                offset_t skip, bool per_layer,
-                                                float structured_bias) const;
+  std::vector<std::uint8_t> kept_by_cut(std::vector<float> scores, offset_t n, offset_t skip,
+                                        bool per_layer, float structured_bias) const;
   offset_t cut(std::vector<float> scores, offset_t n, offset_t skip, bool per_layer,
                float structured_bias);
   // Prune-and-regrow at a constant count, in two steps, so that one layer changes at a time.
