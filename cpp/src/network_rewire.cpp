@@ -153,7 +153,10 @@ std::vector<Positions> Network::draw_growth(const TrainingData& data, double sha
   for (offset_t& row : order)
     row = static_cast<offset_t>(rng_.below_any(static_cast<std::uint64_t>(data.X.n)));
   const auto n_rows = static_cast<offset_t>(order.size());
-  AbsentGradients gradients(task(data, order.data(), in_batches(n_rows, n_rows)), patterns(),
+  Inputs drawn = data.X;
+  drawn.n = n_rows;  // whoever prefetches goes by it, and must not look past the order
+  const TrainingData these{drawn, data.targets};
+  AbsentGradients gradients(task(these, order.data(), in_batches(n_rows, n_rows)), patterns(),
                             kernels());
   for (std::size_t l = 0; l < n_layers(); ++l) gradients.add_candidates(patterns()[l], growth[l]);
   StopCheck check(should_stop);
