@@ -413,6 +413,24 @@ def refuse_blocks(X: Any, name: str) -> None:
         )
 
 
+def in_memory(X: Any, name: str) -> Any:
+    """Return rows where all of them are needed: a map that `fit` reads by blocks is copied.
+
+    Parameters
+    ----------
+    X
+    name : str
+        What errors call it.
+
+    Raises
+    ------
+    TypeError
+        If X is blocks.
+    """
+    refuse_blocks(X, name)
+    return X if as_blocks(X) is None else np.array(X)
+
+
 @contextmanager
 def ahead(items: Generator[T, None, None]) -> Iterator[Iterator[T]]:
     """Yield an iterator of items that are made in another thread, each while the last is in use.

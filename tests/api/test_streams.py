@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import synaprune as sn
 from synaprune import streams
+from synaprune.quantization._contract import Task
 from synaprune.scaling import InputTransform, Moments
 
 RECIPE = sn.Training(3, batch_size=16, optimizer=sn.SGD(lr=0.1, momentum=0.5))
@@ -167,6 +168,17 @@ def test_a_large_map_of_float64_is_read_by_blocks(tmp_path, monkeypatch, order):
     assert net.predict(X).tolist() == net.predict(np.array(X)).tolist()
     weighted = network(20).fit(X, y, np.ones(len(y)), training=RECIPE)  # as an array, whole
     assert weighted.n_synapses == net.n_synapses
+
+
+def test_a_large_map_is_rounded_by_all_of_its_rows(tmp_path, monkeypatch):
+    """It came as blocks, of which at most 10000 rows were used without a word."""
+    X, y = rows(10_500, 20)
+    net = network(20).fit(X, y, training=RECIPE)
+    monkeypatch.setattr(streams, "BUDGET", SMALL)
+    contract = {"max_drop": 0.2, "min_score": None, "confidence": None, "metric": None}
+    X = mapped(tmp_path, np.asarray(X, np.float64))
+    task = Task(net, X, y, None, validation=(X[:99], y[:99]), training=None, **contract)
+    np.testing.assert_array_equal(task.data.X, X.astype(np.float32))
 
 
 def test_pages_of_a_map_are_given_back_but_never_those_of_a_private_one(tmp_path):

@@ -18,7 +18,7 @@ from synaprune.network import SparseMLP
 from synaprune.options import name_of
 from synaprune.pruning import Contract, Goal, Judgement
 from synaprune.quantization._straight_through import Rounding, retrained
-from synaprune.streams import refuse_blocks
+from synaprune.streams import in_memory
 from synaprune.training import (
     SGD,
     ConstantThenCosine,
@@ -117,7 +117,7 @@ class Task:
         net.check_fitted()
         self.goal = goal.for_network(net)
         recipe = training or _recipe(self.goal.metric)
-        refuse_blocks(X, "X")
+        X = in_memory(X, "X")
         self.data = net.prepare(X, y, sample_weight=sample_weight, training=recipe).at_hand
         self.validation: CheckedData = net.check_validation(validation)
         self.goal.check_for(net, len(self.validation))
