@@ -46,27 +46,25 @@ void Forward::activate(std::size_t l, Rows rows, Range<offset_t> which) {
   }
 }
 
-Backward::Backward(const Model& model, const Kernels& kernels, offset_t most)
+Backward::Backward(const Model& model, const Kernels& kernels, offset_t most, int threads)
     : model_(model), kernels_(kernels) {
   const Tiles tiles{most};
-  std::size_t largest = 0;
+  offset_t largest = 0;
   for (std::size_t l = 0; l < model.n_layers(); ++l) {
     const bool hidden = l + 1 < model.n_layers();
     deltas_.emplace_back(hidden ? tiles.floats(model.weights(l).n_rows) : 0);
-    largest = std::max(largest, model.plan.layers[l].source.size());
+    largest = std::max(largest, transposed_floats(model.plan.layers[l]));
   }
-  transposed_values_.resize(largest);
+  pieces_.resize(threads, Buffer(static_cast<std::size_t>(largest)));
 }
 
-void Backward::step(Forward& forward, std::size_t l, Rows columns, Range<offset_t> which) {
+void Backward::step(Forward& forward, std::size_t l, Rows columns, Range<offset_t> which,
+                    int thread) {
   const LayerPlan& plan = model_.plan.layers[l];
   const Tiles tiles = forward.tiles();
   const index_t n = plan.weights.n_columns;
-  if (which.first == 0)
-    transpose_values(plan, columns, model_.parameters[l].synapses.values.data(),
-                     transposed_values_.data());
-  input_gradients(kernels_, plan, columns, transposed_values_.data(), tiles, which,
-                  delta(forward, l), delta(forward, l - 1));
+  input_gradients(kernels_, plan, columns, model_.parameters[l].synapses.values.data(), tiles,
+                  which, delta(forward, l), pieces_[thread].data(), delta(forward, l - 1));
   const ActivationKernel& f = kernels_.activation(model_.activation);
   const float* sums = forward.kept_sums(l - 1);
   for (offset_t t = which.first; t < which.last; ++t) {

@@ -118,9 +118,10 @@ void Linear::backward(const Kernels& kernels, const float* X, const float* D, of
   const float* x = as_it_lies ? X : work.below.data();
   const float* d = as_it_lies ? D : work.d_above.data();
   float* dx = as_it_lies ? dX : work.d_below.data();
-  work.transposed_values.resize(nnz());
   work.d_values.resize(nnz());
   Team team(threads_worth(n, threads));
+  work.piece.resize(team.size());
+  for (Buffer& piece : work.piece) piece.resize(transposed_floats(plan_));
   const BlockedCsr& W = plan_.weights;
   team.run([&](int w) {
     if (!as_it_lies) {
@@ -129,9 +130,8 @@ void Linear::backward(const Kernels& kernels, const float* X, const float* D, of
       if (!team.barrier(w)) return;
     }
     const auto columns = share_of(team, w, plan_.transposed);
-    transpose_values(plan_, columns, values_.data(), work.transposed_values.data());
-    input_gradients(kernels, plan_, columns, work.transposed_values.data(), tiles,
-                    {0, tiles.count()}, d, dx);
+    input_gradients(kernels, plan_, columns, values_.data(), tiles, {0, tiles.count()}, d,
+                    work.piece[w].data(), dx);
     if (!as_it_lies) unpack(tiles, n_in(), columns, dx, dX);
     const auto rows = share_of(team, w, W);
     bias_gradients(kernels, n_out(), rows, tiles, d, false, dbias);

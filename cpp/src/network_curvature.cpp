@@ -53,14 +53,17 @@ index_t in_fours(index_t n) { return (n + 3) / 4 * 4; }
 struct Staircase {
   std::vector<offset_t> begin{0};
   std::vector<std::uint16_t> local;
+  std::vector<index_t> full;
 
   explicit Staircase(index_t n) {
     for (index_t i = 0; i < in_fours(n); ++i) {
       for (index_t c = 0; c < in_fours(i + 1); ++c) local.push_back(static_cast<std::uint16_t>(c));
       begin.push_back(static_cast<offset_t>(local.size()));
     }
+    full.resize(in_fours(n));
+    find_full_rows(in_fours(n), begin.data(), local.data(), full.data());
   }
-  Block block() const { return {begin.data(), begin.data() + 1, local.data()}; }
+  Block block() const { return {begin.data(), begin.data() + 1, local.data(), full.data()}; }
 };
 
 // What one thread works with.

@@ -73,6 +73,14 @@ std::vector<index_t> set_columns(index_t n_rows, index_t n_columns, offset_t nnz
   return block_of;
 }
 
+void set_full_rows(BlockedCsr& m) {
+  m.full.resize(static_cast<std::size_t>(m.n_blocks) * m.n_rows);
+  for (index_t b = 0; b < m.n_blocks; ++b)
+    find_full_rows(m.n_rows, m.begin(b), m.local.data(), m.full.data() + offset_t{b} * m.n_rows);
+  const auto many = std::count_if(m.full.begin(), m.full.end(), [](index_t n) { return n >= 3; });
+  if (many == 0) m.full = {};
+}
+
 // Straight from blocks to blocks: an array of positions besides would be the largest of all.
 void add_transpose(LayerPlan& plan) {
   const BlockedCsr& W = plan.weights;
@@ -98,6 +106,7 @@ void add_transpose(LayerPlan& plan) {
           plan.source[to] = static_cast<std::uint32_t>(k);
         }
   }
+  set_full_rows(T);
 }
 
 // As many groups as threads may share, where each has enough to do.
@@ -163,6 +172,14 @@ void BlockedCsr::for_runs(index_t row0, index_t row1, F&& f) const {
     }
 }
 
+index_t BlockedCsr::last_of_piece(index_t block, index_t row, index_t last,
+                                  offset_t synapses) const {
+  const offset_t* starts_here = begin(block);
+  const auto after =
+      std::upper_bound(starts_here + row + 1, starts_here + last + 1, starts_here[row] + synapses);
+  return std::max(row + 1, static_cast<index_t>(after - starts_here) - 1);
+}
+
 void BlockedCsr::to_blocks(const float* csr, float* blocks) const {
   for_runs(0, n_rows, [&](offset_t k, offset_t at, offset_t n) {
     std::copy(csr + k, csr + k + n, blocks + at);
@@ -191,7 +208,18 @@ BlockedCsr block_columns(index_t n_rows, index_t n_columns, const offset_t* indp
       for (offset_t to = m.begin(b)[r]; k < indptr[r + 1] && column(k) < last; ++k, ++to)
         m.local[to] = static_cast<std::uint16_t>(column(k) - m.first_column(b));
     }
+  set_full_rows(m);
   return m;
+}
+
+void find_full_rows(index_t n, const offset_t* begin, const std::uint16_t* local, index_t* full) {
+  for (index_t r = n; r-- > 0;) {
+    const offset_t k = begin[r], count = begin[r + 1] - k;
+    full[r] = count > 0 && local[begin[r + 1] - 1] - local[k] == count - 1 ? 1 : 0;
+    if (full[r] == 1 && r + 1 < n && full[r + 1] > 0 && begin[r + 2] - begin[r + 1] == count &&
+        local[begin[r + 1]] == local[k])
+      full[r] += full[r + 1];
+  }
 }
 
 std::vector<offset_t> prefix_work(const BlockedCsr& m) {

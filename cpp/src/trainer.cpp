@@ -25,14 +25,6 @@ std::vector<index_t> groups_of(const Model& model, bool small) {
   return {0, model.weights(0).n_blocks};
 }
 
-// The rows of a block from one on whose gradients are kept together.
-index_t last_of_piece(const BlockedCsr& m, index_t block, index_t row, index_t last) {
-  const offset_t* begin = m.begin(block);
-  const auto after =
-      std::upper_bound(begin + row + 1, begin + last + 1, begin[row] + tuning::gradient_piece);
-  return std::max(row + 1, static_cast<index_t>(after - begin) - 1);
-}
-
 int threads_worth(const TrainingTask& t, bool small, int threads) {
   const offset_t n = n_synapses(t.model);
   if (n * padded(t.batches.largest) < tuning::worth_barriers ||
@@ -75,7 +67,7 @@ Trainer::Trainer(const TrainingTask& task, const UpdateRule* rule, int threads)
       groups_(groups_of(task.model, small_)),
       team_(threads_worth(task, small_, threads)),
       forward_(task.model, kernels_, task.batches.largest),
-      backward_(task.model, kernels_, task.batches.largest),
+      backward_(task.model, kernels_, task.batches.largest, team_.size()),
       layout_(task.model, whole()),
       gradient_(layout_.n + gradient_marks) {
   const Tiles batch{t_.batches.largest, max_tile};
@@ -204,7 +196,7 @@ bool Trainer::row_batch(offset_t i, int w) {
     if (l > 0) {
       for_own_parts(w, team_, columns_[l], [&](Rows columns) {
         in_pieces(i, l, w,
-                  [&](Range<offset_t> some) { backward_.step(forward_, l, columns, some); });
+                  [&](Range<offset_t> some) { backward_.step(forward_, l, columns, some, w); });
       });
       if (!team_.barrier(w)) return false;
     }
@@ -352,7 +344,8 @@ void Trainer::synapse_gradient(std::size_t l, Rows blocks, Rows rows, offset_t i
   const BlockedCsr& W = weights(l);
   for (index_t b = blocks.first; b < blocks.last; ++b)
     for (index_t row = rows.first; row < rows.last;) {
-      const Rows some_rows{row, whole() ? rows.last : last_of_piece(W, b, row, rows.last)};
+      const Rows some_rows{
+          row, whole() ? rows.last : W.last_of_piece(b, row, rows.last, tuning::gradient_piece)};
       float* g =
           whole() ? gradient_.data() + layout_.synapses[l] + W.begin(b)[row] : of_block_[w].data();
       const offset_t n = W.count(b, some_rows.first, some_rows.last);

@@ -84,8 +84,8 @@ void forward_one(const Model& model, const Kernels& kernels, const Inputs& X, of
     const BlockedCsr& W = model.weights(l);
     const LayerParameters& p = model.parameters[l];
     for (index_t b = 0; b < W.n_blocks; ++b)
-      kernels.spmv({0, W.n_rows}, W.block(b), p.synapses.values.data(), x + W.first_column(b),
-                   p.biases.values.data(), b > 0, y);
+      kernels.spmv({0, W.n_rows}, W.block(b), p.synapses.values.data() + W.begin(b)[0],
+                   x + W.first_column(b), p.biases.values.data(), b > 0, y);
     if (l + 1 < model.n_layers()) kernels.activation(model.activation).forward(W.n_rows, y);
     x = y;
     y += W.n_rows;
@@ -96,14 +96,14 @@ void forward_one(const Model& model, const Kernels& kernels, const Inputs& X, of
 // The way back through a network: deltas, the gradients of the loss by each layer's sums.
 class Backward {
  public:
-  Backward(const Model& model, const Kernels& kernels, offset_t most);
+  Backward(const Model& model, const Kernels& kernels, offset_t most, int threads = 1);
 
   // The delta of layer l - 1 from that of layer l, for some columns of layer l and some tiles, or
-  // all; `forward` holds the batch.
+  // all; `forward` holds the batch. Threads that are at it together have different numbers.
   void step(Forward& forward, std::size_t l, Rows columns) {
     step(forward, l, columns, {0, forward.tiles().count()});
   }
-  void step(Forward& forward, std::size_t l, Rows columns, Range<offset_t> which);
+  void step(Forward& forward, std::size_t l, Rows columns, Range<offset_t> which, int thread = 0);
 
   // [rows] in tiles; of the last layer what stands in forward's logits, which the loss overwrites.
   float* delta(Forward& forward, std::size_t l) {
@@ -114,7 +114,7 @@ class Backward {
   const Model model_;
   const Kernels& kernels_;
   std::vector<Buffer> deltas_;  // per layer
-  Buffer transposed_values_;    // of the layer that is stepped through
+  std::vector<Buffer> pieces_;  // per thread, of a layer's transpose
 };
 
 }  // namespace synaprune

@@ -17,11 +17,13 @@ constexpr offset_t padded(offset_t n) { return (n + lanes - 1) / lanes * lanes; 
 using Rows = Range<index_t>;
 
 // One block of a BlockedCsr: row r's synapses are begin[r] .. end[r], synapse k comes from column
-// local[k] of the block.
+// local[k] of the block. From row r on full[r] rows have the same columns, first to last without a
+// gap (0 if row r has one or is empty); null if that is so of few rows.
 struct Block {
   const offset_t* begin;
   const offset_t* end;
   const std::uint16_t* local;
+  const index_t* full;
 };
 
 // Y (+)= W X for one block of W; see kernels/spmm.inl.
@@ -33,6 +35,9 @@ using SpmvFn = void (*)(Rows rows, Block W, const float* values, const float* X,
 // g (+)= (D Xt) at the synapses of one block of W; see kernels/grad_weights.inl.
 using GradWeightsFn = void (*)(Rows rows, index_t ld, Block W, const float* D, const float* X,
                                bool accumulate, float* g);
+// Columns of full rows as rows; see kernels/full_rows.inl.
+using TransposeFullFn = void (*)(offset_t n_columns, offset_t n, const float* from,
+                                 const std::uint32_t* place, float* to);
 // sums (+)= row sums of D; see kernels/lane_sums.inl.
 using RowSumsFn = void (*)(index_t n_rows, index_t ld, const float* D, bool accumulate,
                            float* sums);
@@ -72,6 +77,7 @@ struct Kernels {
   SpmmFn spmm;
   SpmvFn spmv;
   GradWeightsFn grad_weights;
+  TransposeFullFn transpose_full;
   RowSumsFn row_sums;
   GatherFn gather;
   AddSumsFn add_sums;

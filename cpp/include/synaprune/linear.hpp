@@ -11,8 +11,8 @@ class Linear {
  public:
   // Memory that is kept between calls, to save allocations.
   struct Workspace {
-    Buffer below, d_below, d_above, transposed_values, d_values;
-    std::vector<Buffer> block, tile;  // per thread
+    Buffer below, d_below, d_above, d_values;
+    std::vector<Buffer> block, tile, piece;  // per thread
   };
 
   // Throws std::invalid_argument unless W is canonical CSR with one value a synapse.

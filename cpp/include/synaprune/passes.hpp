@@ -64,8 +64,8 @@ void forward_blocks(const Kernels& kernels, const BlockedCsr& W, Rows rows, Rows
       const Target to = target(t);
       for (index_t b = blocks.first; b < blocks.last; ++b) {
         const float* X = source(t, b);
-        kernels.spmm(some, tiles.width(t), W.block(b), values, X, bias, b > blocks.first, to.ld,
-                     to.Y);
+        kernels.spmm(some, tiles.width(t), W.block(b), values + W.begin(b)[row0], X, bias,
+                     b > blocks.first, to.ld, to.Y);
       }
     }
   }
@@ -88,13 +88,13 @@ void bias_gradients(const Kernels& kernels, index_t n_rows, Rows rows, Tiles til
 // to[k] += from[k] for k < n.
 void add(offset_t n, const float* from, float* to);
 
-// transposed_values[nnz] = values in the order of the transpose, for some columns of W.
-void transpose_values(const LayerPlan& plan, Rows columns, const float* values,
-                      float* transposed_values);
+// Floats that input_gradients needs for a piece of the transpose.
+offset_t transposed_floats(const LayerPlan& plan);
 
-// dX = Wt D for some columns of W and some tiles.
+// dX = Wt D for some columns of W and some tiles. W's values are brought into the order of the
+// transpose piece by piece, in piece[transposed_floats(plan)].
 void input_gradients(const Kernels& kernels, const LayerPlan& plan, Rows columns,
-                     const float* transposed_values, Tiles tiles, Range<offset_t> which,
-                     const float* D, float* dX);
+                     const float* values, Tiles tiles, Range<offset_t> which, const float* D,
+                     float* piece, float* dX);
 
 }  // namespace synaprune

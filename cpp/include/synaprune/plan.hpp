@@ -17,12 +17,16 @@ struct BlockedCsr {
   std::vector<index_t> columns;      // [n_blocks + 1], borders of the blocks
   std::vector<offset_t> starts;      // [n_blocks * n_rows + 1], of row r in block b: b * n_rows + r
   std::vector<std::uint16_t> local;  // [nnz], column within its block
+  std::vector<index_t> full;         // as starts, see Block; empty if few rows are
 
   const offset_t* begin(index_t block) const {
     return starts.data() + static_cast<offset_t>(block) * n_rows;
   }
   const offset_t* end(index_t block) const { return begin(block) + 1; }
-  Block block(index_t b) const { return {begin(b), end(b), local.data()}; }
+  Block block(index_t b) const {
+    const index_t* of_block = full.empty() ? nullptr : full.data() + offset_t{b} * n_rows;
+    return {begin(b), end(b), local.data(), of_block};
+  }
   index_t first_column(index_t block) const { return columns[block]; }
   index_t last_column(index_t block) const { return columns[block + 1]; }
   offset_t nnz() const { return static_cast<offset_t>(local.size()); }
@@ -30,6 +34,9 @@ struct BlockedCsr {
   offset_t count(index_t block, index_t row0, index_t row1) const {
     return begin(block)[row1] - begin(block)[row0];
   }
+
+  // Where rows from one on end that have so many synapses in a block, or are one.
+  index_t last_of_piece(index_t block, index_t row, index_t last, offset_t synapses) const;
 
   // Values of all synapses from CSR order to block order, and back.
   void to_blocks(const float* csr, float* blocks) const;
@@ -49,6 +56,9 @@ BlockedCsr block_columns(index_t n_rows, index_t n_columns, const offset_t* indp
 
 // prefix[r]: what rows before r cost, in synapses; [n_rows + 1].
 std::vector<offset_t> prefix_work(const BlockedCsr& m);
+
+// Of n rows of a block, see Block: row r's synapses are begin[r] .. begin[r + 1].
+void find_full_rows(index_t n, const offset_t* begin, const std::uint16_t* local, index_t* full);
 
 struct LayerPlan {
   std::vector<index_t> rows;     // the layer's neurons that are computed, ascending

@@ -15,6 +15,8 @@ inline constexpr double min_row_synapses = 20.0, good_row_synapses = 38.0;
 
 // Rows whose weights stay in the second cache while several tiles pass by, in synapses of 6 bytes.
 inline constexpr offset_t panel_synapses = 1 << 17;
+// Weights that are transposed and then used, while they are in it, too.
+inline constexpr offset_t transposed_piece = 1 << 14;
 
 // Column groups of a small network's first layer: the fewest synapses of one, and the most groups.
 inline constexpr offset_t group_synapses = 2048;

@@ -50,10 +50,11 @@ static inline void grad_weights_tile(Rows rows, Block W, const float* D, const f
   for (index_t r = rows.first; r < rows.last; ++r) {
     offset_t k = W.begin[r];
     if (k == W.end[r]) continue;
-    if (four_full_rows(r, rows.last, W)) {
-      const offset_t count = W.end[r] - k;
-      const index_t full = grad_full_rows<n_vec>(r, rows.last, W, D, X, accumulate, g);
-      g += full * count;
+    const offset_t n = W.end[r] - k;
+    const index_t full = n < width ? 0 : full_rows(r, rows.last, W);
+    if (full > 0) {
+      grad_full_rows(full, ld, n, D + r * ld, X + W.local[k] * ld, accumulate, g);
+      g += full * n;
       r += full - 1;
       continue;
     }

@@ -5,8 +5,6 @@
 
 #include "lane_sums.inl"
 
-#include "grad_full_rows.inl"
-
 #include "grad_weights.inl"
 
 #include "gather.inl"
@@ -18,18 +16,8 @@
 #include "pointwise.inl"
 
 extern const Kernels table;
-const Kernels table{SYNAPRUNE_LEVEL,
-                    spmm,
-                    spmv,
-                    grad_weights,
-                    row_sums,
-                    gather,
-                    add_sums,
-                    drop_inputs,
-                    all_finite,
-                    softmax,
-                    softmax_gradient,
-                    classify,
-                    sgd_step,
-                    activations,
-                    sizeof activations / sizeof *activations};
+const Kernels table{
+    SYNAPRUNE_LEVEL, spmm,       spmv,        grad_weights,
+    transpose_full,  row_sums,   gather,      add_sums,
+    drop_inputs,     all_finite, softmax,     softmax_gradient,
+    classify,        sgd_step,   activations, sizeof activations / sizeof *activations};

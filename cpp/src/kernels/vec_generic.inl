@@ -1,6 +1,6 @@
 // Four floats side by side, in whatever the compiler's default target offers.
 constexpr int width = 4;
-constexpr int full_strip = 2;  // vectors of a full row that fit the registers four times
+constexpr int full_strip = 2;  // vectors of which six rows' sums fit the registers
 struct vec {
   float lane[width];
 };
