@@ -8,6 +8,8 @@ static inline index_t full_rows(index_t r, index_t last, Block W) {
   return rows < 3 ? 0 : rows;
 }
 
+constexpr int full_rows_at_once = 6, full_strip = full_sums / full_rows_at_once;
+
 template <int n>
 struct Count {
   static constexpr int value = n;
@@ -17,7 +19,7 @@ struct Count {
 template <class F>
 static inline void for_groups(index_t rows, F&& f) {
   index_t r = 0;
-  for (; r + 6 <= rows; r += 6) f(r, Count<6>{});
+  for (; r + full_rows_at_once <= rows; r += full_rows_at_once) f(r, Count<full_rows_at_once>{});
   for (; r + 3 <= rows; r += 3) f(r, Count<3>{});
   for (; r < rows; ++r) f(r, Count<1>{});
 }
@@ -129,8 +131,9 @@ static inline void grad_full_columns(index_t rows, offset_t ld, offset_t n, offs
     grad_full_strip<decltype(count)::value, n_vec>(ld, n, m, D + r * ld, x_samples, accumulate,
                                                    g + r * n + first);
   };
+  constexpr int at_once = full_sums / 2 / n_vec;
   index_t r = 0;
-  for (; r + 3 <= rows; r += 3) group(Count<3>{}, r);
+  for (; r + at_once <= rows; r += at_once) group(Count<at_once>{}, r);
   for (; r < rows; ++r) group(Count<1>{}, r);
 }
 

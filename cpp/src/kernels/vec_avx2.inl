@@ -1,6 +1,6 @@
 // Eight floats side by side, with fused multiply-add.
 constexpr int width = 8;
-constexpr int full_strip = 2;  // vectors of which six rows' sums fit the registers
+constexpr int full_sums = 12;  // of a few full rows, that fit the registers with their operands
 using vec = __m256;
 static inline vec load(const float* p) { return _mm256_loadu_ps(p); }
 static inline void store(float* p, vec x) { _mm256_storeu_ps(p, x); }

@@ -1,6 +1,6 @@
 // Sixteen floats side by side. Same lane order and fused steps as AVX2, so same bits.
 constexpr int width = 16;
-constexpr int full_strip = 4;  // vectors of which six rows' sums fit the registers
+constexpr int full_sums = 24;  // of a few full rows, that fit the registers with their operands
 using vec = __m512;
 static inline vec load(const float* p) { return _mm512_loadu_ps(p); }
 static inline void store(float* p, vec x) { _mm512_storeu_ps(p, x); }

@@ -1,6 +1,6 @@
 // Four floats side by side, in whatever the compiler's default target offers.
 constexpr int width = 4;
-constexpr int full_strip = 2;  // vectors of which six rows' sums fit the registers
+constexpr int full_sums = 12;  // of a few full rows, that fit the registers with their operands
 struct vec {
   float lane[width];
 };
