@@ -151,7 +151,7 @@ def read_model(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, 
         raise FileNotFoundError(f"{path}: no such file") from None
     try:
         members = zip_members(io.BytesIO(content))
-        header = parse_json(members.pop(_HEADER), constants=True)
+        header = parse_json(members.pop(_HEADER), constants=True, most_bits=64)
         known = header["format"] == FORMAT
         whole = not known or header.pop("sha256") == _digest(header, members)
         arrays = {

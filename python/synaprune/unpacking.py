@@ -202,7 +202,7 @@ def npy_array(content: bytes) -> NDArray[Any]:
     return array.reshape(shape, order="F" if fortran else "C")
 
 
-def parse_json(text: str | bytes, *, constants: bool = False) -> Any:
+def parse_json(text: str | bytes, *, constants: bool = False, most_bits: int | None = None) -> Any:
     """Return the values of a JSON text.
 
     Parameters
@@ -210,11 +210,13 @@ def parse_json(text: str | bytes, *, constants: bool = False) -> Any:
     text : str or bytes
     constants : bool
         Whether NaN and the infinities may stand for numbers, as Python writes them.
+    most_bits : int, optional
+        The most bits of an int, if there is a bound.
 
     Raises
     ------
     ValueError
-        If it is no JSON, is nested too deeply, or an object has a key twice.
+        If it is no JSON, is nested too deeply, an object has a key twice, or an int is too large.
     """
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -230,7 +232,15 @@ def parse_json(text: str | bytes, *, constants: bool = False) -> Any:
             raise ValueError(f"JSON has no number {name}")
         return float(name)
 
+    def bounded(digits: str) -> int:
+        number = int(digits)
+        if most_bits is not None and number.bit_length() > most_bits:
+            raise ValueError(f"an int has more than {most_bits} bits: {digits:.30}")
+        return number
+
     try:
-        return json.loads(text, object_pairs_hook=unique, parse_constant=constant)
+        return json.loads(
+            text, object_pairs_hook=unique, parse_constant=constant, parse_int=bounded
+        )
     except RecursionError as error:
         raise ValueError(f"it is nested too deeply ({error})") from None

@@ -151,6 +151,7 @@ def test_npz_labels_by_name(tmp_path, y, classes):
         ({"y": np.full(12, 2**63)}, "y: expected int64 or string labels, got uint64"),
         ({"y": Y * 0}, r"at least 2 classes, got \[0\]"),
         ({"input_names": ["a"]}, "1 input_names for 2 columns"),
+        ({"input_names": ["a"], "X": np.full((12, 2), np.nan)}, "1 input_names for 2 columns"),
         ({"input_names": ["a", "a"]}, "two columns are named 'a'"),
         ({"input_names": ["a", ""]}, "column 2 has no name"),
         ({"input_names": [1, 2]}, r"input_names: expected one row of strings, got int64 \(2,\)"),

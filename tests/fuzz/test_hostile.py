@@ -15,6 +15,8 @@ from fuzz import boundary, calls, readers
 from fuzz.running import execute
 from synaprune import _core, datasets, unpacking
 from synaprune.io import read_model, write_model
+from synaprune.tables import _files
+from synaprune.tables._cells import cell_of
 from synaprune.unpacking import npy_array, parse_json, unpack, zip_members
 
 # --- sizes that a file only claims --------------------------------------------------------------
@@ -168,8 +170,9 @@ def saved(tmp_path_factory):
         ("network", "labels", "<U999999999", "labels must take"),
         ("network", "labels", "(999999,)i4", "the dtype of labels"),
         # an OverflowError
-        ("network", "classes", [0, 10**30], "labels must be within"),
-        ("network", "numbers", {"mean": [10**400], "scale": [1], "one_axis": True}, "targets"),
+        ("network", "classes", [0, 2**63], "labels must be within"),
+        ("network", "classes", [0, 10**30], "more than 64 bits"),
+        ("network", "numbers", {"mean": [10**400], "scale": [1], "one_axis": True}, "64 bits"),
     ],
 )
 def test_a_signed_model_that_asks_for_too_much_is_refused(
@@ -197,6 +200,16 @@ def test_numbers_beyond_float64_in_a_model_are_refused():
     record = {"mean": [10**400], "scale": [1.0], "one_axis": True}
     with pytest.raises(ValueError, match="within float64"):
         sn.network.TargetScaler.saved(record, 1)
+
+
+def test_ints_of_over_64_bits_in_a_header_are_refused(saved, tmp_path):
+    """Steps with such scores were read, and then could not be shown: OverflowError."""
+    header, arrays = saved
+    for i, key in enumerate(("accuracy", "bound", "epochs")):
+        steps = [{**header["path"][0], key: 2**64}, *header["path"][1:]]
+        write_model(tmp_path / f"{i}.npz", {**header, "path": steps}, arrays)
+        with pytest.raises(sn.ModelFileError, match="more than 64 bits: 18446744073709551616"):
+            sn.PruningPath.load(tmp_path / f"{i}.npz")
 
 
 @pytest.mark.parametrize(
@@ -351,6 +364,20 @@ def test_a_workbook_with_a_far_cell_is_refused(place):
     xlsx[name] = xlsx[name].replace(b'r="A8"', f'r="{place}"'.encode())
     with pytest.raises(ValueError, match=r"convert it to a \.csv file"):
         sn.read_table(io.BytesIO(zipped(xlsx.items())))
+
+
+def test_cells_of_blank_rows_are_not_read_one_by_one(monkeypatch):
+    pytest.importorskip("python_calamine")
+    ods = dict(readers._workbooks()[1])
+    before = sn.read_table(io.BytesIO(zipped(ods.items())))
+    row = b'<table:table-row table:number-rows-repeated="'
+    blank = row + b'100000"><table:table-cell/></table:table-row>'
+    ods["content.xml"] = ods["content.xml"].replace(row, blank + row, 1)
+    read = []
+    monkeypatch.setattr(_files, "cell_of", lambda value: read.append(value) or cell_of(value))
+    table = sn.read_table(io.BytesIO(zipped(ods.items())))
+    assert table.columns.keys() == before.columns.keys() and len(table) == len(before)
+    assert len(read) < 1000
 
 
 def test_a_truncated_sheet_ends():

@@ -178,6 +178,8 @@ def test_formats_whose_marks_a_cell_has_not_are_not_tried(monkeypatch):
 
     monkeypatch.setattr(_cells, "datetime", Watched)
     assert all(_cells.parse_date("A1", form) is None for form in _cells.DATE_FORMATS)
+    assert tried == []
+    assert all(_cells.parse_date("A1 b 2", form) is None for form in _cells.DATE_FORMATS)
     assert tried == ["%d %b %Y", "%d %B %Y"]
 
 

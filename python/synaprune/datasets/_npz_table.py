@@ -40,8 +40,6 @@ def read_npz(
     arrays = _arrays(path, ["X"] if label is None else ["X", label])
     names = _names(arrays["input_names"], path) if "input_names" in arrays else None
     X = _inputs(arrays["X"], names, path)
-    if names is not None and len(names) != X.shape[1]:
-        raise ValueError(f"{path}: {len(names)} input_names for {X.shape[1]} columns of X")
     return (
         X,
         names,
@@ -106,6 +104,8 @@ def _inputs(X: NDArray[Any], names: tuple[str, ...] | None, path: Path) -> NDArr
             f"{path}: X: expected numbers of shape (n, d), n and d at least 1, "
             f"got {X.dtype} {X.shape}"
         )
+    if names is not None and len(names) != X.shape[1]:
+        raise ValueError(f"{path}: {len(names)} input_names for {X.shape[1]} columns of X")
     if X.dtype == np.uint8:
         return np.ascontiguousarray(X)
     with np.errstate(over="ignore"):  # becomes inf, and then an error

@@ -28,6 +28,8 @@ def is_missing(cell: str) -> bool:
 
 def cell_of(value: object) -> str:
     """Return a value of JSON, a spreadsheet, a database or a DataFrame as the text of a cell."""
+    if type(value) is str:
+        return value
     if value is None:
         return ""
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
@@ -77,9 +79,10 @@ _DATES = (
 )  # fmt: skip
 _TIMES = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p")
 DATE_FORMATS = ("iso", "time", *(date + time for date in _DATES for time in _TIMES))
-# Characters that a cell of a format has, so that few formats are tried: strptime keeps the patterns
-# of five, and builds those of the others anew at each call.
+# Characters and words that a cell of a format has at least, so that few formats are tried: strptime
+# keeps the patterns of five, and builds those of the others anew at each call.
 _MARKS = {form: frozenset(re.sub(r"%.|\s|\w", "", form)) for form in DATE_FORMATS}
+_WORDS = {form: len(form.split()) for form in DATE_FORMATS}
 
 
 def parse_date(cell: str, form: str) -> datetime | None:
@@ -92,7 +95,7 @@ def parse_date(cell: str, form: str) -> datetime | None:
         Of `DATE_FORMATS`: "iso" (ISO 8601), "time" (of an unknown day), or a format of
         `datetime.strptime`.
     """
-    if not _MARKS[form].issubset(cell):
+    if not _MARKS[form].issubset(cell) or len(cell.split()) < _WORDS[form]:
         return None
     try:
         if form == "time":

@@ -277,14 +277,15 @@ def _sheets(source: str, content: bytes, hints: _Hints) -> Table:
     except BaseException as error:  # of calamine's own types; its panics are no Exception
         raise ValueError(f"{source}: a spreadsheet that cannot be read ({error})") from None
     name, cells = max(
-        sheets.items(), key=lambda item: sum(cell != "" for row in item[1] for cell in row)
+        sheets.items(), key=lambda item: sum(len(row) - row.count("") for row in item[1])
     )
-    rows = [[cell_of(cell) for cell in row] for row in cells]
-    rows = [row for row in rows if any(row)]
+    rows = [[cell_of(cell) for cell in row] for row in cells if row.count("") < len(row)]
     if not rows:
         raise ValueError(f"{source}: no rows")
     columns = [at for at in range(len(rows[0])) if any(row[at] for row in rows)]
-    table = _of_rows(source, [[row[at] for at in columns] for row in rows], hints)
+    if len(columns) < len(rows[0]):
+        rows = [[row[at] for at in columns] for row in rows]
+    table = _of_rows(source, rows, hints)
     return table.noting(f"read from sheet {name!r} of {len(sheets)}") if len(sheets) > 1 else table
 
 
