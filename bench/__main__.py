@@ -15,11 +15,13 @@ from bench.report import Report
 SECTIONS = {
     "kernels": kernels.run,
     "train": train.run,
+    "wide": train.run_wide,
     "prune": prune.run,
     "predict": predict.run,
     "scaling": scaling.run,
 }
 RESULTS = Path(__file__).parent / "RESULTS.md"
+PARTS = RESULTS.parent / "results"  # where a run of some sections leaves them
 
 
 def main() -> None:
@@ -30,7 +32,11 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="small sizes, few repeats, a minute")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here")
     parser.add_argument("--data-dir", type=Path, metavar="DIR", help="folder that holds mnist/")
-    parser.add_argument("--write", action="store_true", help=f"write the tables to {RESULTS.name}")
+    parser.add_argument(
+        "--write",
+        action="store_true",
+        help=f"write the tables to {RESULTS.name}, those of named sections to {PARTS.name}/",
+    )
     args = parser.parse_args()
     unknown = set(args.sections) - set(SECTIONS)
     if unknown:
@@ -48,7 +54,8 @@ def main() -> None:
     if args.json:
         args.json.write_text(json.dumps(report.records, indent=1) + "\n")
     if args.write:
-        RESULTS.write_text(report.markdown())
+        named = PARTS / f"speed_{'_'.join(args.sections)}.md"
+        (named if args.sections else RESULTS).write_text(report.markdown())
 
 
 if __name__ == "__main__":

@@ -90,7 +90,8 @@ def pruned_weights(settings: Settings) -> tuple[sn.SparseLayer, ...]:
 
 def network(weights: tuple[sn.SparseLayer, ...]) -> sn.SparseMLP:
     """Return a network of these layers that was never fitted."""
-    return sn.SparseMLP(LAYERS, seed=1000).set_weights(weights)
+    sizes = weights[0].shape[1], *(w.shape[0] for w in weights)
+    return sn.SparseMLP(sizes, seed=1000).set_weights(weights)
 
 
 def logits(weights: tuple[sn.SparseLayer, ...], X: NDArray[np.float32]) -> NDArray[np.float64]:

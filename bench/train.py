@@ -37,6 +37,10 @@ PEERS = {
 }
 
 
+WIDE = ((784, 1000, 1000, 10), (784, 300, 100, 10))
+WIDE_IMAGES, WIDE_EPOCHS = 6400, 2
+
+
 def run(settings: Settings, report: Report) -> None:
     """Measure the section."""
     data = need_mnist(settings, report, "train")
@@ -52,16 +56,50 @@ def run(settings: Settings, report: Report) -> None:
         "its own choice. Only torch masked keeps a pruned pattern; the dense peers show "
         "what the network costs without."
     )
-    header, rows = ["network", "ours, uint8", "ours, float32"], []
     networks = {
         "full, batch 64": (full_weights(), 64),
         "pruned, batch 64": (pruned_weights(settings), 64),
         "pruned, batch 10": (pruned_weights(settings), 10),
     }
+    compare(settings, report, networks, X, y)
+
+
+def run_wide(settings: Settings, report: Report) -> None:
+    """Measure networks as wide as pruning may begin with."""
+    data = need_mnist(settings, report, "wide")
+    if data is None:
+        return
+    X, y = (part[:WIDE_IMAGES] for part in training_images(data, settings.quick))
+    report.text("## Training of wide networks that are not pruned")
+    report.text(
+        f"Seconds per epoch of {len(y)} MNIST images, as above: here the dense peers do what they "
+        f"are made for. A call of `fit` has {WIDE_EPOCHS} epochs."
+    )
+    networks = {
+        f"{'-'.join(map(str, sizes))}, batch {batch_size}": (
+            tuple(sn.SparseMLP(sizes, init_scale=1.0, seed=1000).weights),
+            batch_size,
+        )
+        for sizes in WIDE
+        for batch_size in (64, 256)
+    }
+    compare(settings, report, networks, X, y, WIDE_EPOCHS)
+
+
+def compare(
+    settings: Settings,
+    report: Report,
+    networks: dict[str, tuple[tuple[sn.SparseLayer, ...], int]],
+    X: Any,
+    y: Any,
+    epochs: int = EPOCHS,
+) -> None:
+    """Time an epoch of each network by everybody, and add a table."""
+    header, rows = ["network", "ours, uint8", "ours, float32"], []
     for name, (weights, batch_size) in networks.items():
         verify(weights, X, y)
         timings = measure(
-            fastest(list(contenders(weights, X, y, batch_size))),
+            fastest(list(contenders(weights, X, y, batch_size, epochs))),
             rounds=(2, 3) if settings.quick else (5, 7), budget=15,
         )  # fmt: skip
         ours, others = timings[:2], timings[2:]
@@ -74,7 +112,7 @@ def run(settings: Settings, report: Report) -> None:
 
 
 def contenders(
-    weights: Sequence[sn.SparseLayer], X: Any, y: Any, batch_size: int
+    weights: Sequence[sn.SparseLayer], X: Any, y: Any, batch_size: int, epochs: int = EPOCHS
 ) -> Iterator[Contender]:
     """Every contender in every variant."""
     X_float = as_float(X)
@@ -82,9 +120,9 @@ def contenders(
         for threads in thread_counts():
             fit = partial(
                 network(weights).fit, inputs, y, threads=threads,
-                training=sn.Training(EPOCHS, batch_size=batch_size, optimizer=SGD),
+                training=sn.Training(epochs, batch_size=batch_size, optimizer=SGD),
             )  # fmt: skip
-            yield Contender(f"ours, {label}", fit, threads, EPOCHS)
+            yield Contender(f"ours, {label}", fit, threads, epochs)
     for name, peer in PEERS.items():
         if installed(peer):
             for threads in (cores(),) if peer.func is JaxMLP else thread_counts():

@@ -38,6 +38,7 @@ CONSTANTS = {
     "min_row_synapses": Constant(("10.0", "40.0"), ("sparse", "predict")),
     "good_row_synapses": Constant(("24.0", "60.0"), ("sparse", "predict")),
     "panel_synapses": Constant(("1 << 15", "1 << 19"), ("deep", "layer")),
+    "transposed_piece": Constant(("1 << 12", "1 << 16"), (*LARGE, "layer")),
     "group_synapses": Constant(("1024", "4096"), SMALL),
     "most_groups": Constant(("2", "4"), SMALL),
     "column_cost": Constant(("1.0", "4.0"), SMALL),

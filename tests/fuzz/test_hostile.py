@@ -376,7 +376,8 @@ def test_cells_of_blank_rows_are_not_read_one_by_one(monkeypatch):
     read = []
     monkeypatch.setattr(_files, "cell_of", lambda value: read.append(value) or cell_of(value))
     table = sn.read_table(io.BytesIO(zipped(ods.items())))
-    assert table.columns.keys() == before.columns.keys() and len(table) == len(before)
+    assert table.columns.keys() == before.columns.keys()
+    assert len(table) == len(before)
     assert len(read) < 1000
 
 
