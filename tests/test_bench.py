@@ -199,3 +199,17 @@ def test_the_leaderboard_shares_as_few_weights_as_the_accuracy_allows(monkeypatc
     assert shared.bits < sn.count_bits(net).total / 2
     assert all(row.share_drop for row in ROWS.values())
     assert "share" not in ROWS["500"].text()
+
+
+def test_radix_nets_reach_everything_and_infer_as_dense_ones_do():
+    layers = radix.radix_net(1024)
+    W = [layer.to_dense() for layer in layers[:2]]
+    assert all(((w != 0).sum(axis=axis) == radix.FAN_IN).all() for w in W for axis in (0, 1))
+    assert ((W[1] @ W[0]) > 0).all()
+    X = (np.random.default_rng(0).random((1024, 70)) < 0.3).astype(np.float32)
+    X[:, 5] = 0
+    alive, Y = radix.ours(layers)(X)
+    for layer in layers:
+        X = np.clip(layer.to_dense() @ X + layer.bias[:, None], 0, radix.CAP)
+    np.testing.assert_array_equal(alive, np.flatnonzero(X.any(axis=0)))
+    np.testing.assert_allclose(Y, X[:, alive], rtol=1e-4)
