@@ -12,7 +12,7 @@ import synaprune as sn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 stats = pytest.importorskip("bench.paper.stats", exc_type=ImportError)
-from bench import machine, regression, scaling, train, tune  # noqa: E402
+from bench import machine, radix, regression, scaling, train, tune  # noqa: E402
 from bench.data import full_weights  # noqa: E402
 from bench.leaderboard.rows import DEPTH, LOOPS, OPTIONS, ROWS, Recipe  # noqa: E402
 from bench.paper import generated, networks, problems, tables  # noqa: E402
