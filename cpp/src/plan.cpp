@@ -73,12 +73,30 @@ std::vector<index_t> set_columns(index_t n_rows, index_t n_columns, offset_t nnz
   return block_of;
 }
 
+// Calls f(r, how many rows are full from row r on) for n rows, the last one first.
+template <class F>
+void for_full_rows(index_t n, const offset_t* begin, const std::uint16_t* local, F&& f) {
+  constexpr offset_t least = 4;  // synapses of a row, below which it gains nothing
+  index_t full = 0;
+  for (index_t r = n; r-- > 0;) {
+    const offset_t k = begin[r], count = begin[r + 1] - k;
+    const bool has_gap = count < least || local[k + count - 1] - local[k] != count - 1;
+    const bool as_next =
+        full > 0 && begin[r + 2] - begin[r + 1] == count && local[begin[r + 1]] == local[k];
+    full = has_gap ? 0 : as_next ? full + 1 : 1;
+    f(r, full);
+  }
+}
+
 void set_full_rows(BlockedCsr& m) {
+  bool some = false;
+  for (index_t b = 0; b < m.n_blocks; ++b)
+    for_full_rows(m.n_rows, m.begin(b), m.local.data(),
+                  [&](index_t, index_t full) { some |= full >= few_full_rows; });
+  if (!some) return;
   m.full.resize(static_cast<std::size_t>(m.n_blocks) * m.n_rows);
   for (index_t b = 0; b < m.n_blocks; ++b)
     find_full_rows(m.n_rows, m.begin(b), m.local.data(), m.full.data() + offset_t{b} * m.n_rows);
-  const auto many = std::count_if(m.full.begin(), m.full.end(), [](index_t n) { return n >= 3; });
-  if (many == 0) m.full = {};
 }
 
 // Straight from blocks to blocks: an array of positions besides would be the largest of all.
@@ -213,13 +231,7 @@ BlockedCsr block_columns(index_t n_rows, index_t n_columns, const offset_t* indp
 }
 
 void find_full_rows(index_t n, const offset_t* begin, const std::uint16_t* local, index_t* full) {
-  for (index_t r = n; r-- > 0;) {
-    const offset_t k = begin[r], count = begin[r + 1] - k;
-    full[r] = count > 0 && local[begin[r + 1] - 1] - local[k] == count - 1 ? 1 : 0;
-    if (full[r] == 1 && r + 1 < n && full[r + 1] > 0 && begin[r + 2] - begin[r + 1] == count &&
-        local[begin[r + 1]] == local[k])
-      full[r] += full[r + 1];
-  }
+  for_full_rows(n, begin, local, [full](index_t r, index_t rows) { full[r] = rows; });
 }
 
 std::vector<offset_t> prefix_work(const BlockedCsr& m) {

@@ -438,3 +438,21 @@ def test_function_wants_one_axis_of_float32(name):
     with pytest.raises(ValueError, match="x must be aligned and C-ordered with 1 axes"):
         getattr(K, name)(np.zeros((3, 1), np.float32))
     assert getattr(K, name)(np.zeros(0, np.float32)).shape == (0,)
+
+
+@levels
+@pytest.mark.parametrize("n", [10, 37, 64, 144])
+@pytest.mark.parametrize("n_in", [16, 21, 157, 500])
+def test_full_rows_have_the_bits_of_rows_on_their_own(isa, n_in, n):
+    case = Matrix(11, n_in, 1.0, n)
+    Y, (gradients, _, dX) = case.spmm(isa), case.gradients(isa)
+    for r in range(11):
+        W = np.array([0, n_in]), case.indices[:n_in], case.values[r * n_in :][:n_in]
+        alone = K.spmm(isa, *W, case.bias[r : r + 1], case.X)
+        np.testing.assert_array_equal(alone[0], Y[r])
+        found = K.gradients(isa, *W, case.X, case.D[r : r + 1])[0]
+        np.testing.assert_array_equal(found, gradients[r * n_in :][:n_in])
+    for c in range(0, n_in, 7):
+        W = np.arange(12), np.zeros(11, np.int32), case.values[c::n_in].copy()
+        found = K.gradients(isa, *W, case.X[c : c + 1], case.D)[2]
+        np.testing.assert_array_equal(found[0], dX[c])

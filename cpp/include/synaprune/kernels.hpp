@@ -16,9 +16,12 @@ constexpr offset_t padded(offset_t n) { return (n + lanes - 1) / lanes * lanes; 
 
 using Rows = Range<index_t>;
 
+// Fewer full rows than these are computed one by one, see Block.
+inline constexpr index_t few_full_rows = 3;
+
 // One block of a BlockedCsr: row r's synapses are begin[r] .. end[r], synapse k comes from column
 // local[k] of the block. From row r on full[r] rows have the same columns, first to last without a
-// gap (0 if row r has one or is empty); null if that is so of few rows.
+// gap (0 if row r has one or few synapses); null if there are nowhere `few_full_rows` of them.
 struct Block {
   const offset_t* begin;
   const offset_t* end;

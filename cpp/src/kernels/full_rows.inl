@@ -5,7 +5,7 @@
 static inline index_t full_rows(index_t r, index_t last, Block W) {
   if (W.full == nullptr) return 0;
   const index_t rows = W.full[r] < last - r ? W.full[r] : last - r;
-  return rows < 3 ? 0 : rows;
+  return rows < few_full_rows ? 0 : rows;
 }
 
 constexpr int full_rows_at_once = 6, full_strip = full_sums / full_rows_at_once;
@@ -158,7 +158,7 @@ static inline void grad_full_rows(index_t rows, offset_t ld, offset_t n, const f
   }
 }
 
-// to[c * n + i] = from[place[i] + c] for c < n_columns and i < n; both are `width` at least.
+// to[c * n + i] = from[place[i] + c] for c < n_columns and i < n; n_columns >= 4, n >= lanes.
 static void transpose_full(offset_t n_columns, offset_t n, const float* from,
                            const std::uint32_t* place, float* to) {
   constexpr offset_t line = 16;  // floats
