@@ -46,22 +46,22 @@ std::vector<RowBlock> row_blocks(const std::vector<Layer>& layers, const Plan& p
   return blocks;
 }
 
-index_t in_fours(index_t n) { return (n + 3) / 4 * 4; }
+index_t in_steps(index_t n) { return (n + 15) / 16 * 16; }
 
-// Rows of a lower triangle in fours, each with the columns of its last: what grad_weights computes
-// fast. Row i's entries begin at begin[i].
+// Rows of a lower triangle in steps, each with the columns of the step's last: what grad_weights
+// computes fast. Row i's entries begin at begin[i].
 struct Staircase {
   std::vector<offset_t> begin{0};
   std::vector<std::uint16_t> local;
   std::vector<index_t> full;
 
   explicit Staircase(index_t n) {
-    for (index_t i = 0; i < in_fours(n); ++i) {
-      for (index_t c = 0; c < in_fours(i + 1); ++c) local.push_back(static_cast<std::uint16_t>(c));
+    for (index_t i = 0; i < in_steps(n); ++i) {
+      for (index_t c = 0; c < in_steps(i + 1); ++c) local.push_back(static_cast<std::uint16_t>(c));
       begin.push_back(static_cast<offset_t>(local.size()));
     }
-    full.resize(in_fours(n));
-    find_full_rows(in_fours(n), begin.data(), local.data(), full.data());
+    full.resize(in_steps(n));
+    find_full_rows(in_steps(n), begin.data(), local.data(), full.data());
   }
   Block block() const { return {begin.data(), begin.data() + 1, local.data(), full.data()}; }
 };
@@ -111,12 +111,12 @@ class Fisher {
   // diagonal: a share of the mean of that, which is returned. Into the upper triangle of bench.H.
   double matrix(const RowBlock& block, Bench& bench) const {
     const index_t n = block.size();
-    bench.gradients.assign(static_cast<std::size_t>(in_fours(n)) * max_tile, 0.0f);
-    bench.sums.assign(static_cast<std::size_t>(staircase_.begin[in_fours(n)]), 0.0f);
+    bench.gradients.assign(static_cast<std::size_t>(in_steps(n)) * max_tile, 0.0f);
+    bench.sums.assign(static_cast<std::size_t>(staircase_.begin[in_steps(n)]), 0.0f);
     const float* g = bench.gradients.data();
     for (offset_t t = 0; t < n_tiles_; ++t) {
       tile_gradients(block, t, bench.gradients.data());
-      kernels_.grad_weights({0, in_fours(n)}, max_tile, staircase_.block(), g, g, true,
+      kernels_.grad_weights({0, in_steps(n)}, max_tile, staircase_.block(), g, g, true,
                             bench.sums.data());
     }
     const auto samples = static_cast<double>(t_.samples.X.n);

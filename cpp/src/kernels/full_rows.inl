@@ -3,7 +3,6 @@
 
 // How many rows from r on have the columns of row r, which has no gap; 0 if they are few.
 static inline index_t full_rows(index_t r, index_t last, Block W) {
-  if (W.full == nullptr) return 0;
   const index_t rows = W.full[r] < last - r ? W.full[r] : last - r;
   return rows < few_full_rows ? 0 : rows;
 }

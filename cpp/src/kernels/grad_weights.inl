@@ -51,7 +51,7 @@ static inline void grad_weights_tile(Rows rows, Block W, const float* D, const f
     offset_t k = W.begin[r];
     if (k == W.end[r]) continue;
     const offset_t n = W.end[r] - k;
-    const index_t full = n < width ? 0 : full_rows(r, rows.last, W);
+    const index_t full = W.full == nullptr || n < width ? 0 : full_rows(r, rows.last, W);
     if (full > 0) {
       grad_full_rows(full, ld, n, D + r * ld, X + W.local[k] * ld, accumulate, g);
       g += full * n;

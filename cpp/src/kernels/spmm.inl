@@ -36,23 +36,29 @@ template <int n_vec>
 static inline void spmm_tile(Rows rows, Block W, const float* values, const float* X,
                              const float* bias, bool accumulate, offset_t y_ld, float* Y) {
   constexpr offset_t ld = n_vec * width;
-  const float* w = values;
-  for (index_t r = rows.first; r < rows.last;) {
+  const offset_t begin = W.begin[rows.first];
+  const auto one = [&](index_t r) {
     const offset_t k = W.begin[r], n = W.end[r] - k;
+    if (!accumulate || n > 0)
+      spmm_row<n_vec>(n, W.local + k, values + (k - begin), X, bias ? bias[r] : 0.0f, accumulate,
+                      Y + r * y_ld);
+  };
+  if (W.full == nullptr) {
+    for (index_t r = rows.first; r < rows.last; ++r) one(r);
+    return;
+  }
+  for (index_t r = rows.first; r < rows.last;) {
     const index_t full = full_rows(r, rows.last, W);
     if (full == 0) {
-      if (!accumulate || n > 0)
-        spmm_row<n_vec>(n, W.local + k, w, X, bias ? bias[r] : 0.0f, accumulate, Y + r * y_ld);
-      w += n;
-      ++r;
+      one(r++);
       continue;
     }
+    const offset_t k = W.begin[r], n = W.end[r] - k;
     for_groups(full, [&](offset_t first, auto group) {
-      spmm_full_rows<decltype(group)::value, n_vec>(n, w + first * n, X + W.local[k] * ld,
-                                                    bias ? bias + r + first : nullptr, accumulate,
-                                                    y_ld, Y + (r + first) * y_ld);
+      spmm_full_rows<decltype(group)::value, n_vec>(
+          n, values + (k - begin) + first * n, X + W.local[k] * ld,
+          bias ? bias + r + first : nullptr, accumulate, y_ld, Y + (r + first) * y_ld);
     });
-    w += full * n;
     r += full;
   }
 }
