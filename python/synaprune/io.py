@@ -29,6 +29,7 @@ from synaprune.unpacking import most, npy_array, parse_json, read_file, zip_memb
 
 FORMAT = 2
 _HEADER = "header.json"
+_INT_BITS = 128  # those of the states of numpy's generators, which checkpoints hold
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the zip format's zero
 
 
@@ -151,7 +152,7 @@ def read_model(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, 
         raise FileNotFoundError(f"{path}: no such file") from None
     try:
         members = zip_members(io.BytesIO(content))
-        header = parse_json(members.pop(_HEADER), constants=True, most_bits=64)
+        header = parse_json(members.pop(_HEADER), constants=True, most_bits=_INT_BITS)
         known = header["format"] == FORMAT
         whole = not known or header.pop("sha256") == _digest(header, members)
         arrays = {
