@@ -121,7 +121,8 @@ void Linear::backward(const Kernels& kernels, const float* X, const float* D, of
   work.d_values.resize(nnz());
   Team team(threads_worth(n, threads));
   work.piece.resize(team.size());
-  for (Buffer& piece : work.piece) piece.resize(transposed_floats(plan_));
+  const offset_t floats = transposed_floats(plan_);
+  for (Buffer& piece : work.piece) piece.resize(floats);
   const BlockedCsr& W = plan_.weights;
   team.run([&](int w) {
     if (!as_it_lies) {
