@@ -2,12 +2,15 @@
 
 import pickle
 import re
+import signal
+import threading
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import synaprune as sn
+from synaprune.training import TrainingSet
 
 DOC = (Path(__file__).parents[2] / "docs" / "scale.md").read_text(encoding="utf-8")
 DATA = sn.datasets.digits()
@@ -155,6 +158,27 @@ def test_a_divergence_leaves_the_last_epoch():
     assert kept == [1, 2]
     assert net.n_synapses == 406
     assert np.isfinite(np.concatenate([w.values for w in net.weights])).all()
+
+
+def test_ctrl_c_leaves_the_last_exchange(monkeypatch):
+    """The signal comes within the epoch after the third exchange, which takes a second."""
+    X, y = (np.repeat(a, 200, axis=0) for a in DATA.train)
+    net, states = born_sparse(), []
+
+    def rewire(self, *arguments):
+        exchange(self, *arguments)
+        states.append(everything(net))
+        if len(states) == 3:
+            threading.Timer(0.05, signal.raise_signal, [signal.SIGINT]).start()
+
+    exchange = TrainingSet.rewire
+    monkeypatch.setattr(TrainingSet, "rewire", rewire)
+    with pytest.raises(KeyboardInterrupt):
+        net.fit(X, y, training=replace(RECIPE, epochs=100, rewire=sn.SET()))
+    assert len(states) == 3
+    assert everything(net) == states[-1]
+    assert net.n_synapses == 406
+    net.fit(*DATA.train, training=RECIPE)  # and goes on
 
 
 def test_rewiring_is_refused_where_it_means_nothing():
