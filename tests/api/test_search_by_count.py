@@ -1,5 +1,7 @@
 """`smallest_network(n_synapses=N)`: the best network of a count, chosen in rounds."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import synaprune as sn
@@ -65,13 +67,36 @@ def test_the_best_third_of_a_round_enters_the_next(quick, monkeypatch):
 
     monkeypatch.setattr(_task.Task, "run_towards", watched)
     X, y = data(1000)  # five folds, once
-    result = sn.smallest_network(X, y, n_synapses=4, effort=2.0, threads=1)
+    told = []
+    result = sn.smallest_network(
+        X, y, n_synapses=4, effort=2.0, threads=1, callback=lambda *at: told.append(at)
+    )
     works = [2.0 * share for share in _task.ROUNDS] + [2.0]
     rounds = [{c for c, work in seen if work == share} for share in works]
-    assert [len(of) for of in rounds] == [12, 4, 2, 1]
-    assert rounds[0] > rounds[1] > rounds[2] > rounds[3]
-    assert rounds[3] == {result.chosen.candidate}
-    assert len(seen) == 5 * (12 + 4 + 2) + 2
+    retrained = {c for c in rounds[2] if c.retrain}
+    assert [c.hidden for c in retrained] == [(), ()]
+    assert [len(of) for of in rounds] == [12, 4, 2 + 2, 1]
+    assert rounds[0] > rounds[1] > rounds[2] - retrained
+    assert rounds[3] == {result.chosen.candidate} <= rounds[2]
+    assert len(seen) == 5 * (12 + 4 + 2 + 2) + 2
+    assert told[-1] == (len(seen), len(seen))
+
+
+def test_a_few_synapses_are_found_by_cutting_step_by_step():
+    """Three for iris: networks that are cut while they train have 89.6 %."""
+    X, y = pytest.importorskip("sklearn.datasets").load_iris(return_X_y=True)
+    result = sn.smallest_network(X, y, n_synapses=3)
+    assert result.network.n_synapses == 3
+    assert result.expected.value > 0.94
+    assert result.chosen.candidate.retrain
+    assert not any(c.retrain for c in starts(101, None))
+
+
+def test_candidates_that_are_retrained_need_no_others(quick):
+    X, y = data()
+    result = sn.smallest_network(X, y, n_synapses=2, candidates=[replace(FEW[0], retrain=True)])
+    assert sorted(result.network.used_inputs.tolist()) == [1, 4]
+    assert result.chosen.candidate.retrain
 
 
 def test_images_may_be_moved():

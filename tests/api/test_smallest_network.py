@@ -92,6 +92,26 @@ def test_that_the_rows_cannot_tell_comes_first(quick):
     assert str(result).startswith("These rows cannot tell a drop of 0.10%")
 
 
+def test_the_front_is_what_no_smaller_network_beats(quick):
+    X = normal(120, 3)
+    result = sn.smallest_network(X, X[:, 0] + 0.5 * X[:, 1] + normal(120, 1, 4)[:, 0] > 0)
+    better = [
+        point
+        for point in result.curve
+        if all(
+            (other.n_synapses > point.n_synapses or other.score <= point.score)
+            and (other.n_synapses >= point.n_synapses or other.score < point.score)
+            for other in result.curve
+        )
+    ]
+    assert {(p.n_synapses, p.score) for p in better} == {
+        (p.n_synapses, p.score) for p in result.front
+    }
+    sizes = [point.n_synapses for point in result.front]
+    assert sizes == sorted(set(sizes))
+    assert sizes[0] == min(point.n_synapses for point in result.curve)
+
+
 def test_whole_number_pixels_are_scaled_as_pixels(quick):
     X = np.random.default_rng(0).integers(0, 256, (200, 6)).astype(np.uint8)
     result = sn.smallest_network(X, X[:, 1] > 127)
@@ -906,8 +926,8 @@ def test_a_result_tells_its_figures_in_two_lines():
                      "method": "by hand", "in_percent": True, "metric": "score"},
         "expected_full": {"value": 0.9, "low": 0.85, "high": 0.92, "method": "by hand",
                           "in_percent": True, "metric": "score"},
-        "curve": [{"candidate": {"hidden": (), "l1": 0.0, "augment": None}, "n_synapses": 2,
-                   "score": 0.87, "drop": 0.01, "standard_error": 0.004}],
+        "curve": [{"candidate": {"hidden": (), "l1": 0.0, "augment": None, "retrain": False},
+                   "n_synapses": 2, "score": 0.87, "drop": 0.01, "standard_error": 0.004}],
     }  # fmt: skip
 
 

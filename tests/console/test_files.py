@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import itertools
 import json
 import re
 import sys
@@ -114,6 +115,40 @@ def test_a_recipe_leads_to_the_job_with_splits(folder):
     assert done.returncode == 0
     assert "accuracy, validation" in done.stdout
     assert read_json(folder / "j.json")["start"]["structure"].startswith("3-3-1")
+
+
+def test_a_count_alone_is_searched_for(folder):
+    args = ("prune", "fruit.csv", "--target", "kind", "--synapses", 2, "--out", "m.npz")
+    out = succeed(*args, "--json", "j.json", cwd=folder)
+    assert "Asked: the best accuracy with at most 2 synapses." in out
+    assert "full network" not in out
+    assert "The network is trained on all rows." in " ".join(out.split())
+    record = read_json(folder / "j.json")
+    assert record["options"] == {"metric": "auto", "n_synapses": 2}
+    assert (record["max_drop"], record["expected_full"]) == (None, None)
+    assert record["start"]["score"] == {}
+    assert record["final"]["n_synapses"] <= 2
+    assert record["expected"]["value"] > 0.5
+    assert "n_synapses=2" in succeed("info", "m.npz", cwd=folder)
+    done = run(*args, "--max-drop", 0.1, cwd=folder)
+    assert done.returncode == 2
+    assert "at most one of --synapses, --max-drop" in done.stderr
+
+
+def test_what_fewer_synapses_would_cost_is_shown(tmp_path):
+    X = np.random.default_rng(0).normal(size=(300, 3))
+    rows = [",".join(f"{v:.3f}" for v in x) + f",{int(x @ (3, 2, 1) > 0)}" for x in X]
+    (tmp_path / "t.csv").write_text("a,b,c,y\n" + "\n".join(rows) + "\n")
+    out = succeed("prune", "t.csv", "--json", "j.json", cwd=tmp_path)
+    told = re.findall(r"│ +(\d+)( \*)? │ +(-?[\d.]+)% │ +[\d.]+% │", out)
+    record = read_json(tmp_path / "j.json")
+    drops = {(point["n_synapses"], f"{100 * point['drop']:.2f}") for point in record["curve"]}
+    assert {(int(n), drop) for n, _, drop in told} <= drops
+    sizes = [int(n) for n, _, _ in told]
+    assert [mark for _, mark, _ in told] == [""] * (len(told) - 1) + [" *"]
+    assert sizes[0] == 1
+    assert all(2 * small <= large for small, large in itertools.pairwise(sizes))
+    assert f"For one of the smaller: --synapses {sizes[-2]}." in out
 
 
 def test_options_of_files_are_refused_for_named_datasets(tmp_path):

@@ -114,7 +114,7 @@ def test_runs_side_by_side_are_the_same_runs(tmp_path):
 
 
 def test_a_run_that_fails_side_by_side_ends_them_all_with_one_line(tmp_path):
-    args = ("prune", flowers(tmp_path), "--target", "kind", "--synapses", 10**6)
+    args = ("prune", flowers(tmp_path), "--target", "kind", "--synapses", 10**6, "--epochs", 9)
     done = spawn(*args, "--runs", 3, "--jobs", 2)
     assert (done.returncode, done.stdout) == (2, "")
     assert re.fullmatch(r"synaprune: .*n_synapses must be from .*\n", done.stderr)

@@ -19,7 +19,7 @@ from synaprune.cli.found import Found
 from synaprune.job import Result
 from synaprune.network import SparseMLP
 from synaprune.options import name_of
-from synaprune.search import SearchResult
+from synaprune.search import CurvePoint, SearchResult
 
 _STAGES = {"train": "training", "retrain": "retraining", "accepted": "pruning"}
 
@@ -98,8 +98,6 @@ class ProgressBar:
 def show_found(found: Found, next_step: str) -> None:
     """Print what `smallest_network` made of a file: what would surprise first, then the figures."""
     rows, result, record = found.rows, found.result, found.record
-    assert result.full is not None
-    assert result.expected_full is not None
     console = _stdout()
     console.print(
         f"{rows.name}: {len(rows.y)} rows, {len(rows.input_names)} columns, target "
@@ -118,35 +116,17 @@ def show_found(found: Found, next_step: str) -> None:
         console.print(f"\n{result.remark}")
     name = str(record["metric"]).replace("_", " ")
     why = " (one class has most of the rows)" if found.chose_metric else ""
-    drop = record["max_drop"]
-    points = f"{100 * drop:g} point{'s' * (drop != 0.01)}"
-    lost = points if result.expected.in_percent else f"{drop:g}"
-    if result.metric in metrics.RELATIVE:
-        lost = f"{drop:.3g} of its size"
-    console.print(f"\nAsked: the {name}{why} may fall {lost} below that of the best full network.")
-    ends = [record["start"], record["final"]]
-    nets = [result.full, result.network]
-    estimates = [result.expected_full, result.expected]
-    table, row = _two_columns("full network", "smallest")
-    row("structure", [end["structure"] for end in ends])
-    row("synapses", [str(end["n_synapses"]) for end in ends])
-    row("inputs used", [str(end["n_inputs"]) for end in ends])
-    row(f"{name}, fresh data", [_figure(e.value, e.in_percent) for e in estimates])
-    row(
-        "90 % interval",
-        [f"{_figure(e.low, e.in_percent)} to {_figure(e.high, e.in_percent)}" for e in estimates],
-    )
-    in_percent = result.expected.in_percent
-    row(f"{name}, all rows", [_figure(end["score"]["train"], in_percent) for end in ends])
-    row("bytes", [str(net.n_bytes) for net in nets])
-    times = [_predict_seconds(net, found.inputs) for net in nets]
-    row(f"predict {len(found.inputs)} rows", [_duration(t) for t in times])
-    console.print(table)
-    if result.chosen.standard_error > result.allowed_drop:
-        console.print(_curve(result, name))
+    console.print(f"\nAsked: {_asked(result, name + why)}.")
+    console.print(_ends(found, name))
+    smaller = _front(result)
+    if len(smaller) > 1:
+        console.print(_smaller(result, smaller, name))
+        console.print(f"For one of the smaller: --synapses {smaller[-2].n_synapses}.")
+    of_both = "Both networks are" if result.full is not None else "The network is"
     console.print(
-        f"Fresh data: estimated by {result.expected.method}. Both networks are trained on all rows."
+        f"Fresh data: estimated by {result.expected.method}. {of_both} trained on all rows."
     )
+    ends = [record["start"], record["final"]]
     n, kept = (end["n_synapses"] for end in ends)
     console.print(f"{1 - kept / n:.1%} of the synapses were removed: {n} → {kept}.")
     used = result.network.used_columns
@@ -164,8 +144,8 @@ def _answers(y: np.ndarray[Any, Any]) -> str:
     return f"of {len(labels)} classes ({', '.join(f'{label} {n}' for label, n in some)}{more})"
 
 
-def _two_columns(*heads: str) -> tuple[Table, Callable[[str, list[str]], None]]:
-    """Return a table of two networks, and what adds a row to it."""
+def _columns(*heads: str) -> tuple[Table, Callable[[str, list[str]], None]]:
+    """Return a table with a column a network, and what adds a row to it."""
     table = Table()
     table.add_column("")
     for head in heads:
@@ -173,18 +153,60 @@ def _two_columns(*heads: str) -> tuple[Table, Callable[[str, list[str]], None]]:
     return table, lambda name, values: table.add_row(name, *values)
 
 
-def _curve(result: SearchResult, name: str) -> Table:
-    """Return the drop of some sizes of the chosen shape, with standard errors."""
-    points = [p for p in result.curve if p.candidate == result.chosen.candidate]
+def _asked(result: SearchResult, name: str) -> str:
+    """Return what was asked for, in words."""
+    drop = result.max_drop
+    if drop is None:
+        return f"the best {name} with at most {result.chosen.n_synapses} synapses"
+    lost = f"{drop:g}"
+    if result.metric in metrics.RELATIVE:
+        lost = f"{drop:.3g} of its size"
+    elif result.expected.in_percent:
+        lost = f"{100 * drop:g} point{'s' * (drop != 0.01)}"
+    return f"the {name} may fall {lost} below that of the best full network"
+
+
+def _ends(found: Found, name: str) -> Table:
+    """Return the table of the full network, where there is one, and the smallest."""
+    result = found.result
+    in_percent = result.expected.in_percent
+    shown = [(result.network, result.expected, found.record["final"], "smallest")]
+    if result.full is not None and result.expected_full is not None:
+        shown.insert(0, (result.full, result.expected_full, found.record["start"], "full network"))
+    nets, estimates, ends, heads = zip(*shown, strict=True)
+    table, row = _columns(*heads)
+    row("structure", [end["structure"] for end in ends])
+    row("synapses", [str(end["n_synapses"]) for end in ends])
+    row("inputs used", [str(end["n_inputs"]) for end in ends])
+    row(f"{name}, fresh data", [_figure(e.value, e.in_percent) for e in estimates])
+    row(
+        "90 % interval",
+        [f"{_figure(e.low, e.in_percent)} to {_figure(e.high, e.in_percent)}" for e in estimates],
+    )
+    row(f"{name}, all rows", [_figure(end["score"]["train"], in_percent) for end in ends])
+    row("bytes", [str(net.n_bytes) for net in nets])
+    times = [_predict_seconds(net, found.inputs) for net in nets]
+    row(f"predict {len(found.inputs)} rows", [_duration(t) for t in times])
+    return table
+
+
+def _front(result: SearchResult) -> list[CurvePoint]:
+    """Return what was chosen and, of the smaller ones on the front, each at most half the next."""
+    shown = [result.chosen]
+    for point in reversed(result.front):
+        if 2 * point.n_synapses <= shown[-1].n_synapses:
+            shown.append(point)
+    return shown[::-1]
+
+
+def _smaller(result: SearchResult, points: Sequence[CurvePoint], name: str) -> Table:
+    """Return what fewer synapses would cost."""
     table = Table()
     for column in ("synapses (* chosen)", f"drop of {name} on rows left out", "its standard error"):
         table.add_column(column, justify="right")
-    chosen = points.index(result.chosen)
-    for at in sorted({chosen, *(round(i * (len(points) - 1) / 9) for i in range(10))}):
-        point = points[at]
-        mark = " *" if point.n_synapses == result.chosen.n_synapses else ""
-        figures = (point.drop, point.standard_error)
-        shown = (_figure(x, result.expected.in_percent) for x in figures)
+    for point in points:
+        mark = " *" if point is result.chosen else ""
+        shown = (_figure(x, result.expected.in_percent) for x in (point.drop, point.standard_error))
         table.add_row(f"{point.n_synapses}{mark}", *shown)
     return table
 
@@ -203,7 +225,7 @@ def show_result(result: Result) -> None:
     data = result.data
     columns = [result.start, result.final]
     nets = [result.full, result.path.smallest]
-    table, row = _two_columns("before", "after")
+    table, row = _columns("before", "after")
     row("structure", [c.structure for c in columns])
     row("synapses", [str(c.n_synapses) for c in columns])
     row("inputs used", [str(c.n_inputs) for c in columns])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,13 @@ from synaprune.search import SearchResult, smallest_network
 from synaprune.tables import Table, TableEncoder
 from synaprune.threads import Threads
 
-OPTIONS = ("max_drop", "metric", "class_weight")  # all others belong to the job of `prune`
+# All others belong to the job of `prune`.
+OPTIONS = ("n_synapses", "max_drop", "metric", "class_weight")
+
+
+def is_search(given: Collection[str]) -> bool:
+    """Return whether options ask for a search, with one goal at most, and for no recipe."""
+    return set(given) <= set(OPTIONS) and not {"n_synapses", "max_drop"} <= set(given)
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +66,7 @@ def find(
     ----------
     rows : Rows
     options : mapping
-        Values of some of `OPTIONS`.
+        Arguments of `smallest_network`.
     keep : iterable of str
         As in `TableEncoder.fit`.
     seed, threads, callback, checkpoint, time_limit
@@ -85,10 +91,12 @@ def find(
         time_limit=time_limit, **chosen, **options,
     )  # fmt: skip
     metric: Metric = options.get("metric", "auto")
-    asked = {"max_drop": result.max_drop, "metric": metric} | dict(options)
+    asked = {"metric": metric} | dict(options)
+    if result.max_drop is not None:
+        asked["max_drop"] = result.max_drop
     result.path.options.update({"dataset": rows.name, "target": rows.target, **asked})
 
-    def measured_on_all(net: SparseMLP) -> dict[str, Any]:
+    def measured(net: SparseMLP) -> dict[str, Any]:
         data = net.check_data(inputs, rows.y)
         kinds = {"accuracy": None if net.is_regression else "accuracy", "score": result.metric}
         return {
@@ -96,22 +104,25 @@ def find(
             for kind, of in kinds.items()
         }
 
-    def measured(net: SparseMLP) -> dict[str, Any]:
+    def counted(net: SparseMLP) -> dict[str, Any]:
         return {
             "structure": net.structure,
             "n_synapses": net.n_synapses,
             "n_inputs": net.n_used_inputs,
-            **measured_on_all(net),
         }
 
-    net = result.network
-    assert result.full is not None
+    net, full = result.network, result.full
+    untrained: dict[str, Any] = {"accuracy": {}, "score": {}}
     record = {
         "dataset": rows.name,
         "seed": seed,
         "options": asked,
-        "start": measured(result.full),
+        "start": {
+            **counted(result.path.network(0) if full is None else full),
+            **(untrained if full is None else measured(full)),
+        },
         "final": {
+            **counted(net),
             **measured(net),
             "inputs": [net.input_name(i) for i in net.used_inputs.tolist()],
             "columns": net.used_columns,

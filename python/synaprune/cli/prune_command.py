@@ -19,7 +19,7 @@ from synaprune import __version__, datasets, metrics
 from synaprune.checkpoint import CheckpointFile
 from synaprune.cli.checkpoints import opened_for
 from synaprune.cli.flags import FLAG, add_flags, whole_number
-from synaprune.cli.found import OPTIONS, Found, find
+from synaprune.cli.found import Found, find, is_search
 from synaprune.cli.report_command import write_data_report
 from synaprune.cli.runs import on_workers, run_job, run_search
 from synaprune.io import write_atomically
@@ -51,10 +51,11 @@ def add_parser(commands: Any) -> None:
     p = commands.add_parser(
         "prune",
         help="train a network on a dataset and prune it",
-        description="Find the smallest network for a FILE, or for digits: shapes and sizes are "
-        "tried on folds of the rows, and the choice is trained on all of them. With any option of "
-        "a recipe or goal besides --max-drop, --metric and --class-weight, and for xor and mnist, "
-        "one network is trained on 60 % of the rows and pruned by the accuracy on 20 %.",
+        description="Find the smallest network for a FILE, or for digits, that keeps the accuracy, "
+        "or with --synapses the best of that count: shapes and sizes are tried on folds of the "
+        "rows, and the choice is trained on all of them. With any option of a recipe, or another "
+        "goal than --max-drop or --synapses, and for xor and mnist, one network is trained on 60 % "
+        "of the rows and pruned by the accuracy on 20 %.",
     )
     p.set_defaults(run=run)
     p.add_argument(
@@ -195,7 +196,7 @@ def _do_runs(
     if file and not Path(args.dataset).exists():
         datasets.load(args.dataset)  # which says that there is none
     bar.next_run()
-    if (file or args.dataset in SEARCHED) and set(given) <= set(OPTIONS):
+    if (file or args.dataset in SEARCHED) and is_search(given):
         if args.jobs:
             raise ValueError(
                 "--jobs does not apply here: the search for the smallest network runs side by side "

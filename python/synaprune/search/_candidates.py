@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from synaprune.checks import check_float, check_int, shown
+from synaprune.checks import check_bool, check_float, check_int, shown
 from synaprune.training import ShiftImages, check_augment
 
 
@@ -21,6 +21,9 @@ class Candidate:
         L1 penalty, which makes small networks better and full ones worse.
     augment : ShiftImages, optional
         How samples are varied in training.
+    retrain : bool
+        Whether a count, too, is reached as a contract is: trained in full, then cut step by step
+        and retrained after each. Else it is cut while it trains.
 
     Raises
     ------
@@ -30,12 +33,13 @@ class Candidate:
     Examples
     --------
     >>> Candidate((100,), 1e-3)
-    Candidate(hidden=(100,), l1=0.001, augment=None)
+    Candidate(hidden=(100,), l1=0.001, augment=None, retrain=False)
     """
 
     hidden: tuple[int, ...]
     l1: float
     augment: ShiftImages | None = None
+    retrain: bool = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.hidden, tuple):
@@ -44,6 +48,7 @@ class Candidate:
             check_int("each of hidden", n, 1)
         check_float("l1", self.l1, 0.0)
         check_augment(self.augment)
+        check_bool("retrain", self.retrain)
 
 
 CANDIDATES = (
@@ -55,6 +60,7 @@ CANDIDATES = (
 )
 
 
+TINY = 100  # synapses up to which more is tried, since one more or less counts
 _L1 = (0.0, 1e-4, 1e-3)  # of starts that are pruned to a count
 _SHARE = 12  # of the synapses to end with, one of so many is a neuron to start with
 
@@ -67,11 +73,22 @@ def starts(n_synapses: int, image_shape: tuple[int, int] | None) -> tuple[Candid
     n_synapses : int
     image_shape : (height, width) or None
         If the inputs may be images: then half of the candidates move them.
+
+    Returns
+    -------
+    tuple of Candidate
+        Those that are cut while they train first.
     """
     first = min(max(n_synapses // _SHARE, 20), 300)
     shapes = ((), (first,), (first, (2 * first + 4) // 5), (2 * first, first))
     augments = (None,) if image_shape is None else (None, ShiftImages(*image_shape))
-    return tuple(Candidate(s, l1, augment) for augment in augments for s in shapes for l1 in _L1)
+    retrained = (
+        replace(c, retrain=True) for c in CANDIDATES if n_synapses <= TINY and not c.hidden
+    )
+    return (
+        *(Candidate(s, l1, augment) for augment in augments for s in shapes for l1 in _L1),
+        *retrained,
+    )
 
 
 def check_candidates(

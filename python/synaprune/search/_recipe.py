@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from synaprune.pruning import Gradual
-from synaprune.search._candidates import Candidate
+from synaprune.search._candidates import TINY, Candidate
 from synaprune.training import SGD, ConstantThenCosine, Training, TrainingDiverged
 
 T = TypeVar("T")
@@ -22,8 +22,9 @@ _ROW = 1500  # synapses that take as long as what a row takes besides
 _EPOCHS = 1000  # of such a training, at most
 _MANY = 20_000  # rows from which batches are twice as large: a third less time
 _POWER = 3.0  # of `Gradual`: starts are large, and their first cuts cost nothing
-_TINY = 100  # synapses up to which the last training lets removed ones grow again
-_REGROW = 0.5  # and for how much of its work
+_REGROW = (
+    0.5  # of the work of the last training to a tiny count, to let removed synapses grow again
+)
 _LEAST = 1500  # updates of such a training, at least
 LEARNING_RATES = (0.05, 0.0125, 0.003)  # each is for what the one before made diverge
 
@@ -91,7 +92,7 @@ def recipe_towards(
     last : bool
         Whether the network is one of those to return.
     """
-    tiny = last and n_synapses <= _TINY
+    tiny = last and n_synapses <= TINY
     gradual = Gradual(power=_POWER, regrow_budget=_REGROW if tiny else 0.0)
     mean = gradual.mean_synapses(full, n_synapses)
     batch_size = training.batch_size * (2 if n >= _MANY else 1)

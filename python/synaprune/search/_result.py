@@ -141,6 +141,29 @@ class SearchResult:
         }
 
     @property
+    def front(self) -> list[CurvePoint]:
+        """The points of the curve than which no smaller or equal one scores higher, by size.
+
+        What fewer synapses would cost. Scores are those of the rows left out, and the best of
+        several: what the ones of nearly equal sizes promise is too high by up to their standard
+        error.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_wine
+        >>> import synaprune as sn
+        >>> result = sn.smallest_network(*load_wine(return_X_y=True), seed=0)
+        >>> sizes = [point.n_synapses for point in result.front]
+        >>> sizes == sorted(set(sizes))
+        True
+        """
+        front: list[CurvePoint] = []
+        for point in sorted(self.curve, key=lambda point: (point.n_synapses, -point.score)):
+            if not front or point.score > front[-1].score:
+                front.append(point)
+        return front
+
+    @property
     def remark(self) -> str:
         """What a reader has to know before the figures; "" if there is nothing."""
         return " ".join(filter(None, (self.stopped, self._doubt)))

@@ -85,6 +85,7 @@ def smallest_network(
         Ask for the best network of at most so many synapses instead, whatever its score: candidates
         of up to two hidden layers are pruned to this count as they are trained, the best third of
         them then again for longer, and so on (successive halving; Jamieson and Talwalkar, 2016).
+        For at most 100 synapses linear networks that are cut step by step join the last round.
         Of uint8 rows that may be square images, half of the candidates train on images that are
         moved by a pixel, if that proves better on the rows left out.
     effort : float

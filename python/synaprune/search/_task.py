@@ -129,7 +129,12 @@ class Task:
         stop: threading.Event,
         rows: NDArray[np.intp] | None = None,
     ) -> Run:
-        """Train a candidate on some rows, or all, and cut it down to a count on the way."""
+        """Train a candidate on some rows, or all, and cut it down to a count on the way.
+
+        One that is to be retrained is cut afterwards, and takes no account of `work`.
+        """
+        if candidate.retrain:
+            return self.run(candidate, n_synapses, stream, stop, rows)
 
         def run_at(lr: float) -> Run:
             net, X, y, weights = self._start(candidate, 1.0, "center", stream, rows)
@@ -274,11 +279,17 @@ class Task:
         """Judge candidates that are cut to a count: the best third of a round enters the next.
 
         Each round trains longer than the one before (successive halving; Jamieson and Talwalkar,
-        2016). Parameters, results and errors are those of `judge`.
+        2016). Candidates that are to be retrained, whose trainings are whole ones, enter the last.
+        Parameters, results and errors are those of `judge`.
         """
-        splits, at = list(self._splits()), list(range(len(self.candidates)))
+        at, late = self._by_round()
+        splits = list(self._splits())
         judged, stopped, before = None, "", 0
         for place, share in enumerate(ROUNDS):
+            if place == len(ROUNDS) - 1:
+                at = [*at, *late]
+            if not at:
+                continue
             tasks = {
                 f"round/{place}/{k}/{i}": partial(
                     self._fold_towards, self.candidates[i], n_synapses, share * effort, split, k
@@ -304,11 +315,17 @@ class Task:
 
     def n_trainings_towards(self) -> int:
         """Count the trainings that `judge_towards` needs."""
-        n, in_all = len(self.candidates), 0
+        at, late = self._by_round()
+        n, in_all = len(at), len(late)
         for _ in ROUNDS:
             in_all += n
             n = math.ceil(n / _SURVIVORS)
         return in_all * len(list(self._splits()))
+
+    def _by_round(self) -> tuple[list[int], list[int]]:
+        """Return the candidates that compete from the first round on, and those of the last."""
+        late = [i for i, candidate in enumerate(self.candidates) if candidate.retrain]
+        return [i for i in range(len(self.candidates)) if i not in late], late
 
     def _judged(
         self,
