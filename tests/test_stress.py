@@ -21,6 +21,7 @@ def test_a_wrong_result_is_told(monkeypatch):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
+@pytest.mark.limits
 def test_memory_stays_as_it_is():
     """In a process of its own, which other tests have not filled with what they keep."""
     done = subprocess.run(

@@ -114,6 +114,7 @@ def test_names_of_any_kind_are_reported(odd, tmp_path):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no resident set to read")
+@pytest.mark.limits
 def test_energies_and_ablations_of_many_classes_take_little_memory():
     """20000 classes used to take 25 GB: each synapse had a number for each class."""
     code = """

@@ -106,6 +106,7 @@ except KeyboardInterrupt:
 
 
 @linux
+@pytest.mark.limits
 def test_ctrl_c_ends_gradients():
     """This used to be heard at the end of the call only. Both are told by CPU time."""
     code = """
@@ -310,6 +311,7 @@ WRITES_IN_LITTLE_MEMORY = {
 
 
 @linux
+@pytest.mark.limits
 @pytest.mark.parametrize("write", WRITES_IN_LITTLE_MEMORY)
 def test_a_write_that_runs_out_of_memory_changes_nothing(write):
     """This used to corrupt the heap: a cut left layers that no longer fitted the plan of them."""

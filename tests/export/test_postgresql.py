@@ -17,6 +17,7 @@ from synaprune.export.sql import identifier, string
 from synaprune.program import Program
 
 TOOLS = ("initdb", "pg_ctl", "psql", *(["runuser"] if os.geteuid() == 0 else []))
+OTHERS = {k: v for k, v in os.environ.items() if k != "LD_PRELOAD"}  # a sanitizer is for us alone
 pytestmark = pytest.mark.skipif(not all(map(shutil.which, TOOLS)), reason="no PostgreSQL")
 
 
@@ -35,8 +36,9 @@ def server():
 
         def call(*command):
             subprocess.run(
-                [*user, *command], check=True, timeout=60, cwd="/", stdout=subprocess.DEVNULL
-            )
+                [*user, *command],
+                check=True, timeout=60, cwd="/", stdout=subprocess.DEVNULL, env=OTHERS,
+            )  # fmt: skip
 
         data = str(folder / "data")
         call("initdb", "-D", data, "-A", "trust", "-U", "test", "-E", "UTF8", "--locale=C", "-N")
@@ -63,7 +65,7 @@ def ask(server, net, names, rows, kind, table="t"):
     done = subprocess.run(
         ["psql", "-h", server, "-U", "test", "-d", "postgres", *options],
         input=text.encode(), capture_output=True, timeout=60, check=False,
-        env=os.environ | {"PGCLIENTENCODING": "UTF8"},
+        env=OTHERS | {"PGCLIENTENCODING": "UTF8"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr.decode()
     found = list(csv.DictReader(io.StringIO(done.stdout.decode(), newline="")))
