@@ -6,7 +6,7 @@ import sys
 from core.networks import environment
 
 
-def run_alone(code, *args, timeout=40, **variables):
+def run_alone(code, *args, timeout=120, **variables):
     """Run code to its end with more environment variables; returns the CompletedProcess, as text.
 
     A script that hangs is ended after `timeout` seconds and fails the test. Warnings of it are not

@@ -233,7 +233,7 @@ def child(work):
         except BaseException as error:
             print(repr(error), flush=True)
             os._exit(1)
-    deadline = time.monotonic() + 20.0
+    deadline = time.monotonic() + 50.0
     while (ended := os.waitpid(pid, os.WNOHANG)) == (0, 0) and time.monotonic() < deadline:
         time.sleep(0.01)
     if ended == (0, 0):
