@@ -34,7 +34,7 @@ def draw(records: Sequence[Record], file: Path) -> None:
             ax.set(xscale="log", title=table)
             ax.set_xticks(counts, [str(n) for n in counts])
             ax.minorticks_off()
-            ax.set_ylim(bottom=0)
+            ax.set_ylim(0, 1.1 * max(y for line in ax.lines for y in line.get_ydata()))
             ax.grid(alpha=0.25)
         figure.supxlabel("weights; splits and leaves of a tree")
         figure.supylabel("test error, %")
