@@ -52,6 +52,7 @@ PRESETS = {
     ),
 }
 SEARCHED = ("digits",)  # of which `smallest_network` is asked unless flags say otherwise
+COUNTED = (*SEARCHED, "mnist")  # and with a count alone
 TABLE = Preset(training=Training(100, batch_size=16, optimizer=SGD(0.05)))
 
 

@@ -82,6 +82,33 @@ def test_the_best_third_of_a_round_enters_the_next(quick, monkeypatch):
     assert told[-1] == (len(seen), len(seen))
 
 
+@pytest.mark.parametrize("learnable", [True, False])
+def test_what_a_longer_training_makes_worse_is_not_trained_longer_on_all_rows(
+    learnable, monkeypatch
+):
+    """Labels that are noise are learned by heart: on rows left out, the loss grows."""
+    seen = []
+    run = _task.Task.run_towards
+
+    def watched(task, candidate, n_synapses, work, stream, stop, rows=None):
+        if rows is None:
+            seen.append(work)
+        return run(task, candidate, n_synapses, work, stream, stop, rows)
+
+    monkeypatch.setattr(_task.Task, "run_towards", watched)
+    monkeypatch.setattr(_task, "_REPEATS", 1)
+    monkeypatch.setattr(_recipe, "_LEAST", 1)
+    X, y = data(200)
+    if learnable:
+        candidate, n_synapses = sn.search.Candidate((), 0.0), 6
+    else:
+        candidate, n_synapses = sn.search.Candidate((30,), 0.0), 200
+        rng = np.random.default_rng(1)
+        y = np.where(rng.random(len(y)) < 0.5, rng.permutation(y), y)
+    sn.smallest_network(X, y, n_synapses=n_synapses, candidates=[candidate], effort=0.5, threads=1)
+    assert seen == [0.5 if learnable else 0.5 * _task.ROUNDS[-1]] * 2
+
+
 def test_a_few_synapses_are_found_by_cutting_step_by_step():
     """Three for iris: networks that are cut while they train have 89.6 %."""
     X, y = pytest.importorskip("sklearn.datasets").load_iris(return_X_y=True)

@@ -1,6 +1,7 @@
 """``synaprune prune`` as a user runs it: the table, the JSON, files, flags, MNIST."""
 
 import collections
+import json
 import os
 import re
 import shutil
@@ -455,6 +456,26 @@ def test_mnist(tmp_path, mnist_dir):
     assert min(final["accuracy"].values()) > 0.9
     assert record["epochs"] == 8
     assert re.search(rf"reached {final['n_synapses']} synapses", record["stop_reason"])
+
+
+def test_a_count_alone_is_searched_for_on_the_training_images(tmp_path, mnist_dir, monkeypatch):
+    monkeypatch.setattr(sn.search._candidates, "_L1", (1e-4,))
+    monkeypatch.setattr(sn.search._recipe, "_WORK", 1e9)
+    args = ("mnist", "--data-dir", mnist_dir)
+    files = ("--json", tmp_path / "run.json", "--out", tmp_path / "m.npz")
+    out = succeed("prune", *args, "--synapses", 400, *files)
+    assert "mnist: 60000 rows" in out
+    final = read_json(tmp_path / "run.json")["final"]
+    assert final["n_synapses"] <= 400
+    assert f"{final['score']['test']:.2%}" in out
+    test = sn.datasets.mnist(mnist_dir).test
+    net = sn.PruningPath.load(tmp_path / "m.npz").smallest
+    assert net.score(*test) == final["score"]["test"] > 0.8
+    succeed("report", tmp_path / "m.npz", "--data", *args, "--out", tmp_path / "m.html")
+    text = (tmp_path / "m.html").read_text("utf-8")
+    facts = json.loads(re.search(r'id="facts">(.*?)</script>', text, re.DOTALL)[1])
+    judged = facts["summary"]["accuracy"]["validation"]
+    assert (judged["n"], judged["final"]) == (10000, final["score"]["test"])
 
 
 def test_data_folder_of_the_environment(tmp_path, mnist_dir):

@@ -170,7 +170,10 @@ def _ends(found: Found, name: str) -> Table:
     """Return the table of the full network, where there is one, and the smallest."""
     result = found.result
     in_percent = result.expected.in_percent
-    shown = [(result.network, result.expected, found.record["final"], "smallest")]
+    both = result.full is not None
+    shown = [
+        (result.network, result.expected, found.record["final"], ("network", "smallest")[both])
+    ]
     if result.full is not None and result.expected_full is not None:
         shown.insert(0, (result.full, result.expected_full, found.record["start"], "full network"))
     nets, estimates, ends, heads = zip(*shown, strict=True)
@@ -183,7 +186,9 @@ def _ends(found: Found, name: str) -> Table:
         "90 % interval",
         [f"{_figure(e.low, e.in_percent)} to {_figure(e.high, e.in_percent)}" for e in estimates],
     )
-    row(f"{name}, all rows", [_figure(end["score"]["train"], in_percent) for end in ends])
+    for part, what in (("train", "all rows"), ("test", "test rows")):
+        if part in found.record["final"]["score"]:
+            row(f"{name}, {what}", [_figure(end["score"][part], in_percent) for end in ends])
     row("bytes", [str(net.n_bytes) for net in nets])
     times = [_predict_seconds(net, found.inputs) for net in nets]
     row(f"predict {len(found.inputs)} rows", [_duration(t) for t in times])

@@ -97,12 +97,16 @@ def find(
     result.path.options.update({"dataset": rows.name, "target": rows.target, **asked})
 
     def measured(net: SparseMLP) -> dict[str, Any]:
-        data = net.check_data(inputs, rows.y)
+        parts = {"train": net.check_data(inputs, rows.y)}
+        if rows.test is not None:
+            parts["test"] = net.check_data(*rows.test)
         kinds = {"accuracy": None if net.is_regression else "accuracy", "score": result.metric}
         return {
-            kind: {} if of is None else {"train": metrics.of_network(of, net, data, threads)}
+            kind: {} if of is None else {
+                name: metrics.of_network(of, net, data, threads) for name, data in parts.items()
+            }
             for kind, of in kinds.items()
-        }
+        }  # fmt: skip
 
     def counted(net: SparseMLP) -> dict[str, Any]:
         return {

@@ -26,7 +26,7 @@ from synaprune.io import write_atomically
 from synaprune.job import Result
 from synaprune.job_options import KINDS, all_options, job_for
 from synaprune.network import REGRESSION_LOSSES
-from synaprune.presets import PRESETS, SEARCHED
+from synaprune.presets import COUNTED, PRESETS, SEARCHED
 from synaprune.pruning import Limits, PruningInterrupted
 from synaprune.report import write_report
 from synaprune.sweeping import Run, run_all
@@ -54,8 +54,8 @@ def add_parser(commands: Any) -> None:
         description="Find the smallest network for a FILE, or for digits, that keeps the accuracy, "
         "or with --synapses the best of that count: shapes and sizes are tried on folds of the "
         "rows, and the choice is trained on all of them. With any option of a recipe, or another "
-        "goal than --max-drop or --synapses, and for xor and mnist, one network is trained on 60 % "
-        "of the rows and pruned by the accuracy on 20 %.",
+        "goal than --max-drop or --synapses, for xor, and for mnist without --synapses, one "
+        "network is trained on 60 % of the rows and pruned by the accuracy on 20 %.",
     )
     p.set_defaults(run=run)
     p.add_argument(
@@ -196,7 +196,8 @@ def _do_runs(
     if file and not Path(args.dataset).exists():
         datasets.load(args.dataset)  # which says that there is none
     bar.next_run()
-    if (file or args.dataset in SEARCHED) and is_search(given):
+    searched = COUNTED if args.n_synapses else SEARCHED
+    if (file or args.dataset in searched) and is_search(given):
         if args.jobs:
             raise ValueError(
                 "--jobs does not apply here: the search for the smallest network runs side by side "
@@ -206,7 +207,8 @@ def _do_runs(
         if file:
             rows = datasets.load_rows(args.dataset, args.target, as_numbers=as_numbers, **reading)
         else:
-            rows = datasets.Rows.of(datasets.load(args.dataset, target=args.target))
+            data = datasets.load(args.dataset, target=args.target, data_dir=args.data_dir)
+            rows = datasets.Rows.of(data, keep_test=args.dataset not in SEARCHED)
         if args.max_epochs is not None:
             raise ValueError(
                 "--max-epochs does not apply here: the search for the smallest network trains "
@@ -320,7 +322,7 @@ def _write_files(
     if args.report and isinstance(last, Found):
         rows = last.rows
         write_report(
-            args.report, path, validation=(last.inputs, rows.y), title=rows.name,
+            args.report, path, validation=rows.test or (last.inputs, rows.y), title=rows.name,
             image_shape=rows.image_shape,
         )  # fmt: skip
     elif args.report and isinstance(last, Result):

@@ -11,7 +11,7 @@ from synaprune import datasets
 from synaprune.cli.inputs import load_model
 from synaprune.network import SparseMLP
 from synaprune.path import PruningPath
-from synaprune.presets import PRESETS, SEARCHED
+from synaprune.presets import COUNTED, PRESETS, SEARCHED
 from synaprune.report import write_report
 
 
@@ -47,11 +47,11 @@ def run(args: argparse.Namespace) -> int:
         net = subject.smallest if isinstance(subject, PruningPath) else subject
         named = args.data in PRESETS
         searched = isinstance(subject, PruningPath) and subject.data_sha256 is None
-        if searched and (args.data in SEARCHED or (net.encoder is not None and not named)):
+        if searched and (args.data in COUNTED or (net.encoder is not None and not named)):
             rows = _rows(args, named, net)
             write_report(
-                args.out, subject, validation=(net.as_inputs(rows.X), rows.y), title=rows.name,
-                image_shape=rows.image_shape,
+                args.out, subject, validation=rows.test or (net.as_inputs(rows.X), rows.y),
+                title=rows.name, image_shape=rows.image_shape,
             )  # fmt: skip
             return _said(args.out)
         encoder = None if named else net.encoder
@@ -83,7 +83,8 @@ def _said(out: str) -> int:
 def _rows(args: argparse.Namespace, named: bool, net: SparseMLP) -> datasets.Rows:
     """Return the rows that a network was trained on, all of them."""
     if named:
-        return datasets.Rows.of(datasets.load(args.data, target=args.target))
+        data = datasets.load(args.data, target=args.target, data_dir=args.data_dir)
+        return datasets.Rows.of(data, keep_test=args.data not in SEARCHED)
     return datasets.load_rows(args.data, args.target, as_numbers=net.is_regression)
 
 

@@ -47,6 +47,8 @@ class Rows:
         What a user should know of how the file was read.
     image_shape : (int, int), optional
         Rows and columns, if the inputs are an image.
+    test : Split, optional
+        More rows, by which nothing is trained and nothing chosen.
 
     Examples
     --------
@@ -63,18 +65,24 @@ class Rows:
     input_names: tuple[str, ...]
     notes: tuple[str, ...] = ()
     image_shape: tuple[int, int] | None = None
+    test: Split | None = None
 
     @classmethod
-    def of(cls, data: Dataset) -> Self:
+    def of(cls, data: Dataset, *, keep_test: bool = False) -> Self:
         """Return the rows of all splits.
 
         Parameters
         ----------
         data : Dataset
+        keep_test : bool
+            Keep the test split apart, as `test`.
         """
-        parts = (data.train, data.validation, data.test)
+        parts = [data.train, data.validation, *(() if keep_test else (data.test,))]
         X, y = (np.concatenate([getattr(part, name) for part in parts]) for name in ("X", "y"))
-        return cls(data.name, X, y, "label", data.input_names, image_shape=data.image_shape)
+        return cls(
+            data.name, X, y, "label", data.input_names, image_shape=data.image_shape,
+            test=data.test if keep_test else None,
+        )  # fmt: skip
 
 
 def load_rows(

@@ -86,6 +86,8 @@ def smallest_network(
         of up to two hidden layers are pruned to this count as they are trained, the best third of
         them then again for longer, and so on (successive halving; Jamieson and Talwalkar, 2016).
         For at most 100 synapses linear networks that are cut step by step join the last round.
+        The network is trained longer than any of a round, unless that made its loss on the rows
+        left out worse from one round to the next.
         Of uint8 rows that may be square images, half of the candidates train on images that are
         moved by a pixel, if that proves better on the rows left out.
     effort : float
@@ -235,7 +237,7 @@ def smallest_network(
             if n_synapses is None:
                 judged, stopped = task.judge(n_threads, tell, max_synapses, kept, limits)
             else:
-                judged, stopped = task.judge_towards(
+                judged, stopped, works = task.judge_towards(
                     n_synapses, effort, n_threads, tell, kept, limits
                 )
             reference, chosen = judged.choose(drop)
@@ -249,7 +251,8 @@ def smallest_network(
                 name = f"final/{place}/{candidates.index(candidate)}/{n}"
                 finals[name] = partial(task.run, candidate, n, (2, k))
                 if n_synapses is not None:
-                    finals[name] = partial(task.run_towards, candidate, n, effort, (2, k))
+                    work = effort * works[i]
+                    finals[name] = partial(task.run_towards, candidate, n, work, (2, k))
             with Workers(n_threads) as workers:
                 before = total - len(finals)
                 done = workers.run(finals, lambda n: tell(before + n), kept, Limits())

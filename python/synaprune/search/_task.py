@@ -275,16 +275,27 @@ class Task:
         tell: Callable[[int], None],
         kept: Kept,
         limits: Limits,
-    ) -> tuple[Judged, str]:
+    ) -> tuple[Judged, str, list[float]]:
         """Judge candidates that are cut to a count: the best third of a round enters the next.
 
         Each round trains longer than the one before (successive halving; Jamieson and Talwalkar,
         2016). Candidates that are to be retrained, whose trainings are whole ones, enter the last.
-        Parameters, results and errors are those of `judge`.
+
+        Returns
+        -------
+        judged : Judged
+        stopped : str
+        works : list of float
+            How long each candidate is to be trained on all rows: that of the last round where its
+            loss on the rows left out was higher there than in the round before, a whole one else.
+
+        Parameters and errors are those of `judge`.
         """
         at, late = self._by_round()
         splits = list(self._splits())
         judged, stopped, before = None, "", 0
+        works: list[float] = []
+        losses: dict[int, float] = {}  # of the round before
         for place, share in enumerate(ROUNDS):
             if place == len(ROUNDS) - 1:
                 at = [*at, *late]
@@ -304,6 +315,9 @@ class Task:
             folds = {i: [told[n] for n in of] for i, of in names.items() if told.keys() >= set(of)}
             if folds and (judged is None or len(folds) == len(at)):
                 judged = self._judged(folds, {i: [n_synapses] for i in folds}, splits)
+                now = dict(zip(folds, judged.loss.tolist(), strict=True))
+                works = [share if loss > losses.get(i, loss) else 1.0 for i, loss in now.items()]
+                losses = now
             if len(folds) < len(at):
                 stopped = f"The time limit was reached in round {place + 1} of {len(ROUNDS)}."
                 break
@@ -311,7 +325,7 @@ class Task:
             at = [at[i] for i in judged.ranking()[: math.ceil(len(at) / _SURVIVORS)]]
         if judged is None:
             raise TimeoutError(_TOO_SHORT.format(limits.time_limit))
-        return judged, stopped
+        return judged, stopped, works
 
     def n_trainings_towards(self) -> int:
         """Count the trainings that `judge_towards` needs."""
