@@ -86,8 +86,8 @@ def smallest_network(
         of up to two hidden layers are pruned to this count as they are trained, the best third of
         them then again for longer, and so on (successive halving; Jamieson and Talwalkar, 2016).
         For at most 100 synapses linear networks that are cut step by step join the last round.
-        The network is trained longer than any of a round, unless that made its loss on the rows
-        left out worse from one round to the next.
+        The network is trained longer than any of a round, unless its loss on the rows left out had
+        grown, by more than a standard error, from one round to the next.
         Of uint8 rows that may be square images, half of the candidates train on images that are
         moved by a pixel, if that proves better on the rows left out.
     effort : float

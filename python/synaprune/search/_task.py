@@ -286,8 +286,9 @@ class Task:
         judged : Judged
         stopped : str
         works : list of float
-            How long each candidate is to be trained on all rows: that of the last round where its
-            loss on the rows left out was higher there than in the round before, a whole one else.
+            How long each candidate is to be trained on all rows: as in its last round where its
+            loss on the rows left out was higher there than in the round before, by more than a
+            standard error, else a whole training.
 
         Parameters and errors are those of `judge`.
         """
@@ -295,7 +296,7 @@ class Task:
         splits = list(self._splits())
         judged, stopped, before = None, "", 0
         works: list[float] = []
-        losses: dict[int, float] = {}  # of the round before
+        losses: dict[int, NDArray[np.float64]] = {}  # of the round before
         for place, share in enumerate(ROUNDS):
             if place == len(ROUNDS) - 1:
                 at = [*at, *late]
@@ -315,8 +316,12 @@ class Task:
             folds = {i: [told[n] for n in of] for i, of in names.items() if told.keys() >= set(of)}
             if folds and (judged is None or len(folds) == len(at)):
                 judged = self._judged(folds, {i: [n_synapses] for i in folds}, splits)
-                now = dict(zip(folds, judged.loss.tolist(), strict=True))
-                works = [share if loss > losses.get(i, loss) else 1.0 for i, loss in now.items()]
+                now = {i: self._loss_by_row(of, splits)[0] for i, of in folds.items()}
+                weights = self.targets.counts[judged_rows(splits)]
+                works = [
+                    share if i in losses and _rises(losses[i], loss, weights) else 1.0
+                    for i, loss in now.items()
+                ]
                 losses = now
             if len(folds) < len(at):
                 stopped = f"The time limit was reached in round {place + 1} of {len(ROUNDS)}."
@@ -353,10 +358,7 @@ class Task:
         rows = judged_rows(splits)
         rounds = len(splits) // FOLDS
         folded = f"{FOLDS} folds" if rounds == 1 else f"{rounds} times {FOLDS} folds"
-        losses = [
-            mean_by_row([fold.loss for fold in of], splits, rows, len(self.inputs))
-            for of in folds.values()
-        ]
+        losses = [self._loss_by_row(of, splits) for of in folds.values()]
         return Judged(
             metric=self.targets.metric,
             candidates=[c for i, c in zip(folds, candidates, strict=True) for _ in counts[i]],
@@ -374,6 +376,11 @@ class Task:
             method=(f"{len(rows)} rows held out" if not rounds else folded)
             + ", corrected for the choice by bootstrap",
         )
+
+    def _loss_by_row(self, of: Sequence[Fold], splits: Sequence[Split]) -> NDArray[np.float64]:
+        """Return the loss at each size of a candidate on each row that was judged."""
+        rows = judged_rows(splits)
+        return mean_by_row([fold.loss for fold in of], splits, rows, len(self.inputs))
 
     def _fold(
         self,
@@ -508,6 +515,16 @@ class Workers:
                     kept.put(name, done[name])
                     tell(len(done))
         return done
+
+
+def _rises(
+    before: NDArray[np.float64], after: NDArray[np.float64], weights: NDArray[np.float64]
+) -> bool:
+    """Return whether the mean over rows has grown by more than its standard error."""
+    grown = after - before
+    mean = np.average(grown, weights=weights)
+    variance = np.average((grown - mean) ** 2, weights=weights)
+    return bool(mean > math.sqrt(variance / len(grown)))
 
 
 def _tell_more(tell: Callable[[int], None], before: int, done: int) -> None:
