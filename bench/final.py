@@ -25,15 +25,19 @@ def console(*arguments: str, environment: dict[str, str] | None = None) -> dict[
 
 
 def commit() -> str:
-    """Return what git calls this tree, or "unknown"."""
-    try:
+    """Return what git calls this tree, "-dirty" if more than results differs, or "unknown"."""
+
+    def git(*arguments: str) -> str:
         done = subprocess.run(
-            ["git", "describe", "--always", "--dirty"],
-            capture_output=True, text=True, cwd=Path(__file__).parent, check=True,
-        )  # fmt: skip
+            ["git", *arguments], capture_output=True, text=True, cwd=RESULTS, check=True
+        )
+        return done.stdout.strip()
+
+    try:
+        changed = git("status", "--porcelain", "--untracked-files=no", "--", ":/", ":(exclude).")
+        return git("describe", "--always") + "-dirty" * bool(changed)
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
-    return done.stdout.strip()
 
 
 def write_results(name: str, title: str, command: str, markdown: str) -> None:

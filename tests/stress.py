@@ -6,6 +6,7 @@ same. Prints what was done, and ends with status 1 at the first fault.
 """
 
 import argparse
+import contextlib
 import hashlib
 import multiprocessing
 import os
@@ -23,6 +24,7 @@ import synaprune as sn
 from synaprune import explain
 
 SIZES = (20, 16, 4)
+WAYS = ["fork", "spawn", "forkserver", "loky", "dask"]
 RECIPE = sn.Training(2, batch_size=50, optimizer=sn.SGD(lr=0.1, momentum=0.5))
 ONE_PASS = sn.Training(optimizer=sn.Adam(lr=0.001))
 
@@ -136,19 +138,30 @@ def in_process(names, queue):
         queue.put([WORK[name](subject, Path(folder, "x.npz")) for name in names])
 
 
-def in_loky(subject, names):
+def in_joblib(subject, how, names):
+    """Do some work in processes of loky, or of a Dask cluster that is made for it."""
     import joblib
 
     def work(name):
-        return WORK[name](subject, subject.folder / f"loky{os.getpid()}.npz")
+        return WORK[name](subject, subject.folder / f"{how}{os.getpid()}.npz")
 
-    with joblib.parallel_config("loky", n_jobs=2):
-        return joblib.Parallel()(joblib.delayed(work)(name) for name in names)
+    with contextlib.ExitStack() as stack:
+        options = {"n_jobs": 2}
+        if how == "dask":
+            import distributed
+
+            cluster = distributed.LocalCluster(
+                n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50
+            )
+            client = distributed.Client(stack.enter_context(cluster), set_as_default=False)
+            options = {"client": stack.enter_context(client)}
+        with joblib.parallel_config(how, **options):
+            return joblib.Parallel()(joblib.delayed(work)(name) for name in names)
 
 
 def start_processes(subject, how, names):
-    if how == "loky":
-        found = in_loky(subject, names)
+    if how in ("loky", "dask"):
+        found = in_joblib(subject, how, names)
     else:
         context = multiprocessing.get_context(how)
         queue = context.Queue()
@@ -211,7 +224,7 @@ def main():
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--threads", type=int, default=8)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--ways", nargs="*", default=["fork", "spawn", "forkserver", "loky"])
+    parser.add_argument("--ways", nargs="*", default=WAYS)
     args = parser.parse_args()
     done, faults = run(60 * args.minutes, n_threads=args.threads, ways=args.ways, seed=args.seed)
     print(f"{sum(done.values())} calls in {args.minutes} minutes: {dict(sorted(done.items()))}")
