@@ -426,6 +426,9 @@ def test_curvature_is_of_rows_at_hand(criterion):
     "call",
     [
         lambda net, blocks: sn.smallest_network(blocks, None),
+        lambda net, blocks: sn.sweep({"epochs": [2]}, blocks),
+        lambda net, blocks: sn.sweep({"epochs": [2]}, *rows(50), validation=(blocks, None)),
+        lambda net, blocks: sn.datasets.from_arrays(blocks, None),
         lambda net, blocks: sn.quantize(net, blocks, None, validation=rows(50)),
         lambda net, blocks: net.check_data(blocks),
         lambda net, blocks: net.fit(*rows(50), validation=(blocks, None)),

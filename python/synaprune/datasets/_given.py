@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from synaprune.arrays import as_answers, as_inputs, as_labels, as_numbers
 from synaprune.checks import listing, shown
 from synaprune.frames import is_frame
+from synaprune.streams import refuse_blocks
 from synaprune.tables import Table, TableEncoder, find_target, is_amount, read_target
 
 from ._npz_table import numbered
@@ -103,6 +104,7 @@ def _is_whole(read: NDArray[Any]) -> bool:
 
 def _rows(X: Any, y: Any, part: str, like: Rows | None = None) -> Rows:
     """Return rows as a file has them; `like` are those whose columns and answers they share."""
+    refuse_blocks(X, f"{part}X")
     numbers = None if like is None else like.y.dtype.kind == "f"
     if is_frame(X):
         X = Table.from_dataframe(X)
