@@ -161,8 +161,8 @@ def test_a_divergence_leaves_the_last_epoch():
 
 
 def test_ctrl_c_leaves_the_last_exchange(monkeypatch):
-    """The signal comes within the epoch after the third exchange, which takes a second."""
-    X, y = (np.repeat(a, 200, axis=0) for a in DATA.train)
+    """The signal comes soon after the third exchange, within an epoch of 108000 updates."""
+    X, y = (np.repeat(a, 100, axis=0) for a in DATA.train)
     net, states = born_sparse(), []
 
     def rewire(self, *arguments):
@@ -174,7 +174,7 @@ def test_ctrl_c_leaves_the_last_exchange(monkeypatch):
     exchange = TrainingSet.rewire
     monkeypatch.setattr(TrainingSet, "rewire", rewire)
     with pytest.raises(KeyboardInterrupt):
-        net.fit(X, y, training=replace(RECIPE, epochs=100, rewire=sn.SET()))
+        net.fit(X, y, training=replace(RECIPE, epochs=9, batch_size=1, rewire=sn.SET()))
     assert len(states) == 3
     assert everything(net) == states[-1]
     assert net.n_synapses == 406
