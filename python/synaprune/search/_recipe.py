@@ -22,9 +22,7 @@ _ROW = 1500  # synapses that take as long as what a row takes besides
 _EPOCHS = 1000  # of such a training, at most
 _MANY = 20_000  # rows from which batches are twice as large: a third less time
 _POWER = 3.0  # of `Gradual`: starts are large, and their first cuts cost nothing
-_REGROW = (
-    0.5  # of the work of the last training to a tiny count, to let removed synapses grow again
-)
+_REGROW = 0.5  # of the work of a last training to a tiny count: removed synapses may grow again
 _LEAST = 1500  # updates of such a training, at least
 LEARNING_RATES = (0.05, 0.0125, 0.003)  # each is for what the one before made diverge
 
