@@ -109,6 +109,7 @@ def test_what_a_longer_training_makes_worse_is_not_trained_longer_on_all_rows(
     assert seen == [0.5 if learnable else 0.5 * _task.ROUNDS[-1]] * 2
 
 
+@pytest.mark.long
 def test_a_few_synapses_are_found_by_cutting_step_by_step():
     """Three for iris: networks that are cut while they train have 89.6 %."""
     X, y = pytest.importorskip("sklearn.datasets").load_iris(return_X_y=True)
