@@ -294,6 +294,7 @@ class Task:
         """
         at, late = self._by_round()
         splits = list(self._splits())
+        rows = judged_rows(splits)
         judged, stopped, before = None, "", 0
         works: list[float] = []
         losses: dict[int, NDArray[np.float64]] = {}  # of the round before
@@ -316,8 +317,8 @@ class Task:
             folds = {i: [told[n] for n in of] for i, of in names.items() if told.keys() >= set(of)}
             if folds and (judged is None or len(folds) == len(at)):
                 judged = self._judged(folds, {i: [n_synapses] for i in folds}, splits)
-                now = {i: self._loss_by_row(of, splits)[0] for i, of in folds.items()}
-                weights = self.targets.counts[judged_rows(splits)]
+                now = {i: self._loss_by_row(of, splits, rows)[0] for i, of in folds.items()}
+                weights = self.targets.counts[rows]
                 works = [
                     share if i in losses and _rises(losses[i], loss, weights) else 1.0
                     for i, loss in now.items()
@@ -358,7 +359,7 @@ class Task:
         rows = judged_rows(splits)
         rounds = len(splits) // FOLDS
         folded = f"{FOLDS} folds" if rounds == 1 else f"{rounds} times {FOLDS} folds"
-        losses = [self._loss_by_row(of, splits) for of in folds.values()]
+        losses = [self._loss_by_row(of, splits, rows) for of in folds.values()]
         return Judged(
             metric=self.targets.metric,
             candidates=[c for i, c in zip(folds, candidates, strict=True) for _ in counts[i]],
@@ -377,9 +378,10 @@ class Task:
             + ", corrected for the choice by bootstrap",
         )
 
-    def _loss_by_row(self, of: Sequence[Fold], splits: Sequence[Split]) -> NDArray[np.float64]:
+    def _loss_by_row(
+        self, of: Sequence[Fold], splits: Sequence[Split], rows: NDArray[np.intp]
+    ) -> NDArray[np.float64]:
         """Return the loss at each size of a candidate on each row that was judged."""
-        rows = judged_rows(splits)
         return mean_by_row([fold.loss for fold in of], splits, rows, len(self.inputs))
 
     def _fold(
