@@ -204,44 +204,48 @@ def bytes_of_files(report: Report, folder: Path) -> None:
 def scaling(report: Report, rounds: int) -> None:
     """Show strong and weak scaling at two ranks."""
     report.text("## Two ranks")
-    job = {"job": "fit", "rows": 2 * BATCH, "batch": BATCH, "epochs": EPOCHS, "sizes": SIZES}
+    job: dict[str, Any] = {
+        "job": "fit", "rows": 2 * BATCH, "batch": BATCH, "epochs": EPOCHS, "sizes": SIZES,
+    }  # fmt: skip
     wide = {**job, "rows": 4 * BATCH, "batch": 2 * BATCH}
-    alone: list[float] = []
+    # What it is called, launcher, ranks, job; the first is what others are compared with.
+    ways = [("one rank", "mpi", 1, job)]
+    for launcher in ("mpi", "torch") if optional("torch") else ("mpi",):
+        name = {"mpi": "mpiexec", "torch": "torchrun"}[launcher]
+        ways.append((f"two ranks, {name}, strong scaling", launcher, 2, job))
+        ways.append((f"two ranks, {name}, weak scaling", launcher, 2, wide))
+    seconds: list[list[float]] = [[] for _ in ways]
     beside: list[float] = []
-    strong: list[float] = []
-    weak: list[float] = []
-    told: dict[str, Any] = {}
+    told: list[dict[str, Any]] = []
     for _ in range(rounds):
-        alone += result(start("mpi", 1, job))["seconds"]
         pair = [result(p)["seconds"] for p in [start("mpi", 1, job) for _ in range(2)]]
         beside += [max(epochs) for epochs in zip(*pair, strict=True)]
-        told = result(start("mpi", 2, job))
-        strong += told["seconds"]
-        weak += result(start("mpi", 2, wide))["seconds"]
-    n, two = 2 * BATCH, statistics.median(strong)
-    ways = [
-        ("one rank", f"{n}, {BATCH}", 1, alone),
-        ("two ranks, strong scaling", f"{n}, {BATCH}", 1, strong),
-        ("two ranks, weak scaling", f"{2 * n}, {2 * BATCH}", 2, weak),
-        ("two trainings of one rank, side by side", f"twice {n}, {BATCH}", 2, beside),
-    ]
+        told = [result(start(launcher, size, task)) for _, launcher, size, task in ways]
+        for times, of in zip(seconds, told, strict=True):
+            times += of["seconds"]
+
+    def row(way: str, task: dict[str, Any], times: list[float], twice: bool = False) -> list[str]:
+        more = task["rows"] // job["rows"] * (2 if twice else 1)
+        cells = [f"{f(times):.2f} s, {more * f(seconds[0]) / f(times):.2f}×"
+                 for f in (statistics.median, min)]  # fmt: skip
+        return [way, f"{'twice ' if twice else ''}{task['rows']}, {task['batch']}", *cells]
+
     report.text(
-        f"{'-'.join(map(str, SIZES))}, {n} rows, batch {BATCH}, one thread a rank; seconds of an "
-        f"epoch over {rounds} rounds in which all ways take turns."
+        f"{'-'.join(map(str, SIZES))}, {job['rows']} rows, batch {BATCH}, one thread a rank; "
+        f"seconds of an epoch over {rounds} rounds in which all ways take turns."
     )
-    rows = []
-    for way, data, work, seconds in ways:
-        told_of = [f"{f(seconds):.2f} s, {work * f(alone) / f(seconds):.2f}×"
-                   for f in (statistics.median, min)]  # fmt: skip
-        rows.append([way, data, *told_of])
+    rows = [row(way, task, s) for (way, _, _, task), s in zip(ways, seconds, strict=True)]
+    rows.append(row("two trainings of one rank, side by side", job, beside, twice=True))
     report.table(
         ["way", "rows and batch", "median epoch, rows a second against one rank", "the fastest"],
         rows,
     )
+    mpi = told[1]
+    waits = mpi["waits"] / statistics.median(mpi["seconds"])
     report.text(
-        "The last line is what this machine gives two processes that do not talk. A rank sent "
-        f"{told['bytes'] / 2 / 2**20:.1f} MiB a batch in {told['n'] / 2:.0f} messages, and spent "
-        f"{told['waits'] / two:.1%} of the epoch in them, waiting for the other rank included."
+        "The last line is what this machine gives two processes that do not talk. A rank of "
+        f"mpiexec sent {mpi['bytes'] / 2 / 2**20:.1f} MiB a batch in {mpi['n'] / 2:.0f} messages, "
+        f"and spent {waits:.1%} of the epoch in them, waiting for the other rank included."
     )
 
 
