@@ -244,15 +244,19 @@ def as_numbers(y: Any, n: int, n_outputs: int, name: str = "y") -> NDArray[np.fl
     TypeError
         If they are no numbers.
     ValueError
-        If the shape is another, or a number is not finite.
+        If the shape is another, or a number is not finite or larger than 1e150.
     """
     try:
         raw = np.asarray(y)
     except ValueError as error:
         raise ValueError(f"{name} must be a rectangular array of numbers: {error}") from None
     refuse_masked(y, name)
+    too_large = f"{name} must hold numbers of at most {_LARGEST_NUMBER:g} in size"
     if raw.dtype.kind == "O" and {_kind(number) for number in raw.flat} == {Real}:
-        raw = raw.astype(np.float64)
+        try:
+            raw = raw.astype(np.float64)
+        except OverflowError:  # of an int or a fraction
+            raise ValueError(too_large) from None
     if raw.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold numbers, got dtype {_short(raw.dtype)}")
     if raw.shape != (n, n_outputs) and not (raw.shape == (n,) and n_outputs == 1):
@@ -263,7 +267,7 @@ def as_numbers(y: Any, n: int, n_outputs: int, name: str = "y") -> NDArray[np.fl
         row = int(np.argwhere(~np.isfinite(numbers))[0][0])
         raise ValueError(f"{name} must be finite, got {numbers[row].tolist()} in row {row}")
     if np.abs(numbers).max() > _LARGEST_NUMBER:
-        raise ValueError(f"{name} must hold numbers of at most {_LARGEST_NUMBER:g} in size")
+        raise ValueError(too_large)
     return numbers
 
 

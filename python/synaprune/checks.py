@@ -97,7 +97,8 @@ def check_type(name: str, value: object, *kinds: type) -> None:
     """Raise a TypeError naming the argument unless it is of one of these types."""
     if not isinstance(value, kinds):
         wanted = " or ".join(kind.__name__ for kind in kinds)
-        raise TypeError(f"{name} must be a {wanted}, got {shown(value)}")
+        article = "an" if wanted[0] in "AEIOUaeiou" else "a"
+        raise TypeError(f"{name} must be {article} {wanted}, got {shown(value)}")
 
 
 def check_callable(name: str, value: object) -> None:

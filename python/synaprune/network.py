@@ -32,6 +32,7 @@ from synaprune.checks import (
     check_float,
     check_int,
     check_names,
+    check_type,
     shown,
     shown_structure,
 )
@@ -844,6 +845,7 @@ class SparseMLP:
         n = len(inputs)
         rows = AllRows(n)
         if exchange is not None:
+            check_type("exchange", exchange, Exchange)
             if recipe.rewire is not None:
                 raise ValueError("training.rewire does not go with comm")
             if recipe.batch_size % exchange.n_shards:

@@ -238,6 +238,14 @@ class PruningPath:
         self.steps.append(step)
         return step
 
+    def _at(self, step: int) -> PathStep:
+        check_int("step", step, -(2**31))
+        try:
+            return self.steps[step]
+        except IndexError:
+            n = len(self.steps)
+            raise IndexError(f"step must be from {-n} to {n - 1}, got {step}") from None
+
     def network(self, step: int) -> SparseMLP:
         """Return the network of a step, bit for bit as it was accepted.
 
@@ -258,7 +266,7 @@ class PruningPath:
         IndexError
             If there is no such step.
         """
-        s = self.steps[step]
+        s = self._at(step)
         layers = self._index.select(s.living, s.values, s.biases)
         net = self._start.copy()
         frozen = net._core.frozen
@@ -405,7 +413,7 @@ class PruningPath:
         >>> sum(len(pairs) for pairs in path.removed(1)) == path.steps[1].n_removed
         True
         """
-        s = self.steps[step]
+        s = self._at(step)
         before = self.steps[max(s.step - 1, 0)]
         gone = np.setdiff1d(before.living, s.living, assume_unique=True)
         return self._index.rows_and_columns(gone)

@@ -341,7 +341,7 @@ def _full(name: str, given: Any, n: int) -> NDArray[np.float32]:
     try:
         with np.errstate(over="ignore"):  # infinity is refused by the core, by name
             return np.broadcast_to(np.asarray(given, np.float32), (n,)).copy()
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ValueError(
             f"input_scaling must have a {name} of one number or {n}, "
             f"got shape {np.shape(given)}: {shown(given)}"

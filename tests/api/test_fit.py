@@ -54,7 +54,7 @@ def test_a_recipe_is_a_value():
         recipe.epochs = 5
 
 
-# --- arguments of fit ---------------------------------------------------------------------------
+# --- arguments of fit, partial_fit and prepare --------------------------------------------------
 
 BAD_FITS = [
     *[({"threads": v}, TypeError, rf"^threads must be an int, got {type(v).__name__}")
@@ -63,6 +63,8 @@ BAD_FITS = [
       for v in (0, -1, 2**40)],
     ({"training": {"epochs": 3}}, TypeError, r"^training must be a Training, got {'epochs': 3}"),
     ({"training": sn.Training}, TypeError, r"^training must be a Training, got <class"),
+    *[({"exchange": v}, TypeError, r"^exchange must be an Exchange, got ")
+      for v in (1.5, (1, 2), "mpi")],
     ({"validation": 5}, (TypeError, ValueError), r"^validation must "),
     ({"validation": (np.ones((6, 4)),)}, (TypeError, ValueError), r"^validation must "),
     ({"validation": np.ones((6, 4))}, (TypeError, ValueError), r"^validation must "),
@@ -70,15 +72,19 @@ BAD_FITS = [
     ({"validation": (np.ones((6, 4)), [0] * 5)}, ValueError, r"^validation y must have one label"),
     ({"validation": (np.ones((6, 4)), [7] * 6)}, ValueError, r"^validation y holds the label 7"),
 ]  # fmt: skip
-OF_PARTIAL_FIT = {"training", "threads"}
+TAKEN = {
+    "fit": {"threads", "training", "validation"},
+    "partial_fit": {"threads", "training"},
+    "prepare": {"training", "exchange"},
+}
 bad_calls = pytest.mark.parametrize(
     ("call", "bad", "error", "message"),
     [
         pytest.param(call, *fault, id=f"{call}-{name}-{i}")
         for i, fault in enumerate(BAD_FITS)
         for name in fault[0]
-        for call in ("fit", "partial_fit")
-        if call == "fit" or name in OF_PARTIAL_FIT
+        for call, taken in TAKEN.items()
+        if name in taken
     ],
 )
 

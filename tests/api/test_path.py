@@ -254,8 +254,9 @@ def test_select_takes_zero_at_its_word(data, trained):
 def test_a_step_that_is_not_there_is_an_index_error(runs):
     path, _, _ = runs("gradual")
     for step in (len(path), -len(path) - 1):
-        with pytest.raises(IndexError):
-            path.network(step)
+        for call in (path.network, path.removed):
+            with pytest.raises(IndexError, match=rf"^step must be from .* to .*, got {step}$"):
+                call(step)
 
 
 def test_an_empty_path_says_so(trained, tmp_path):

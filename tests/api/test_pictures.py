@@ -172,7 +172,7 @@ def test_wsf_before_and_after_a_cut(path):
     assert ax.get_title(loc="left").startswith("step 1: 592 → ")
     with pytest.raises(ValueError, match="step must not be 0"):
         plots.plot_wsf(path, 0)
-    with pytest.raises(IndexError):
+    with pytest.raises(IndexError, match=r"^step must be from .* to .*, got 1000$"):
         plots.plot_wsf(path, 1000)
 
 

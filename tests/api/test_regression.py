@@ -220,6 +220,10 @@ def test_large_whole_numbers_with_a_small_spread():
 def test_numbers_without_a_square_are_refused(quick):
     with pytest.raises(ValueError, match=r"y must hold numbers of at most 1e\+150 in size"):
         network().fit(X, 1e150 * Y)
+    with pytest.raises(ValueError, match=r"y must hold numbers of at most 1e\+150 in size"):
+        network().fit(X, [10**400, *Y[1:]])
+    with pytest.raises(ValueError, match="input_scaling must have a shift of one number or 2"):
+        sn.SparseMLP((2, 1), input_scaling=([10**400, 1], 1.0))
     with pytest.raises(ValueError, match="different numbers of each output, more than 1e-150"):
         sn.smallest_network(X, 1e-170 * X[:, 0].astype(np.float64))
 

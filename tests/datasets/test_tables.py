@@ -62,6 +62,12 @@ def test_csv_faults(tmp_path, old, new, message):
         datasets.load_table(path, "kind")
 
 
+@pytest.mark.parametrize("encoder", [(np.eye(3), 1), np.eye(3), 0, "gram"])
+def test_an_encoder_of_another_type_is_refused_before_the_file_is_read(tmp_path, encoder):
+    with pytest.raises(TypeError, match=r"^encoder must be a TableEncoder, got "):
+        datasets.load_table(tmp_path / "none.csv", "kind", encoder=encoder)
+
+
 def test_a_small_class_is_in_the_training_split(tmp_path):
     # This used to end in "expected at least 3 rows of each class".
     data = datasets.load_table(table(tmp_path, FRUIT.replace("102,apple", "102,pear")), "kind")

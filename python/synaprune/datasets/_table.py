@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from synaprune.checks import check_columns
+from synaprune.checks import check_columns, check_type
 from synaprune.tables import (
     Table,
     TableEncoder,
@@ -195,6 +195,8 @@ def load_table(
         If there is no such file.
     ValueError
         As `load_rows` and `TableEncoder.fit`; also if no two classes have three rows.
+    TypeError
+        If encoder is not a `TableEncoder`.
 
     Examples
     --------
@@ -208,6 +210,8 @@ def load_table(
     >>> data.input_names, data.classes.tolist(), len(data.train)
     (('gram', 'cm'), ['apple', 'cherry'], 2)
     """
+    if encoder is not None:
+        check_type("encoder", encoder, TableEncoder)
     rows = load_rows(
         path, target, drop=drop, separator=separator, header=header, as_numbers=as_numbers
     )
@@ -230,7 +234,8 @@ def split_rows(
     parts = _split_60_20_20(rows.y, rows.name)
     X = rows.X
     if isinstance(X, Table):
-        encoder = encoder or TableEncoder.fit(X.take(parts[0]), keep=keep)
+        if encoder is None:
+            encoder = TableEncoder.fit(X.take(parts[0]), keep=keep)
         X = encoder.transform(X)
     train, validation, test = (Split(X[part], rows.y[part]) for part in parts)
     return dataset_of(rows, train, validation, test, encoder)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from synaprune.checks import check_int, check_type
+from synaprune.checks import check_type
 from synaprune.extras import require
 from synaprune.network import SparseMLP
 from synaprune.path import PruningPath
@@ -118,16 +118,16 @@ def plot_wsf(path: PruningPath, step: int = -1, ax: Axes | None = None) -> Axes:
     >>> ax = sn.plots.plot_wsf(path)  # doctest: +SKIP
     """
     check_type("path", path, PruningPath)
-    check_int("step", step, -(2**31))  # the path says which steps it has
-    ax = axes_for(ax, (6.4, 3.6))
+    pairs = path.removed(step)
     after = path.steps[step]
     if after.step == 0:
         raise ValueError("step must not be 0: step 0 is the full network, before any cut")
+    ax = axes_for(ax, (6.4, 3.6))
     before = path.network(after.step - 1)
     wsf = _wsf(before)
     removed = np.concatenate([
-        np.isin(w.keys, pairs[:, 0].astype(np.int64) * w.n_in + pairs[:, 1])
-        for w, pairs in zip(before.weights, path.removed(after.step), strict=True)
+        np.isin(w.keys, of[:, 0].astype(np.int64) * w.n_in + of[:, 1])
+        for w, of in zip(before.weights, pairs, strict=True)
     ])  # fmt: skip
     left = _wsf(path.network(after.step))
     top = max(float(wsf.max(initial=0.0)), float(left.max(initial=0.0)), 1e-12)
