@@ -67,7 +67,8 @@ def main() -> None:
         report.text(
             f"`{command}`, {datetime.datetime.now(datetime.UTC):%Y-%m-%d}, commit {commit()}, "
             f"{cpu_model()}, ISA {sn.build_info()['isa']}. Mean ± standard deviation over seeds "
-            f"{seeds[0]} to {seeds[-1]}, of final networks; a run takes one thread."
+            f"{seeds[0]} to {seeds[-1]}, of final networks; a run takes one thread, and its "
+            "seconds are of the CPU."
         )
         section(report, outcomes, args.final)
         if args.final:
@@ -156,7 +157,8 @@ def _depth(report: Report, outcomes: Outcomes, final: bool) -> None:
 def _asked(report: Report, outcomes: Outcomes, final: bool) -> None:
     report.text(
         "`smallest_network(X, y, n_synapses=N)` on the 60000 training images and nothing else: "
-        "what it promises on fresh data is `expected`. These runs use all threads."
+        "what it promises on fresh data is `expected`. These runs use all threads, and their "
+        "seconds are of the clock."
     )
     splits = ["test"] if final else []
     report.table(
