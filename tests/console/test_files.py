@@ -117,6 +117,14 @@ def test_a_recipe_leads_to_the_job_with_splits(folder):
     assert read_json(folder / "j.json")["start"]["structure"].startswith("3-3-1")
 
 
+def test_that_nothing_was_learned_is_said_once(folder):
+    rows = "".join(f"{i % 7},{i % 5},{'yes' if i * i % 11 < 4 else 'no'}\n" for i in range(120))
+    (folder / "chance.csv").write_text(f"a,b,kind\n{rows}")
+    done = run("prune", "chance.csv", "--target", "kind", "--synapses", 2, cwd=folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.count("No network that was tried has a better") == 1
+
+
 def test_a_count_alone_is_searched_for(folder):
     args = ("prune", "fruit.csv", "--target", "kind", "--synapses", 2, "--out", "m.npz")
     out = succeed(*args, "--json", "j.json", cwd=folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -86,10 +87,12 @@ def find(
         inputs = encoder.transform(rows.X)
     elif keep:
         raise ValueError("--keep does not apply to arrays")
-    result = smallest_network(
-        rows.X, rows.y, seed=seed, threads=threads, callback=callback, checkpoint=checkpoint,
-        time_limit=time_limit, **chosen, **options,
-    )  # fmt: skip
+    with warnings.catch_warnings():  # what is shown before the figures is not said again below
+        warnings.filterwarnings("ignore", ".*No network that was tried has a better")
+        result = smallest_network(
+            rows.X, rows.y, seed=seed, threads=threads, callback=callback, checkpoint=checkpoint,
+            time_limit=time_limit, **chosen, **options,
+        )  # fmt: skip
     metric: Metric = options.get("metric", "auto")
     asked = {"metric": metric} | dict(options)
     if result.max_drop is not None:
