@@ -2,8 +2,8 @@
 
 ``python -m stress --minutes 10``, with ``tests`` on PYTHONPATH. Each result is held against what
 the same call gives alone. Meanwhile processes are started in every way there is, and compute the
-same. Prints what was done, and ends with status 1 at the first fault. ThreadSanitizer needs
-``TSAN_OPTIONS=die_after_fork=0`` for the forks.
+same. Prints what was done, and ends with status 1 at the first fault. ThreadSanitizer knows
+no threads that are started after a fork: ``--ways spawn forkserver loky dask``.
 """
 
 import argparse
