@@ -932,6 +932,7 @@ def test_a_result_tells_its_figures_in_two_lines():
 
 
 NOISY = sn.search.CurvePoint(FEW, 2, 0.87, 0.01, 0.0051)
+WHOLE = sn.SparseMLP((4, 3, 1))  # nothing was removed
 
 
 @pytest.mark.parametrize(
@@ -945,6 +946,13 @@ NOISY = sn.search.CurvePoint(FEW, 2, 0.87, 0.01, 0.0051)
          "See the curve."),
         ({"chosen": NOISY, "metric": "roc_auc"},
          "These rows cannot tell a drop of 0.005: its standard error is 0.0051. See the curve."),
+        ({"network": WHOLE},
+         "No smaller network was shown to keep accuracy within 0.50%: the best of them, of 2 "
+         "synapses, is 1.00% lower on the rows left out, with a standard error of 0.40%."),
+        ({"network": WHOLE, "curve": [NOISY, sn.search.CurvePoint(FEW, 2, 0.9, -0.02, 0.0051)]},
+         "No smaller network was shown to keep accuracy within 0.50%: the best of them, of 2 "
+         "synapses, is 2.00% higher on the rows left out, with a standard error of 0.51%."),
+        ({"network": WHOLE, "curve": [], "stopped": "It stopped."}, "It stopped."),
         ({"_of_one_class": 0.85},
          "These rows are too few to show that any network is better than one that always says the "
          "same, whose accuracy is 85.00%."),

@@ -188,9 +188,23 @@ class SearchResult:
                 "These rows are too few to show that any network is better than one that always "
                 f"says the same, whose {name_of(self.metric)} is {figure}."
             )
-        error = self.chosen.standard_error
-        if self.full is not None and error > self.allowed_drop:
-            drop, its_error = (shown_score(x, self.metric) for x in (self.allowed_drop, error))
+        smaller = [p for p in self.curve if p.n_synapses < self.network.n_synapses]
+        if self.full is not None and self.full.n_synapses == self.network.n_synapses and smaller:
+            best = max(smaller, key=lambda point: (point.score, -point.n_synapses))
+            allowed, drop, error = (
+                shown_score(x, self.metric)
+                for x in (self.allowed_drop, abs(best.drop), best.standard_error)
+            )
+            than_full = "higher" if best.drop < 0.0 else "lower"
+            return (
+                f"No smaller network was shown to keep {name_of(self.metric)} within {allowed}: "
+                f"the best of them, of {best.n_synapses} synapses, is {drop} {than_full} on "
+                f"the rows left out, with a standard error of {error}."
+            )
+        if self.full is not None and self.chosen.standard_error > self.allowed_drop:
+            drop, its_error = (
+                shown_score(x, self.metric) for x in (self.allowed_drop, self.chosen.standard_error)
+            )
             return (
                 f"These rows cannot tell a drop of {drop}: its standard error is {its_error}. "
                 "See the curve."
