@@ -152,7 +152,8 @@ class SearchResult:
         --------
         >>> from sklearn.datasets import load_wine
         >>> import synaprune as sn
-        >>> result = sn.smallest_network(*load_wine(return_X_y=True), seed=0)
+        >>> linear = [sn.search.Candidate((), 0.0)]
+        >>> result = sn.smallest_network(*load_wine(return_X_y=True), candidates=linear, seed=0)
         >>> sizes = [point.n_synapses for point in result.front]
         >>> sizes == sorted(set(sizes))
         True
