@@ -189,9 +189,9 @@ class SearchResult:
                 "These rows are too few to show that any network is better than one that always "
                 f"says the same, whose {name_of(self.metric)} is {figure}."
             )
-        smaller = [p for p in self.curve if p.n_synapses < self.network.n_synapses]
+        smaller = [p for p in self.front if p.n_synapses < self.network.n_synapses]
         if self.full is not None and self.full.n_synapses == self.network.n_synapses and smaller:
-            best = max(smaller, key=lambda point: (point.score, -point.n_synapses))
+            best = smaller[-1]
             allowed, drop, error = (
                 shown_score(x, self.metric)
                 for x in (self.allowed_drop, abs(best.drop), best.standard_error)
