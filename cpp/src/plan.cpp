@@ -80,7 +80,8 @@ void for_full_rows(index_t n, const offset_t* begin, const std::uint16_t* local,
   index_t full = 0;
   for (index_t r = n; r-- > 0;) {
     const offset_t k = begin[r], count = begin[r + 1] - k;
-    const bool has_gap = count < least || local[k + count - 1] - local[k] != count - 1;
+    const bool has_gap =
+        count < least || count > most_full_columns || local[k + count - 1] - local[k] != count - 1;
     const bool as_next =
         full > 0 && begin[r + 2] - begin[r + 1] == count && local[begin[r + 1]] == local[k];
     full = has_gap ? 0 : as_next ? full + 1 : 1;

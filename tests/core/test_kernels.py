@@ -443,8 +443,14 @@ def test_function_wants_one_axis_of_float32(name):
 @levels
 @pytest.mark.parametrize("n", [10, 37, 64, 144])
 @pytest.mark.parametrize("n_in", [16, 21, 157, 500])
-def test_full_rows_have_the_bits_of_rows_on_their_own(isa, n_in, n):
+@pytest.mark.parametrize("zeros", ["none", "some columns", "all of the first tile"])
+def test_full_rows_have_the_bits_of_rows_on_their_own(isa, n_in, n, zeros):
     case = Matrix(11, n_in, 1.0, n)
+    if zeros == "some columns":  # others in each tile
+        for tile in range(0, n, 64):
+            case.X[np.random.default_rng(tile).random(n_in) < 0.6, tile : tile + 64] = 0.0
+    if zeros == "all of the first tile":
+        case.X[:, :64] = 0.0
     Y, (gradients, _, dX) = case.spmm(isa), case.gradients(isa)
     for r in range(11):
         W = np.array([0, n_in]), case.indices[:n_in], case.values[r * n_in :][:n_in]

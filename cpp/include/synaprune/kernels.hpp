@@ -18,6 +18,8 @@ using Rows = Range<index_t>;
 
 // Fewer full rows than these are computed one by one, see Block.
 inline constexpr index_t few_full_rows = 3;
+// Nor are rows with more columns than these full.
+inline constexpr index_t most_full_columns = 4096;
 
 // One block of a BlockedCsr: row r's synapses are begin[r] .. end[r], synapse k comes from column
 // local[k] of the block. From row r on full[r] rows have the same columns, first to last without a

@@ -21,6 +21,13 @@ namespace synaprune {
 #define SYNAPRUNE_CPU_HAS(feature) false
 #endif
 
+// A function of its own, with all registers to itself.
+#if defined(_MSC_VER)
+#define SYNAPRUNE_NOINLINE __declspec(noinline)
+#else
+#define SYNAPRUNE_NOINLINE __attribute__((noinline))
+#endif
+
 // Asks for the cache line of p: for the second-level cache, for the first, or to be written.
 #if defined(__GNUC__)
 #define SYNAPRUNE_PREFETCH_L2(p) __builtin_prefetch(p, 0, 2)

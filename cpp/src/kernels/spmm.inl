@@ -47,6 +47,8 @@ static inline void spmm_tile(Rows rows, Block W, const float* values, const floa
     for (index_t r = rows.first; r < rows.last; ++r) one(r);
     return;
   }
+  LiveColumns live;
+  LiveRuns runs;
   for (index_t r = rows.first; r < rows.last;) {
     const index_t full = full_rows(r, rows.last, W);
     if (full == 0) {
@@ -54,11 +56,21 @@ static inline void spmm_tile(Rows rows, Block W, const float* values, const floa
       continue;
     }
     const offset_t k = W.begin[r], n = W.end[r] - k;
-    for_groups(full, [&](offset_t first, auto group) {
-      spmm_full_rows<decltype(group)::value, n_vec>(
-          n, values + (k - begin) + first * n, X + W.local[k] * ld,
-          bias ? bias + r + first : nullptr, accumulate, y_ld, Y + (r + first) * y_ld);
-    });
+    const float* columns = X + W.local[k] * ld;
+    find_live(full, n, ld, columns, live);
+    const auto run = [&](auto all_live) {
+      for_groups<full_rows_at_once>(full, [&](offset_t first, auto group) {
+        spmm_full_rows<decltype(group)::value, n_vec, decltype(all_live)::value>(
+            n, runs, values + (k - begin) + first * n, columns, bias ? bias + r + first : nullptr,
+            accumulate, y_ld, Y + (r + first) * y_ld);
+      });
+    };
+    if (live.n == n) {
+      run(Constant<true>{});
+    } else {
+      find_runs(live, runs);
+      run(Constant<false>{});
+    }
     r += full;
   }
 }

@@ -11,6 +11,34 @@ static inline __m256i first_lanes(int n) {
 }
 static inline vec load_some(const float* p, int n) { return _mm256_maskload_ps(p, first_lanes(n)); }
 static inline void store_some(float* p, vec x, int n) { _mm256_maskstore_ps(p, first_lanes(n), x); }
+// Lane j is the next of the numbers where bit j of `lanes_in` is 1, or else 0; reads `width` of
+// them.
+struct Spread {
+  std::uint64_t from[256];  // of each lane in a byte, the place of its number
+
+  constexpr Spread() : from() {
+    for (int bits = 0; bits < 256; ++bits)
+      for (int j = 0, n = 0; j < width; ++j) {
+        from[bits] |= static_cast<std::uint64_t>(n) << (8 * j);
+        n += bits >> j & 1;
+      }
+  }
+};
+static constexpr Spread spread_table;
+static inline vec spread(const float* p, unsigned lanes_in) {
+  const __m256i lane = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+  const __m256i in = _mm256_and_si256(_mm256_set1_epi32(static_cast<int>(lanes_in)), lane);
+  const __m256i from =
+      _mm256_cvtepu8_epi32(_mm_cvtsi64_si128(static_cast<long long>(spread_table.from[lanes_in])));
+  return _mm256_and_ps(_mm256_permutevar8x32_ps(load(p), from),
+                       _mm256_castsi256_ps(_mm256_cmpeq_epi32(in, lane)));
+}
+static inline vec bits_of_both(vec a, vec b) { return _mm256_or_ps(a, b); }
+// Whether all bits are.
+static inline bool all_zero(vec x) {
+  const __m256i bits = _mm256_castps_si256(x);
+  return _mm256_testz_si256(bits, bits) != 0;
+}
 static inline vec broadcast(float x) { return _mm256_set1_ps(x); }
 static inline vec add(vec a, vec b) { return _mm256_add_ps(a, b); }
 static inline vec subtract(vec a, vec b) { return _mm256_sub_ps(a, b); }

@@ -11,6 +11,16 @@ static inline vec load_some(const float* p, int n) {
 static inline void store_some(float* p, vec x, int n) {
   _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1 << n) - 1), x);
 }
+// Lane j is the next of the numbers where bit j of `lanes_in` is 1, or else 0.
+static inline vec spread(const float* p, unsigned lanes_in) {
+  return _mm512_maskz_expandloadu_ps(static_cast<__mmask16>(lanes_in), p);
+}
+static inline vec bits_of_both(vec a, vec b) { return _mm512_or_ps(a, b); }
+// Whether all bits are.
+static inline bool all_zero(vec x) {
+  const __m512i bits = _mm512_castps_si512(x);
+  return _mm512_test_epi32_mask(bits, bits) == 0;
+}
 static inline vec broadcast(float x) { return _mm512_set1_ps(x); }
 static inline vec add(vec a, vec b) { return _mm512_add_ps(a, b); }
 static inline vec subtract(vec a, vec b) { return _mm512_sub_ps(a, b); }

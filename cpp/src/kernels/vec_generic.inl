@@ -19,6 +19,29 @@ static inline vec load_some(const float* p, int n) {
 static inline void store_some(float* p, const vec& x, int n) {
   for (int j = 0; j < n; ++j) p[j] = x.lane[j];
 }
+// Lane j is the next of the numbers where bit j of `lanes_in` is 1, or else 0.
+static inline vec spread(const float* p, unsigned lanes_in) {
+  vec x = {};
+  for (int j = 0; j < width; ++j)
+    if (lanes_in >> j & 1) x.lane[j] = *p++;
+  return x;
+}
+static inline vec bits_of_both(const vec& a, const vec& b) {
+  std::uint32_t x[width], y[width];
+  std::memcpy(x, a.lane, sizeof x);
+  std::memcpy(y, b.lane, sizeof y);
+  for (int j = 0; j < width; ++j) x[j] |= y[j];
+  vec both;
+  std::memcpy(both.lane, x, sizeof x);
+  return both;
+}
+// Whether all bits are.
+static inline bool all_zero(const vec& x) {
+  std::uint32_t bits[width], some = 0;
+  std::memcpy(bits, x.lane, sizeof bits);
+  for (int j = 0; j < width; ++j) some |= bits[j];
+  return some == 0;
+}
 static inline vec broadcast(float x) { return {{x, x, x, x}}; }
 static inline vec add(vec a, const vec& b) {
   for (int j = 0; j < width; ++j) a.lane[j] += b.lane[j];
