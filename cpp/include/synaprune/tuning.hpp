@@ -43,6 +43,6 @@ inline constexpr offset_t worth_a_piece = 1 << 20;
 
 // Waiting for another thread: so many pauses, then so many yields, then naps of so many
 // microseconds.
-inline constexpr int pauses = 400, yields = 50, nap_us = 50;
+inline constexpr int pauses = 400, yields = 2000, nap_us = 50;
 
 }  // namespace synaprune::tuning
