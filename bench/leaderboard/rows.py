@@ -120,8 +120,10 @@ _DEEP = Recipe(
 _DEEPER = replace(_DEEP, hidden=(300, 100), l1=5e-5, shift=0.8, epochs=400)
 ROWS = {
     "20-hidden": _SMALL,
-    "500": replace(_DEEP, hidden=(60,), n_synapses=500, l1=2e-4, shift=0.25, epochs=1600),
-    "800": replace(_DEEP, n_synapses=800, batch_size=24, lr=0.02),
+    "500": replace(_DEEP, hidden=(60, 20), n_synapses=500, activation="silu", l1=2e-4),
+    "800": replace(
+        _DEEP, hidden=(100, 30), n_synapses=800, activation="silu", batch_size=24, lr=0.02
+    ),
     "1259": replace(_DEEP, hidden=(200, 80), batch_size=24, lr=0.02),
     "2000": replace(_DEEPER, n_synapses=2000),
     "3000": replace(_DEEPER, n_synapses=3000),

@@ -109,6 +109,14 @@ def test_what_a_longer_training_makes_worse_is_not_trained_longer_on_all_rows(
     assert seen == [0.5 if learnable else 0.5 * _task.ROUNDS[-1]] * 2
 
 
+@pytest.mark.parametrize("asked", [{"n_synapses": 12, "effort": 0.1}, {"max_updates": 200}])
+def test_the_activation_of_a_candidate_is_that_of_the_network(asked):
+    X, y = data(200)
+    candidate = sn.search.Candidate((6,), 0.0, activation="silu")
+    result = sn.smallest_network(X, y, candidates=[candidate], threads=1, **asked)
+    assert result.network.activation == result.chosen.candidate.activation == "silu"
+
+
 @pytest.mark.long
 def test_a_few_synapses_are_found_by_cutting_step_by_step():
     """Three for iris: networks that are cut while they train have 89.6 %."""

@@ -606,6 +606,7 @@ def test_what_does_not_fit_is_named_before_any_training(given, error, text, monk
         (((3.0,), 0.0), TypeError, "^each of hidden must be an int"),
         (((), -1e-3), ValueError, r"^l1 must be finite and in \[0.0, inf\], got -0.001$"),
         (((), None), TypeError, "^l1 must be a number"),
+        (((3,), 0.0, None, False, "Relu"), ValueError, "^activation must be one of"),
     ],
 )
 def test_a_candidate_that_cannot_be_is_refused(fields, error, text):

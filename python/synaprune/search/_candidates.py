@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from synaprune.checks import check_bool, check_float, check_int, shown
+from synaprune._core import ACTIVATIONS
+from synaprune.checks import check_bool, check_choice, check_float, check_int, shown
 from synaprune.training import ShiftImages, check_augment
 
 
@@ -24,6 +25,8 @@ class Candidate:
     retrain : bool
         Whether a count, too, is reached as a contract is: trained in full, then cut step by step
         and retrained after each. Else it is cut while it trains.
+    activation : str
+        Of the hidden neurons, one of `ACTIVATIONS`.
 
     Raises
     ------
@@ -33,13 +36,14 @@ class Candidate:
     Examples
     --------
     >>> Candidate((100,), 1e-3)
-    Candidate(hidden=(100,), l1=0.001, augment=None, retrain=False)
+    Candidate(hidden=(100,), l1=0.001, augment=None, retrain=False, activation='relu')
     """
 
     hidden: tuple[int, ...]
     l1: float
     augment: ShiftImages | None = None
     retrain: bool = False
+    activation: str = "relu"
 
     def __post_init__(self) -> None:
         if not isinstance(self.hidden, tuple):
@@ -49,6 +53,7 @@ class Candidate:
         check_float("l1", self.l1, 0.0)
         check_augment(self.augment)
         check_bool("retrain", self.retrain)
+        check_choice("activation", self.activation, ACTIVATIONS)
 
 
 CANDIDATES = (

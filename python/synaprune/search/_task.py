@@ -174,6 +174,7 @@ class Task:
         weights = None if self.targets.weights is None else self.targets.weights[at]
         net = SparseMLP(
             self._layers(candidate),
+            activation=candidate.activation,
             loss=self.targets.loss,
             init_scale=init_scale,
             input_scaling=scaling_of_bytes if X.dtype == np.uint8 else "standard",
