@@ -3,6 +3,7 @@
     python -m bench.leaderboard --data-dir DIR                  validation figures, seeds 1001-1005
     python -m bench.leaderboard --data-dir DIR --final          test figures too, seeds 11-15
     python -m bench.leaderboard --data-dir DIR --row NAME --seed S     one row, one seed
+    python -m bench.leaderboard --data-dir DIR --only smallest --rows NAME ... [--final]    some rows
 
 ``--final`` writes each section to bench/results, as Markdown with a picture, and appends the use
 to bench/results/final_log.md, so that no look at the test split goes unrecorded.
@@ -13,8 +14,9 @@ from __future__ import annotations
 import argparse
 import datetime
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import synaprune as sn
@@ -63,6 +65,9 @@ def main() -> None:
     for name in args.only or SECTIONS:
         title, section = SECTIONS[name]
         command = f"python -m bench.leaderboard --only {name}{' --final' * args.final}"
+        if args.rows:
+            section, name = partial(_some_rows, args.rows), "_".join([name, *args.rows])
+            command += f" --rows {' '.join(args.rows)}"
         report = Report()
         report.text(
             f"`{command}`, {datetime.datetime.now(datetime.UTC):%Y-%m-%d}, commit {commit()}, "
@@ -79,7 +84,20 @@ Outcomes = Callable[[Mapping[str, Recipe | int]], dict[str, list[Outcome]]]
 
 
 def _rows(report: Report, outcomes: Outcomes, final: bool) -> None:
-    done = outcomes(ROWS)
+    done = _some_rows(ROWS, report, outcomes, final)
+    if final:
+        report.table(
+            ["published", "weights", "test accuracy"],
+            [[name, str(n), f"{1 - error:.2%}"] for name, (n, error) in PUBLISHED.items()],
+        )
+        figure.draw(done, RESULTS / "smallest.png")
+        report.text("![synapses against test error](smallest.png)")
+
+
+def _some_rows(
+    names: Iterable[str], report: Report, outcomes: Outcomes, final: bool
+) -> dict[str, list[Outcome]]:
+    done = outcomes({name: ROWS[name] for name in names})
     header = ["row", "start", "end", "synapses", "inputs", *_splits(final), "values", "bits"]
     header += [f"{split} with them" for split in _splits(final)] + ["seconds", "recipe"]
     report.table(
@@ -111,13 +129,7 @@ def _rows(report: Report, outcomes: Outcomes, final: bool) -> None:
         "`count_bits` counts of that network: places of values, codebooks, biases in float32, "
         "places of synapses and inputs. Seconds are without that."
     )
-    if final:
-        report.table(
-            ["published", "weights", "test accuracy"],
-            [[name, str(n), f"{1 - error:.2%}"] for name, (n, error) in PUBLISHED.items()],
-        )
-        figure.draw(done, RESULTS / "smallest.png")
-        report.text("![synapses against test error](smallest.png)")
+    return done
 
 
 def _criteria(report: Report, outcomes: Outcomes, final: bool) -> None:
@@ -224,7 +236,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", choices=tuple(SECTIONS), help="sections")
     parser.add_argument("--row", choices=tuple(ROWS), help="one row alone")
     parser.add_argument("--seed", type=int, default=1001, help="of --row")
-    return parser.parse_args()
+    parser.add_argument("--rows", nargs="+", choices=tuple(ROWS), help="of --only smallest")
+    args = parser.parse_args()
+    if args.rows and args.only != ["smallest"]:
+        parser.error("--rows goes with --only smallest")
+    return args
 
 
 if __name__ == "__main__":

@@ -927,7 +927,8 @@ def test_a_result_tells_its_figures_in_two_lines():
                      "method": "by hand", "in_percent": True, "metric": "score"},
         "expected_full": {"value": 0.9, "low": 0.85, "high": 0.92, "method": "by hand",
                           "in_percent": True, "metric": "score"},
-        "curve": [{"candidate": {"hidden": (), "l1": 0.0, "augment": None, "retrain": False},
+        "curve": [{"candidate": {"hidden": (), "l1": 0.0, "augment": None, "retrain": False,
+                                 "activation": "relu"},
                    "n_synapses": 2, "score": 0.87, "drop": 0.01, "standard_error": 0.004}],
     }  # fmt: skip
 
