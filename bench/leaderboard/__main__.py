@@ -3,7 +3,7 @@
     python -m bench.leaderboard --data-dir DIR                  validation figures, seeds 1001-1005
     python -m bench.leaderboard --data-dir DIR --final          test figures too, seeds 11-15
     python -m bench.leaderboard --data-dir DIR --row NAME --seed S     one row, one seed
-    python -m bench.leaderboard --data-dir DIR --only smallest --rows NAME ... [--final]    some rows
+    python -m bench.leaderboard --data-dir DIR --only smallest --rows NAME …   some rows
 
 ``--final`` writes each section to bench/results, as Markdown with a picture, and appends the use
 to bench/results/final_log.md, so that no look at the test split goes unrecorded.
