@@ -36,12 +36,13 @@ struct LiveColumns {
 static inline void find_live(index_t rows, offset_t n, offset_t ld, const float* X,
                              LiveColumns& live) {
   constexpr index_t worth_a_look = 8;
+  const bool look = rows >= worth_a_look;
   offset_t count = 0;
   for (offset_t c = 0; c < n; ++c) {
-    vec all = load(X + c * ld);
-    for (offset_t s = width; s < ld; s += width) all = bits_of_both(all, load(X + c * ld + s));
     live.at[count] = static_cast<std::uint16_t>(c);
-    count += !all_zero(all) || rows < worth_a_look;
+    bool zero = look && all_zero(load(X + c * ld));
+    for (offset_t s = width; zero && s < ld; s += width) zero = all_zero(load(X + c * ld + s));
+    count += !zero;
   }
   live.n = count > 0 ? count : 1;
 }

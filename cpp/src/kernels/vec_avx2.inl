@@ -33,8 +33,7 @@ static inline vec spread(const float* p, unsigned lanes_in) {
   return _mm256_and_ps(_mm256_permutevar8x32_ps(load(p), from),
                        _mm256_castsi256_ps(_mm256_cmpeq_epi32(in, lane)));
 }
-static inline vec bits_of_both(vec a, vec b) { return _mm256_or_ps(a, b); }
-// Whether all bits are.
+// Whether all bits are 0.
 static inline bool all_zero(vec x) {
   const __m256i bits = _mm256_castps_si256(x);
   return _mm256_testz_si256(bits, bits) != 0;

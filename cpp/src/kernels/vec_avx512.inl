@@ -15,8 +15,7 @@ static inline void store_some(float* p, vec x, int n) {
 static inline vec spread(const float* p, unsigned lanes_in) {
   return _mm512_maskz_expandloadu_ps(static_cast<__mmask16>(lanes_in), p);
 }
-static inline vec bits_of_both(vec a, vec b) { return _mm512_or_ps(a, b); }
-// Whether all bits are.
+// Whether all bits are 0.
 static inline bool all_zero(vec x) {
   const __m512i bits = _mm512_castps_si512(x);
   return _mm512_test_epi32_mask(bits, bits) == 0;

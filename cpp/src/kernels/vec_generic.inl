@@ -26,16 +26,7 @@ static inline vec spread(const float* p, unsigned lanes_in) {
     if (lanes_in >> j & 1) x.lane[j] = *p++;
   return x;
 }
-static inline vec bits_of_both(const vec& a, const vec& b) {
-  std::uint32_t x[width], y[width];
-  std::memcpy(x, a.lane, sizeof x);
-  std::memcpy(y, b.lane, sizeof y);
-  for (int j = 0; j < width; ++j) x[j] |= y[j];
-  vec both;
-  std::memcpy(both.lane, x, sizeof x);
-  return both;
-}
-// Whether all bits are.
+// Whether all bits are 0.
 static inline bool all_zero(const vec& x) {
   std::uint32_t bits[width], some = 0;
   std::memcpy(bits, x.lane, sizeof bits);
